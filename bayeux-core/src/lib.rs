@@ -3,3 +3,35 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+mod call;
+mod channel;
+mod config;
+mod decision;
+mod engine;
+mod id;
+mod io;
+mod message;
+mod report;
+mod store;
+mod time;
+
+pub use call::{Call, CallResult, Phase, SessionView};
+pub use config::{
+    Activity, ActivityMode, BrowserBinding, Change, ChannelRule, Config, Limits, QueuePolicy, Shard,
+    TransportOptions,
+};
+pub use decision::{
+    Admission, Decider, DeciderId, Denial, Operations, Question, Role, Scope, Subject, Verdict,
+};
+pub use engine::Engine;
+pub use id::{
+    BrowserId, CallTicket, ConnectionId, DecisionTicket, ForwardTicket, Seed, SessionId, StoreTicket,
+};
+pub use io::{Batch, CloseReason, HttpVersion, Input, Output, Peer, PeerDetails, Transport};
+pub use report::{Counters, Removal, Report, ReportKind, Reports};
+pub use store::{
+    Destination, Echo, Entry, Fence, Laziness, NewEntry, Notice, Position, SessionRecord,
+    SessionSettings, StoreReply, StoreRequest, StoredSubscription,
+};
+pub use time::Instant;
