@@ -3,3 +3,10 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+mod channel;
+
+pub use channel::{
+    ChannelKind, ChannelName, ChannelNameError, ChannelPattern, ChannelTemplate, Characters,
+    Grammar, MetaChannel, PatternParts, Wildcard,
+};
