@@ -16,7 +16,9 @@ impl Engine {
     /// An engine without sessions.
     #[must_use]
     pub fn new(_config: Config, _seed: Seed) -> Self {
-        Self { counters: Counters::default() }
+        Self {
+            counters: Counters::default(),
+        }
     }
 
     /// Takes in one fact. Total: whatever a peer, the store or the driver says, this returns.

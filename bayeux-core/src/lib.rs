@@ -17,18 +17,27 @@ mod store;
 mod time;
 
 pub use call::{Call, CallResult, Phase, SessionView};
+pub use channel::{
+    ChannelKind, ChannelName, ChannelNameError, ChannelPattern, ChannelTemplate, Grammar,
+    MetaChannel,
+};
 pub use config::{
-    Activity, ActivityMode, BrowserBinding, Change, ChannelRule, Config, Limits, QueuePolicy, Shard,
-    TransportOptions,
+    Activity, ActivityMode, BrowserBinding, Change, ChannelRule, Config, Limits, QueuePolicy,
+    Shard, TransportOptions,
 };
 pub use decision::{
     Admission, Decider, DeciderId, Denial, Operations, Question, Role, Scope, Subject, Verdict,
 };
 pub use engine::Engine;
 pub use id::{
-    BrowserId, CallTicket, ConnectionId, DecisionTicket, ForwardTicket, Seed, SessionId, StoreTicket,
+    BrowserId, CallTicket, ConnectionId, DecisionTicket, ForwardTicket, Seed, SessionId,
+    StoreTicket,
 };
 pub use io::{Batch, CloseReason, HttpVersion, Input, Output, Peer, PeerDetails, Transport};
+pub use message::{
+    Advice, ClientAdvice, DecodeError, DecodeLimits, Event, Extensions, HandshakeFields, Id,
+    Message, MessageId, Messages, Payload, ProtocolError, Reconnect, Reply, Subscription,
+};
 pub use report::{Counters, Removal, Report, ReportKind, Reports};
 pub use store::{
     Destination, Echo, Entry, Fence, Laziness, NewEntry, Notice, Position, SessionRecord,
