@@ -3,9 +3,10 @@
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::encode::Object;
-use super::{Extensions, Id, Message, MessageId, Payload, ProtocolError};
+use super::{Extensions, Id, Message, MessageId, Payload, ProtocolError, Shortened};
 
 /// What a client is to do after this reply (AD-1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +69,7 @@ impl Advice {
 }
 
 /// The answer to one message. It never has data, by which clients tell it from an event (FI-4).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     /// `channel`, as sent (DE-12).
     pub channel: Option<Box<str>>,
@@ -161,6 +162,23 @@ impl Reply {
     }
 }
 
+impl fmt::Debug for Reply {
+    /// With 4 characters of the session.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("channel", &self.channel)
+            .field("id", &self.id)
+            .field("outcome", &self.outcome)
+            .field("session", &self.session.as_deref().map(Shortened))
+            .field("subscription", &self.subscription)
+            .field("handshake", &self.handshake)
+            .field("ext", &self.ext)
+            .field("advice", &self.advice)
+            .field("timestamp", &self.timestamp)
+            .finish()
+    }
+}
+
 impl HandshakeFields {
     fn encode(&self, object: &mut Object<'_>) {
         object.string("version", "1.0");
@@ -174,6 +192,7 @@ impl HandshakeFields {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
     use alloc::string::String;
 
     use serde_json::Value;
@@ -287,6 +306,16 @@ mod tests {
 
         assert_eq!(parsed["channel"], "\"},{\u{0}\\");
         assert_eq!(parsed["error"], "403:a \"reason\":publish_denied");
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let mut reply = to("{}");
+        reply.session = Some("abcdefgh".into());
+
+        let text = format!("{reply:?}");
+
+        assert!(text.contains("abcd…") && !text.contains("abcde"), "{text}");
     }
 
     #[test]
