@@ -5,16 +5,29 @@
 extern crate alloc;
 
 mod call;
+mod carrier;
 mod channel;
 mod config;
+mod connection;
+mod decide;
 mod decision;
 mod engine;
 mod id;
 mod io;
+mod keyed;
+mod log;
 mod message;
+mod meta;
 mod report;
+mod request;
+mod serve;
+mod session;
 mod store;
+mod tickets;
 mod time;
+mod timer;
+mod timesync;
+mod turn;
 
 pub use call::{Call, CallResult, Phase, SessionView};
 pub use channel::{
@@ -28,7 +41,7 @@ pub use config::{
 pub use decision::{
     Admission, Decider, DeciderId, Denial, Operations, Question, Role, Scope, Subject, Verdict,
 };
-pub use engine::Engine;
+pub use engine::{Engine, Load};
 pub use id::{
     BrowserId, CallTicket, ConnectionId, DecisionTicket, ForwardTicket, Seed, SessionId,
     StoreTicket,
