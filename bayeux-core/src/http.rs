@@ -1,5 +1,10 @@
 //! What a Bayeux server decides about an HTTP request, without IO and without an HTTP library.
 
 mod callback;
+mod charset;
+mod form;
 
-pub use self::callback::{Callback, CallbackForm, CallbackNameError};
+pub use self::{
+    callback::{Callback, CallbackForm, CallbackNameError},
+    form::{BodyError, body_texts},
+};
