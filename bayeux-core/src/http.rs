@@ -3,8 +3,10 @@
 mod callback;
 mod charset;
 mod form;
+mod origin;
 
 pub use self::{
     callback::{Callback, CallbackForm, CallbackNameError},
     form::{BodyError, body_texts},
+    origin::{Origin, OriginError, Origins, Scheme},
 };
