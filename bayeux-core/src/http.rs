@@ -25,6 +25,7 @@
 
 mod callback;
 mod charset;
+mod cookie;
 mod form;
 mod head;
 mod options;
@@ -34,6 +35,7 @@ mod route;
 
 pub use self::{
     callback::{Callback, CallbackForm, CallbackNameError},
+    cookie::{BrowserCookie, CookieError, CookieOptions, SameSite, browser_cookie},
     form::{BodyError, body_texts},
     head::RequestHead,
     options::{Mount, MountError, Options},
