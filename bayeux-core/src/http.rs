@@ -27,7 +27,9 @@ mod callback;
 mod charset;
 mod cookie;
 mod form;
+mod forwarded;
 mod head;
+mod network;
 mod options;
 mod origin;
 mod response;
@@ -37,7 +39,9 @@ pub use self::{
     callback::{Callback, CallbackForm, CallbackNameError},
     cookie::{BrowserCookie, CookieError, CookieOptions, SameSite, browser_cookie},
     form::{BodyError, body_texts},
+    forwarded::{Client, ForwardedBy, TrustedProxies},
     head::RequestHead,
+    network::{Network, NetworkError},
     options::{Mount, MountError, Options},
     origin::{Origin, OriginError, Origins, Scheme},
     response::{Cors, Header, Refusal, ResponseHead},

@@ -47,6 +47,9 @@ pub struct RequestHead<'a> {
     pub(super) websocket_version: Option<&'a str>,
     pub(super) websocket_protocols: Values<'a>,
     cookies: SmallVec<[&'a [u8]; 1]>,
+    pub(super) forwarded: Values<'a>,
+    pub(super) forwarded_for: Values<'a>,
+    pub(super) forwarded_proto: Values<'a>,
 }
 
 impl<'a> RequestHead<'a> {
@@ -153,6 +156,9 @@ impl<'a> RequestHead<'a> {
             b"sec-websocket-version" => single(&mut self.websocket_version, text()),
             b"sec-websocket-protocol" => self.websocket_protocols.push(text()),
             b"cookie" => self.cookies.push(value),
+            b"forwarded" => self.forwarded.push(text()),
+            b"x-forwarded-for" => self.forwarded_for.push(text()),
+            b"x-forwarded-proto" => self.forwarded_proto.push(text()),
             _ => {}
         }
     }
