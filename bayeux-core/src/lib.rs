@@ -12,6 +12,7 @@ mod connection;
 mod decide;
 mod decision;
 mod engine;
+pub mod http;
 mod id;
 mod io;
 mod keyed;
@@ -31,8 +32,8 @@ mod turn;
 
 pub use call::{Call, CallResult, Phase, SessionView};
 pub use channel::{
-    ChannelKind, ChannelName, ChannelNameError, ChannelPattern, ChannelTemplate, Grammar,
-    MetaChannel,
+    ChannelKind, ChannelName, ChannelNameError, ChannelPattern, ChannelTemplate, Characters,
+    Grammar, MetaChannel, PatternParts, Wildcard,
 };
 pub use config::{
     Activity, ActivityMode, BrowserBinding, Change, ChannelRule, Config, Limits, QueuePolicy,
