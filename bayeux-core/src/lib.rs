@@ -11,6 +11,7 @@ mod decision;
 mod engine;
 mod id;
 mod io;
+mod memory;
 mod message;
 mod report;
 mod store;
@@ -34,6 +35,7 @@ pub use id::{
     StoreTicket,
 };
 pub use io::{Batch, CloseReason, HttpVersion, Input, Output, Peer, PeerDetails, Transport};
+pub use memory::{MemoryOptions, MemoryStore, NodeId};
 pub use message::{
     Advice, ClientAdvice, DecodeError, DecodeLimits, Event, Extensions, HandshakeFields, Id,
     Message, MessageId, Messages, Payload, ProtocolError, Reconnect, Reply, Subscription,
