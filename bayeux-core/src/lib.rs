@@ -17,6 +17,7 @@ mod id;
 mod io;
 mod keyed;
 mod log;
+mod memory;
 mod message;
 mod meta;
 mod report;
@@ -24,6 +25,8 @@ mod request;
 mod serve;
 mod session;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tickets;
 mod time;
 mod timer;
@@ -48,6 +51,7 @@ pub use id::{
     StoreTicket,
 };
 pub use io::{Batch, CloseReason, HttpVersion, Input, Output, Peer, PeerDetails, Transport};
+pub use memory::{MemoryOptions, MemoryStore, NodeId};
 pub use message::{
     Advice, ClientAdvice, DecodeError, DecodeLimits, Event, Extensions, HandshakeFields, Id,
     Message, MessageId, Messages, Payload, ProtocolError, Reconnect, Reply, Subscription,
