@@ -17,6 +17,10 @@ mod store;
 mod time;
 
 pub use call::{Call, CallResult, Phase, SessionView};
+pub use channel::{
+    ChannelKind, ChannelName, ChannelNameError, ChannelPattern, ChannelTemplate, Characters,
+    Grammar, MetaChannel, PatternParts, Wildcard,
+};
 pub use config::{
     Activity, ActivityMode, BrowserBinding, Change, ChannelRule, Config, Limits, QueuePolicy, Shard,
     TransportOptions,
@@ -29,6 +33,10 @@ pub use id::{
     BrowserId, CallTicket, ConnectionId, DecisionTicket, ForwardTicket, Seed, SessionId, StoreTicket,
 };
 pub use io::{Batch, CloseReason, HttpVersion, Input, Output, Peer, PeerDetails, Transport};
+pub use message::{
+    Advice, ClientAdvice, DecodeError, DecodeLimits, Event, Extensions, HandshakeFields, Id,
+    Message, MessageId, Messages, Payload, ProtocolError, Reconnect, Reply, Subscription,
+};
 pub use report::{Counters, Removal, Report, ReportKind, Reports};
 pub use store::{
     Destination, Echo, Entry, Fence, Laziness, NewEntry, Notice, Position, SessionRecord,
