@@ -76,8 +76,12 @@ pub struct Operations {
 
 impl Operations {
     /// Every operation.
-    pub const ALL: Self =
-        Self { handshake: true, create: true, subscribe: true, publish: true };
+    pub const ALL: Self = Self {
+        handshake: true,
+        create: true,
+        subscribe: true,
+        publish: true,
+    };
 }
 
 /// A question to one decider.

@@ -100,7 +100,11 @@ fn digits<const LENGTH: usize>(mut value: u128) -> [u8; LENGTH] {
     for digit in text.iter_mut().rev() {
         // A remainder of a division by 36 fits.
         let rest = u8::try_from(value % 36).unwrap_or(0);
-        *digit = if rest < 10 { b'0' + rest } else { b'a' + rest - 10 };
+        *digit = if rest < 10 {
+            b'0' + rest
+        } else {
+            b'a' + rest - 10
+        };
         value /= 36;
     }
     text
@@ -203,13 +207,21 @@ impl fmt::Display for SessionId {
 
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionId({}..)", self.text().get(..4).unwrap_or_default())
+        write!(
+            f,
+            "SessionId({}..)",
+            self.text().get(..4).unwrap_or_default()
+        )
     }
 }
 
 impl fmt::Debug for BrowserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BrowserId({}..)", self.text().get(..4).unwrap_or_default())
+        write!(
+            f,
+            "BrowserId({}..)",
+            self.text().get(..4).unwrap_or_default()
+        )
     }
 }
 
@@ -228,17 +240,29 @@ mod tests {
             let text = id.text();
 
             assert_eq!(text.len(), 25);
-            assert!(text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()));
+            assert!(
+                text.bytes()
+                    .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+            );
             assert_eq!(SessionId::parse(&text), Some(id));
         }
     }
 
     #[test]
     fn what_was_never_given_out_is_no_identifier() {
-        for text in ["", "x", "A000000000000000000000000", "00000000000000000000000-0"] {
+        for text in [
+            "",
+            "x",
+            "A000000000000000000000000",
+            "00000000000000000000000-0",
+        ] {
             assert_eq!(SessionId::parse(text), None, "{text}");
         }
-        assert_eq!(SessionId::parse(&"z".repeat(25)), None, "more than 128 bits");
+        assert_eq!(
+            SessionId::parse(&"z".repeat(25)),
+            None,
+            "more than 128 bits"
+        );
         assert!(BrowserId::parse(&"z".repeat(24)).is_some());
         assert_eq!(BrowserId::parse(&"z".repeat(23)), None);
     }
@@ -247,6 +271,9 @@ mod tests {
     fn debug_keeps_the_secret() {
         let id = SessionId(u128::MAX);
 
-        assert_eq!(format!("{id:?}"), format!("SessionId({}..)", &id.text()[..4]));
+        assert_eq!(
+            format!("{id:?}"),
+            format!("SessionId({}..)", &id.text()[..4])
+        );
     }
 }

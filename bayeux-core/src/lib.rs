@@ -5,17 +5,30 @@
 extern crate alloc;
 
 mod call;
+mod carrier;
 mod channel;
 mod config;
+mod connection;
+mod decide;
 mod decision;
 mod engine;
 pub mod http;
 mod id;
 mod io;
+mod keyed;
+mod log;
 mod message;
+mod meta;
 mod report;
+mod request;
+mod serve;
+mod session;
 mod store;
+mod tickets;
 mod time;
+mod timer;
+mod timesync;
+mod turn;
 
 pub use call::{Call, CallResult, Phase, SessionView};
 pub use channel::{
@@ -23,15 +36,16 @@ pub use channel::{
     Grammar, MetaChannel, PatternParts, Wildcard,
 };
 pub use config::{
-    Activity, ActivityMode, BrowserBinding, Change, ChannelRule, Config, Limits, QueuePolicy, Shard,
-    TransportOptions,
+    Activity, ActivityMode, BrowserBinding, Change, ChannelRule, Config, Limits, QueuePolicy,
+    Shard, TransportOptions,
 };
 pub use decision::{
     Admission, Decider, DeciderId, Denial, Operations, Question, Role, Scope, Subject, Verdict,
 };
-pub use engine::Engine;
+pub use engine::{Engine, Load};
 pub use id::{
-    BrowserId, CallTicket, ConnectionId, DecisionTicket, ForwardTicket, Seed, SessionId, StoreTicket,
+    BrowserId, CallTicket, ConnectionId, DecisionTicket, ForwardTicket, Seed, SessionId,
+    StoreTicket,
 };
 pub use io::{Batch, CloseReason, HttpVersion, Input, Output, Peer, PeerDetails, Transport};
 pub use message::{

@@ -34,9 +34,10 @@ impl ChannelKey {
 pub(crate) struct Channel {
     pub(crate) pattern: ChannelPattern,
     pub(crate) subscribers: Vec<Subscriber>,
-    pub(crate) traits: ChannelTraits,
+    /// It stays though nobody uses it (CH-13).
+    pub(crate) persistent: bool,
     /// When it goes if nobody uses it until then; `None` while it is in use (CH-13).
-    pub(crate) idle_until: Option<u64>,
+    pub(crate) idle_until: Option<crate::Instant>,
 }
 
 /// One session's subscription to one channel.
@@ -46,17 +47,6 @@ pub(crate) struct Subscriber {
     pub(crate) session: u32,
     /// Which of that session's subscriptions this is.
     pub(crate) entry: u32,
-}
-
-/// How a channel differs from an ordinary one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct ChannelTraits {
-    /// Its events may wait that many milliseconds for company (QU-6).
-    pub(crate) lazy: Option<u32>,
-    /// A publisher does not get its own events (PB-7).
-    pub(crate) no_echo: bool,
-    /// It stays though nobody uses it (CH-13).
-    pub(crate) persistent: bool,
 }
 
 /// What [`Channels::take`] moved: `subscriber` is at `index` now.
@@ -81,11 +71,10 @@ impl Channels {
             return key;
         }
         let hash = self.index.hash(pattern.as_str());
-        let traits = ChannelTraits::default();
         let channel = Channel {
             pattern,
             subscribers: Vec::new(),
-            traits,
+            persistent: false,
             idle_until: None,
         };
         let key = ChannelKey(self.nodes.insert(channel) as u32);
@@ -139,6 +128,19 @@ impl Channels {
 
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// The channels from slot `from` on, at most `limit` slots, each with the number of its
+    /// subscribers, and the slot after the last one if there may be more.
+    pub(crate) fn page(&self, from: u32, limit: u32) -> (Vec<(ChannelPattern, u32)>, Option<u32>) {
+        let end = u32::try_from(self.nodes.capacity()).unwrap_or(u32::MAX);
+        let stop = from.saturating_add(limit).min(end);
+        let channels = (from..stop).filter_map(|slot| {
+            let channel = self.nodes.get(slot as usize)?;
+            let subscribers = u32::try_from(channel.subscribers.len()).unwrap_or(u32::MAX);
+            Some((channel.pattern.clone(), subscribers))
+        });
+        (channels.collect(), (stop < end).then_some(stop))
     }
 
     /// The channel whose pattern is `text`, which is in normal form.
