@@ -1,5 +1,11 @@
 //! What flags, variables and files set, and how they are refused.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed"
+)]
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -815,8 +821,10 @@ fn untold_a_server_listens_on_loopback_under_the_three_paths() {
     );
 }
 
-/// For each flag two values, and how the settings show which of them counts.
-const EACH_FLAG: &[(&str, &str, [&str; 3], fn(&Settings) -> String)] = &[
+type Shown = fn(&Settings) -> String;
+
+/// For each flag its variable, a value for each place that it can be given in, and how the settings show which of them counts.
+const EACH_FLAG: &[(&str, &str, [&str; 3], Shown)] = &[
     (
         "listen",
         "BAYEUX_LISTEN",
