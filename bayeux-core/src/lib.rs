@@ -5,22 +5,38 @@
 extern crate alloc;
 
 mod call;
+mod carrier;
 mod channel;
 mod config;
+mod connection;
+mod decide;
 mod decision;
 mod engine;
+pub mod http;
 mod id;
 mod io;
+mod keyed;
+mod log;
 mod memory;
 mod message;
+mod meta;
 mod report;
+mod request;
+mod serve;
+mod session;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tickets;
 mod time;
+mod timer;
+mod timesync;
+mod turn;
 
 pub use call::{Call, CallResult, Phase, SessionView};
 pub use channel::{
-    ChannelKind, ChannelName, ChannelNameError, ChannelPattern, ChannelTemplate, Grammar,
-    MetaChannel,
+    ChannelKind, ChannelName, ChannelNameError, ChannelPattern, ChannelTemplate, Characters,
+    Grammar, MetaChannel, PatternParts, Wildcard,
 };
 pub use config::{
     Activity, ActivityMode, BrowserBinding, Change, ChannelRule, Config, Limits, QueuePolicy,
@@ -29,7 +45,7 @@ pub use config::{
 pub use decision::{
     Admission, Decider, DeciderId, Denial, Operations, Question, Role, Scope, Subject, Verdict,
 };
-pub use engine::Engine;
+pub use engine::{Engine, Load};
 pub use id::{
     BrowserId, CallTicket, ConnectionId, DecisionTicket, ForwardTicket, Seed, SessionId,
     StoreTicket,

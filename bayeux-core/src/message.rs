@@ -6,20 +6,23 @@
 mod decode;
 mod encode;
 mod error;
+mod event;
 mod extensions;
+mod members;
 mod payload;
+mod reply;
 mod scan;
 
 pub use self::decode::{DecodeError, DecodeLimits};
-pub use self::encode::{Advice, Event, HandshakeFields, Reconnect, Reply};
 pub use self::error::ProtocolError;
+pub use self::event::Event;
 pub use self::extensions::Extensions;
 pub use self::payload::Payload;
+pub use self::reply::{Advice, HandshakeFields, Reconnect, Reply};
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write};
 
 use crate::channel::MetaChannel;
 
@@ -64,14 +67,10 @@ impl Message {
 impl fmt::Debug for Message {
     /// Without the secrets: 4 characters of the session, and of `ext` the size.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let session = self
-            .session
-            .as_deref()
-            .map(|id| id.chars().take(4).chain(['…']).collect::<String>());
         f.debug_struct("Message")
             .field("channel", &self.channel)
             .field("id", &self.id)
-            .field("session", &session)
+            .field("session", &self.session.as_deref().map(Shortened))
             .field("data", &self.data)
             .field("ext", &self.ext)
             .field("advice", &self.advice)
@@ -81,6 +80,19 @@ impl fmt::Debug for Message {
             .field("timestamp", &self.timestamp)
             .field("others", &self.others)
             .finish()
+    }
+}
+
+/// A secret of which 4 characters may be seen.
+struct Shortened<'a>(&'a str);
+
+impl fmt::Debug for Shortened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .chars()
+            .take(4)
+            .try_for_each(|character| f.write_char(character))?;
+        f.write_char('…')
     }
 }
 
@@ -172,9 +184,7 @@ pub struct MessageId(Box<str>);
 impl MessageId {
     /// The id `text`, a string.
     pub fn new(text: &str) -> Self {
-        let mut json = String::new();
-        encode::push_string(&mut json, text);
-        Self(json.into())
+        Self(Payload::string(text).as_str().into())
     }
 
     /// The JSON text to echo: `"12"` with its quotes, or `12`.

@@ -1,1 +1,6 @@
-//! Skeleton.
+//! Everything of a Bayeux server that no runtime is needed for.
+#![forbid(unsafe_code)]
+
+pub mod command_line;
+pub mod config;
+pub mod page;
