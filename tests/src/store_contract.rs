@@ -209,6 +209,7 @@ promises! { $
         messages_go_to_the_owner_that_the_last_claim_made
         replies_find_who_asked
         the_first_answer_counts
+        only_the_owner_answers
         an_answer_to_nothing_is_done
         an_owner_may_answer_after_it_let_go;
     bounds:

@@ -2,7 +2,8 @@
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,
-    reason = "a model for tests"
+    clippy::wildcard_enum_match_arm,
+    reason = "a difference panics"
 )]
 
 use std::time::Duration;
@@ -29,7 +30,7 @@ const PATTERNS: &[&str] = &[
 const MAX_ENTRIES: usize = 6;
 const MAX_BATCH: usize = 2;
 const MAX_INBOX: usize = 2;
-const MAX_SESSIONS: usize = 3;
+const MAX_SESSIONS: usize = 2;
 const RETENTION: Duration = Duration::from_secs(10);
 const TTL: Duration = Duration::from_secs(7);
 
@@ -56,7 +57,8 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let (node, session, fence) = (0..4_usize, 0..4_u8, 1..4_u64);
+    let (node, session) = (0..3_usize, 0..3_u8);
+    let fence = prop_oneof![4 => Just(1_u64), 2 => Just(2), 1 => Just(3)];
     let patterns = || prop::collection::vec(0..PATTERNS.len(), 1..3);
     let subscriptions = prop::collection::vec((0..PATTERNS.len(), 0..20_u64), 0..4);
     let origin = prop::option::of((session.clone(), fence.clone()));

@@ -2,7 +2,8 @@
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,
-    reason = "a rig for tests"
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that fails panics"
 )]
 
 use std::time::Duration;
@@ -549,4 +550,21 @@ fn the_options_follow_the_configuration() {
 
     assert_eq!(options.session_ttl, Duration::from_secs(140));
     assert_eq!(options.max_sessions, config.limits.max_sessions);
+}
+
+#[test]
+fn a_session_whose_time_is_over_is_unknown_before_it_is_cleared_away() {
+    let (mut store, one, two) = store(MemoryOptions::default());
+    for number in 0..200 {
+        store.submit(one, NOW, TICKET, open(number));
+    }
+    store.detach(one, NOW);
+    let over = NOW + Duration::from_secs(80);
+
+    store.submit(two, over, TICKET, StoreRequest::Claim(session(199)));
+    assert!(store.sessions() > 100, "not cleared away yet");
+    assert!(matches!(reply(&mut store, two), StoreReply::Unknown));
+    store.submit(two, over, TICKET, open(198));
+
+    assert!(matches!(reply(&mut store, two), StoreReply::Done));
 }

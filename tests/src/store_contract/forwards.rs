@@ -196,6 +196,20 @@ pub(super) fn the_first_answer_counts(make: Make<'_>) {
     trial.expect_silence(asker);
 }
 
+pub(super) fn only_the_owner_answers(make: Make<'_>) {
+    let mut trial = Trial::new(make);
+    let [owner, asker, other] = trial.nodes();
+    let id = trial.open(owner, 1);
+    let ticket = trial.submit(asker, forward(id, 1));
+    let (forward, ..) = trial.forwarded(owner, id);
+
+    trial.expect_done(other, answer(forward, "2"));
+    trial.expect_done(asker, answer(forward, "3"));
+    trial.expect_done(owner, answer(forward, "1"));
+
+    assert_eq!(answered(trial.reply(asker, ticket)), ["1"]);
+}
+
 pub(super) fn an_answer_to_nothing_is_done(make: Make<'_>) {
     let mut trial = Trial::new(make);
     let [owner, asker] = trial.nodes();
