@@ -9,6 +9,7 @@ mod channel;
 mod config;
 mod decision;
 mod engine;
+pub mod http;
 mod id;
 mod io;
 mod message;
