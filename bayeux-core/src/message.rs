@@ -6,15 +6,19 @@
 mod decode;
 mod encode;
 mod error;
+mod event;
 mod extensions;
+mod members;
 mod payload;
+mod reply;
 mod scan;
 
 pub use self::decode::{DecodeError, DecodeLimits};
-pub use self::encode::{Advice, Event, HandshakeFields, Reconnect, Reply};
 pub use self::error::ProtocolError;
+pub use self::event::Event;
 pub use self::extensions::Extensions;
 pub use self::payload::Payload;
+pub use self::reply::{Advice, HandshakeFields, Reconnect, Reply};
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -172,9 +176,7 @@ pub struct MessageId(Box<str>);
 impl MessageId {
     /// The id `text`, a string.
     pub fn new(text: &str) -> Self {
-        let mut json = String::new();
-        encode::push_string(&mut json, text);
-        Self(json.into())
+        Self(Payload::string(text).as_str().into())
     }
 
     /// The JSON text to echo: `"12"` with its quotes, or `12`.

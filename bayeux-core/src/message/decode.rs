@@ -2,21 +2,19 @@
 //!
 //! A frame is always decoded whole, so it does not matter where it was split on its way (FR-8).
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::fmt;
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{
-    ClientAdvice, Extensions, Id, Message, MessageId, Messages, Payload, Subscription, scan,
+    ClientAdvice, Extensions, Id, Message, MessageId, Messages, Payload, Subscription, members,
+    scan,
 };
 
 /// How much a frame may ask of us (FR-6, DE-16).
@@ -192,11 +190,11 @@ impl<'de> Visitor<'de> for OneMessage<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message, A::Error> {
         let mut message = Message::default();
-        while let Some(Name(name)) = map.next_key()? {
+        while let Some(members::Name(name)) = map.next_key()? {
             let value: &RawValue = map.next_value()?;
             message.set(&name, value.get(), self.body);
         }
-        keep_last(&mut message.others);
+        members::keep_last(&mut message.others);
         Ok(message)
     }
 }
@@ -292,7 +290,7 @@ fn session(json: &str) -> Option<Box<str>> {
 
 fn advice(json: &str) -> Option<ClientAdvice> {
     let mut advice = ClientAdvice::default();
-    let is_object = walk(json, |name, value| match &*name {
+    let is_object = members::walk(json, |name, value| match &*name {
         "timeout" => advice.timeout = milliseconds(value),
         "interval" => advice.interval = milliseconds(value),
         _ => {}
@@ -329,77 +327,4 @@ fn connection_types(json: &str) -> Option<Vec<Box<str>>> {
         .filter_map(|value| string(value.get()))
         .collect();
     (!types.is_empty()).then_some(types)
-}
-
-/// The members of the checked `object`, in order; the last of several with one name (FR-7).
-pub(super) fn members(object: &str) -> Vec<(Cow<'_, str>, &str)> {
-    let mut members = Vec::new();
-    walk(object, |name, value| members.push((name, value)));
-    keep_last(&mut members);
-    members
-}
-
-/// The last member `name` of the checked `object`.
-pub(super) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
-    let mut found = None;
-    walk(object, |other, value| {
-        if *other == *name {
-            found = Some(value);
-        }
-    });
-    found
-}
-
-/// Shows the members of `object` to `visit`; `false` if it is no object.
-fn walk<'a>(object: &'a str, visit: impl FnMut(Cow<'a, str>, &'a str)) -> bool {
-    let mut parser = serde_json::Deserializer::from_str(object);
-    parser.deserialize_map(Walk(visit)).is_ok()
-}
-
-struct Walk<F>(F);
-
-impl<'de, F: FnMut(Cow<'de, str>, &'de str)> Visitor<'de> for Walk<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Name(name)) = map.next_key()? {
-            let value: &RawValue = map.next_value()?;
-            (self.0)(name, value.get());
-        }
-        Ok(())
-    }
-}
-
-/// The name of a member, borrowed unless it has escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// Drops all but the last of members with the same name.
-///
-/// Takes no quadratic time, whatever a peer sends.
-fn keep_last<K: Ord, V>(members: &mut Vec<(K, V)>) {
-    if members.len() < 2 {
-        return;
-    }
-    let last: BTreeMap<&K, usize> = members
-        .iter()
-        .enumerate()
-        .map(|(position, (name, _))| (name, position))
-        .collect();
-    if last.len() == members.len() {
-        return;
-    }
-    let mut kept: Vec<usize> = last.into_values().collect();
-    kept.sort_unstable();
-    let mut kept = kept.into_iter().peekable();
-    let mut position = 0..;
-    members.retain(|_| {
-        position
-            .next()
-            .is_some_and(|position| kept.next_if_eq(&position).is_some())
-    });
 }

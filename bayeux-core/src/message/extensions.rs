@@ -4,9 +4,8 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
-use bytes::Bytes;
-
-use super::{Payload, decode, encode};
+use super::encode::Object;
+use super::{Payload, members};
 
 /// `ext` of a message: an object with one member for each extension, kept as text.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,13 +28,13 @@ impl Extensions {
     /// The member `name`; the last one if there are several (FR-7).
     pub fn get(&self, name: &str) -> Option<Payload> {
         let body = self.0.to_bytes();
-        let member = decode::member(self.0.as_str(), name)?;
+        let member = members::last(self.0.as_str(), name)?;
         Some(Payload::part_of(&body, member))
     }
 
     /// These without the members `names`; `None` if nothing is left.
     pub fn without<N: AsRef<str>>(&self, names: &[N]) -> Option<Self> {
-        let members = decode::members(self.0.as_str());
+        let members = members::all(self.0.as_str());
         let is_kept =
             |member: &(Cow<'_, str>, &str)| !names.iter().any(|name| *name.as_ref() == *member.0);
         let kept: Vec<_> = members.iter().filter(|member| is_kept(member)).collect();
@@ -53,7 +52,7 @@ impl Extensions {
     /// These and the member `name`, in place of one of that name.
     #[must_use]
     pub fn with(&self, name: &str, value: Payload) -> Self {
-        let members = decode::members(self.0.as_str());
+        let members = members::all(self.0.as_str());
         let others = members
             .iter()
             .filter(|member| *member.0 != *name)
@@ -62,8 +61,13 @@ impl Extensions {
     }
 
     fn from_members<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let json = encode::object(members);
-        Self(Payload::trusted(Bytes::from(json)))
+        let mut json = Vec::new();
+        let mut object = Object::begin(&mut json);
+        for (name, value) in members {
+            object.raw(name, value.as_bytes());
+        }
+        object.end();
+        Self(Payload::trusted(json))
     }
 
     /// Whether there are no members.
@@ -74,7 +78,7 @@ impl Extensions {
     /// The members, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Payload)> {
         let body = self.0.to_bytes();
-        let members = decode::members(self.0.as_str()).into_iter();
+        let members = members::all(self.0.as_str()).into_iter();
         members.map(move |(name, value)| (name, Payload::part_of(&body, value)))
     }
 

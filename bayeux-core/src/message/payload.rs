@@ -1,5 +1,6 @@
 //! JSON that is passed on as it came.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
@@ -33,9 +34,9 @@ impl Payload {
 
     /// The string `text` as JSON.
     pub fn string(text: &str) -> Self {
-        let mut json = alloc::string::String::with_capacity(text.len() + 2);
+        let mut json = Vec::with_capacity(text.len() + 2);
         encode::push_string(&mut json, text);
-        Self(json.into())
+        Self::trusted(json)
     }
 
     /// The checked value `text`, which lies in `body`, without copying it unless it would keep alive a far
