@@ -75,6 +75,18 @@ pub enum Call {
         /// Which session.
         session: SessionId,
     },
+    /// Give a session timings of its own; `None` leaves that one as it is. What changes during a
+    /// hold shows as advice in its reply (CN-16). Answered with [`CallResult::Done`].
+    Configure {
+        /// Which session.
+        session: SessionId,
+        /// Its longest hold.
+        timeout: Option<Duration>,
+        /// Its wait between connects.
+        interval: Option<Duration>,
+        /// Its grace between a reply and the next connect.
+        max_interval: Option<Duration>,
+    },
     /// The sessions of this engine, a page at a time. Answered with [`CallResult::Sessions`].
     ListSessions {
         /// Where the last page ended; 0 for the first.

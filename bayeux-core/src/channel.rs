@@ -6,14 +6,12 @@
 mod name;
 mod pattern;
 mod template;
-#[allow(dead_code, reason = "for the engine")]
 mod tree;
 
 pub use self::name::ChannelName;
 pub use self::pattern::{ChannelPattern, PatternParts, Wildcard};
 pub use self::template::ChannelTemplate;
-#[allow(unused_imports, reason = "for the engine")]
-pub(crate) use self::tree::{Channel, ChannelKey, ChannelTraits, Channels, Moved, Subscriber};
+pub(crate) use self::tree::{ChannelKey, Channels, Subscriber};
 
 use core::fmt;
 

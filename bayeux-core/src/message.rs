@@ -21,9 +21,8 @@ pub use self::payload::Payload;
 pub use self::reply::{Advice, HandshakeFields, Reconnect, Reply};
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write};
 
 use crate::channel::MetaChannel;
 
@@ -68,14 +67,10 @@ impl Message {
 impl fmt::Debug for Message {
     /// Without the secrets: 4 characters of the session, and of `ext` the size.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let session = self
-            .session
-            .as_deref()
-            .map(|id| id.chars().take(4).chain(['…']).collect::<String>());
         f.debug_struct("Message")
             .field("channel", &self.channel)
             .field("id", &self.id)
-            .field("session", &session)
+            .field("session", &self.session.as_deref().map(Shortened))
             .field("data", &self.data)
             .field("ext", &self.ext)
             .field("advice", &self.advice)
@@ -85,6 +80,19 @@ impl fmt::Debug for Message {
             .field("timestamp", &self.timestamp)
             .field("others", &self.others)
             .finish()
+    }
+}
+
+/// A secret of which 4 characters may be seen.
+struct Shortened<'a>(&'a str);
+
+impl fmt::Debug for Shortened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .chars()
+            .take(4)
+            .try_for_each(|character| f.write_char(character))?;
+        f.write_char('…')
     }
 }
 

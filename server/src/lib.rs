@@ -13,6 +13,8 @@ mod admission;
 mod application;
 mod carrier;
 mod clock;
+pub mod command_line;
+pub mod config;
 mod deadlines;
 mod door;
 mod frames;

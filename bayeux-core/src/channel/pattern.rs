@@ -213,3 +213,157 @@ impl Borrow<str> for ChannelPattern {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_a_name_or_ends_in_a_wildcard() {
+        let table = [
+            // CH-5
+            ("/a/*", Ok(true)),
+            ("/a/**", Ok(true)),
+            ("/*", Ok(true)),
+            ("/**", Ok(true)),
+            ("/a/b", Ok(false)),
+            ("/a/*/b", Err(ChannelNameError::Wildcard)),
+            ("/a/**/b", Err(ChannelNameError::Wildcard)),
+            ("/*/*", Err(ChannelNameError::Wildcard)),
+            ("/**/*", Err(ChannelNameError::Wildcard)),
+            // DE-12
+            ("/a*", Ok(false)),
+            ("/a/***", Ok(false)),
+            ("/a*/b", Ok(false)),
+            (" /a/*/ ", Ok(true)),
+            // CH-11
+            ("/a//*", Err(ChannelNameError::EmptySegment)),
+            ("*", Err(ChannelNameError::NoLeadingSlash)),
+        ];
+
+        for (text, expected) in table {
+            let pattern = text.parse::<ChannelPattern>();
+            let is_wildcard = pattern.as_ref().map(ChannelPattern::is_wildcard);
+            assert_eq!(is_wildcard, expected.as_ref().copied(), "{text:?}");
+            if let Ok(pattern) = pattern {
+                assert_eq!(
+                    pattern.as_name().is_none(),
+                    pattern.is_wildcard(),
+                    "{text:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_pattern_matches_what_lies_below_it() {
+        let table = [
+            // CH-6
+            ("/a", "/a", true),
+            ("/a", "/a/b", false),
+            ("/a", "/b", false),
+            ("/a/*", "/a", false),
+            ("/a/*", "/a/b", true),
+            ("/a/*", "/a/b/c", false),
+            ("/a/*", "/ab/c", false),
+            ("/a/**", "/a", false),
+            ("/a/**", "/a/b", true),
+            ("/a/**", "/a/b/c", true),
+            ("/a/**", "/ab/c", false),
+            ("/*", "/a", true),
+            ("/*", "/a/b", false),
+            ("/**", "/a", true),
+            ("/**", "/a/b/c", true),
+            // CH-9
+            ("/**", "/service/x", false),
+            ("/**", "/meta/connect", false),
+            ("/service/*", "/service/x", false),
+            ("/service/**", "/service/x", false),
+            ("/meta/*", "/meta/connect", false),
+            ("/service/x", "/service/x", true),
+            ("/*", "/service", true),
+        ];
+
+        for (pattern, name, expected) in table {
+            let matches = pattern
+                .parse::<ChannelPattern>()
+                .unwrap()
+                .matches(&name.parse().unwrap());
+            assert_eq!(matches, expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn the_patterns_that_match_are_listed_nearest_first() {
+        let table: [(&str, &[&str]); 9] = [
+            // CH-7
+            ("/a/b/c", &["/a/b/*", "/a/b/**", "/a/**", "/**"]),
+            ("/a", &["/*", "/**"]),
+            // CH-8
+            ("/a/*", &["/a/**", "/**"]),
+            ("/a/**", &["/**"]),
+            ("/*", &["/**"]),
+            ("/**", &[]),
+            // CH-9
+            ("/service/x", &[]),
+            ("/meta/connect", &[]),
+            ("/service/*", &[]),
+        ];
+
+        for (text, expected) in table {
+            assert_eq!(listed(&text.parse().unwrap()), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn matching_agrees_with_a_naive_matcher(pattern in pattern(), name in name()) {
+            prop_assert_eq!(pattern.matches(&name), naive(&pattern, &name));
+        }
+
+        #[test]
+        fn the_listed_patterns_are_those_that_match(pattern in pattern(), name in name()) {
+            let listed = listed(&name.clone().into());
+            let is_listed = listed.iter().any(|text| *text == *pattern.as_str());
+            prop_assert_eq!(is_listed, pattern.is_wildcard() && naive(&pattern, &name));
+        }
+
+        #[test]
+        fn a_normal_form_is_its_own(text in "[ \t]{0,2}(/[ab *]{0,3}){0,4}/?[ \t]{0,2}") {
+            if let Ok(pattern) = text.parse::<ChannelPattern>() {
+                prop_assert_eq!(&pattern.as_str().parse::<ChannelPattern>().unwrap(), &pattern);
+            }
+        }
+    }
+
+    fn listed(pattern: &ChannelPattern) -> Vec<String> {
+        let patterns = pattern.patterns().map(|parts| parts.to_pattern());
+        patterns.map(|pattern| pattern.as_str().into()).collect()
+    }
+
+    fn naive(pattern: &ChannelPattern, name: &ChannelName) -> bool {
+        let pattern: Vec<&str> = pattern.as_str().split('/').collect();
+        let name: Vec<&str> = name.as_str().split('/').collect();
+        let special = name.len() > 2 && ["meta", "service"].contains(&name[1]);
+        let (last, base) = pattern.split_last().unwrap();
+        match *last {
+            "*" => !special && name.len() == pattern.len() && name.starts_with(base),
+            "**" => !special && name.len() >= pattern.len() && name.starts_with(base),
+            _ => pattern == name,
+        }
+    }
+
+    fn name() -> impl Strategy<Value = ChannelName> {
+        "(/(a|b|aa|service|meta)){1,4}".prop_map(|text| text.parse().unwrap())
+    }
+
+    fn pattern() -> impl Strategy<Value = ChannelPattern> {
+        "((/(a|b|aa|service|meta)){0,3}/[*]{1,2})|((/(a|b|aa|service|meta)){1,4})"
+            .prop_map(|text| text.parse().unwrap())
+    }
+}

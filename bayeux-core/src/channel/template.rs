@@ -72,3 +72,39 @@ impl fmt::Debug for ChannelTemplate {
         fmt::Debug::fmt(&self.0, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn a_template_binds_its_parameters() {
+        // CH-10
+        type Bound = Option<&'static [(&'static str, &'static str)]>;
+        let table: [(&str, &str, Bound); 8] = [
+            ("/a/{x}/{y}", "/a/1/2", Some(&[("x", "1"), ("y", "2")])),
+            ("/{x}/a", "/1/a", Some(&[("x", "1")])),
+            ("/a", "/a", Some(&[])),
+            ("/a/{x}", "/a", None),
+            ("/a/{x}", "/a/1/2", None),
+            ("/a/{x}", "/b/1", None),
+            ("/a/{x y}", "/a/{x y}", Some(&[])),
+            ("/a/{x}y", "/a/1y", None),
+        ];
+
+        for (template, name, expected) in table {
+            let (template, name) = (
+                template.parse::<ChannelTemplate>().unwrap(),
+                name.parse().unwrap(),
+            );
+            let bound = template.matches(&name).map(Iterator::collect::<Vec<_>>);
+            assert_eq!(bound.as_deref(), expected, "{template} {name}");
+        }
+        assert_eq!(
+            "/{x}/*".parse::<ChannelTemplate>(),
+            Err(ChannelNameError::Wildcard)
+        );
+    }
+}

@@ -34,9 +34,10 @@ impl ChannelKey {
 pub(crate) struct Channel {
     pub(crate) pattern: ChannelPattern,
     pub(crate) subscribers: Vec<Subscriber>,
-    pub(crate) traits: ChannelTraits,
+    /// It stays though nobody uses it (CH-13).
+    pub(crate) persistent: bool,
     /// When it goes if nobody uses it until then; `None` while it is in use (CH-13).
-    pub(crate) idle_until: Option<u64>,
+    pub(crate) idle_until: Option<crate::Instant>,
 }
 
 /// One session's subscription to one channel.
@@ -46,17 +47,6 @@ pub(crate) struct Subscriber {
     pub(crate) session: u32,
     /// Which of that session's subscriptions this is.
     pub(crate) entry: u32,
-}
-
-/// How a channel differs from an ordinary one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct ChannelTraits {
-    /// Its events may wait that many milliseconds for company (QU-6).
-    pub(crate) lazy: Option<u32>,
-    /// A publisher does not get its own events (PB-7).
-    pub(crate) no_echo: bool,
-    /// It stays though nobody uses it (CH-13).
-    pub(crate) persistent: bool,
 }
 
 /// What [`Channels::take`] moved: `subscriber` is at `index` now.
@@ -81,11 +71,10 @@ impl Channels {
             return key;
         }
         let hash = self.index.hash(pattern.as_str());
-        let traits = ChannelTraits::default();
         let channel = Channel {
             pattern,
             subscribers: Vec::new(),
-            traits,
+            persistent: false,
             idle_until: None,
         };
         let key = ChannelKey(self.nodes.insert(channel) as u32);
@@ -139,6 +128,19 @@ impl Channels {
 
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// The channels from slot `from` on, at most `limit` slots, each with the number of its
+    /// subscribers, and the slot after the last one if there may be more.
+    pub(crate) fn page(&self, from: u32, limit: u32) -> (Vec<(ChannelPattern, u32)>, Option<u32>) {
+        let end = u32::try_from(self.nodes.capacity()).unwrap_or(u32::MAX);
+        let stop = from.saturating_add(limit).min(end);
+        let channels = (from..stop).filter_map(|slot| {
+            let channel = self.nodes.get(slot as usize)?;
+            let subscribers = u32::try_from(channel.subscribers.len()).unwrap_or(u32::MAX);
+            Some((channel.pattern.clone(), subscribers))
+        });
+        (channels.collect(), (stop < end).then_some(stop))
     }
 
     /// The channel whose pattern is `text`, which is in normal form.
@@ -244,4 +246,197 @@ fn hash_of(keys: (u64, u64), text: &str) -> u64 {
     let mut hasher = SipHasher13::new_with_keys(keys.0, keys.1);
     hasher.write(text.as_bytes());
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::{BTreeMap, BTreeSet};
+    use alloc::format;
+    use alloc::string::{String, ToString};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_name_finds_its_own_channel_and_the_patterns_above_it() {
+        let mut channels = channels(&[
+            "/a/b", "/a/b/c", "/a/*", "/a/b/*", "/a/b/**", "/a/**", "/*", "/**",
+        ]);
+
+        assert_eq!(
+            found(&channels, "/a/b/c"),
+            ["/a/b/c", "/a/b/*", "/a/b/**", "/a/**", "/**"]
+        );
+        assert_eq!(found(&channels, "/a/b"), ["/a/b", "/a/*", "/a/**", "/**"]);
+        assert_eq!(found(&channels, "/x"), ["/*", "/**"]);
+
+        let key = channels.find("/a/**").unwrap();
+        channels.remove(key);
+        assert_eq!(found(&channels, "/a/b"), ["/a/b", "/a/*", "/**"]);
+        assert_eq!(channels.len(), 7);
+        assert!(channels.get(key).is_none());
+    }
+
+    #[test]
+    fn wildcards_do_not_reach_into_meta_and_service_channels() {
+        // CH-9
+        let channels = channels(&[
+            "/service/x",
+            "/service/*",
+            "/service/**",
+            "/**",
+            "/meta/*",
+            "/*",
+        ]);
+
+        assert_eq!(found(&channels, "/service/x"), ["/service/x"]);
+        assert_eq!(found(&channels, "/meta/connect"), [""; 0]);
+    }
+
+    #[test]
+    fn creating_a_channel_that_exists_gives_that_one() {
+        let mut channels = channels(&["/a"]);
+
+        let key = channels.create("/a".parse().unwrap());
+
+        assert_eq!(Some(key), channels.find("/a"));
+        assert_eq!(channels.len(), 1);
+    }
+
+    #[test]
+    fn the_last_subscriber_takes_the_place_of_one_that_leaves() {
+        let mut channels = channels(&["/a"]);
+        let key = channels.find("/a").unwrap();
+        let subscriber = |session| Subscriber {
+            session,
+            entry: session + 10,
+        };
+        assert_eq!(
+            [1, 2, 3].map(|session| channels.add(key, subscriber(session))),
+            [0, 1, 2]
+        );
+
+        assert_eq!(
+            channels.take(key, 0),
+            Some(Moved {
+                subscriber: subscriber(3),
+                index: 0
+            })
+        );
+        assert_eq!(channels.take(key, 1), None);
+        assert_eq!(channels.get(key).unwrap().subscribers, [subscriber(3)]);
+        assert_eq!(channels.take(key, 0), None);
+        assert!(channels.get(key).unwrap().subscribers.is_empty());
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Subscribe(String, u32),
+        Unsubscribe(String, u32),
+        Publish(String),
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_agrees_with_a_naive_one(
+            keys in any::<(u64, u64)>(),
+            steps in prop::collection::vec(step(), 0..60),
+        ) {
+            let mut channels = Channels::new(keys);
+            let mut naive = BTreeMap::<String, BTreeSet<u32>>::new();
+            for step in steps {
+                match step {
+                    Step::Subscribe(text, session) => {
+                        if naive.entry(text.clone()).or_default().insert(session) {
+                            let key = channels.create(text.parse().unwrap());
+                            channels.add(key, Subscriber { session, entry: 0 });
+                        }
+                    }
+                    Step::Unsubscribe(text, session) => {
+                        let known = naive.get_mut(&text).is_some_and(|all| all.remove(&session));
+                        if naive.get(&text).is_some_and(BTreeSet::is_empty) {
+                            naive.remove(&text);
+                        }
+                        prop_assert_eq!(unsubscribe(&mut channels, &text, session), known);
+                    }
+                    Step::Publish(text) => {
+                        let name: ChannelName = text.parse().unwrap();
+                        let mut expected: Vec<&str> = naive.keys().map(String::as_str).collect();
+                        expected.retain(|text| text.parse::<ChannelPattern>().unwrap().matches(&name));
+                        let mut actual = found(&channels, &text);
+                        actual.sort();
+                        prop_assert_eq!(actual, expected);
+                    }
+                }
+                prop_assert_eq!(channels.len(), naive.len());
+            }
+            for (text, sessions) in &naive {
+                let channel = channels.get(channels.find(text).unwrap()).unwrap();
+                let actual = channel.subscribers.iter().map(|subscriber| subscriber.session);
+                prop_assert_eq!(&actual.collect::<BTreeSet<_>>(), sessions);
+                prop_assert_eq!(channel.subscribers.len(), sessions.len());
+            }
+        }
+    }
+
+    #[test]
+    fn among_many_channels_a_name_finds_only_its_own() {
+        let mut channels = channels(&[]);
+        let names = (0..10_000).map(|n| format!("/c/{n}"));
+        for text in names {
+            channels.create(text.parse().unwrap());
+        }
+
+        assert_eq!(found(&channels, "/c/7"), ["/c/7"]);
+        assert_eq!(channels.len(), 10_000);
+    }
+
+    fn unsubscribe(channels: &mut Channels, text: &str, session: u32) -> bool {
+        let Some(key) = channels.find(text) else {
+            return false;
+        };
+        let subscribers = &channels.get(key).unwrap().subscribers;
+        let Some(index) = subscribers
+            .iter()
+            .position(|other| other.session == session)
+        else {
+            return false;
+        };
+        let last = *subscribers.last().unwrap();
+        let moved = channels.take(key, index as u32);
+        if let Some(moved) = moved {
+            assert_eq!((moved.subscriber, moved.index), (last, index as u32));
+        }
+        if channels.get(key).unwrap().subscribers.is_empty() {
+            channels.remove(key);
+        }
+        true
+    }
+
+    fn channels(patterns: &[&str]) -> Channels {
+        let mut channels = Channels::new((1, 2));
+        for pattern in patterns {
+            channels.create(pattern.parse().unwrap());
+        }
+        channels
+    }
+
+    fn found(channels: &Channels, name: &str) -> Vec<String> {
+        let mut out = SmallVec::new();
+        channels.matching(&name.parse().unwrap(), &mut out);
+        out.iter()
+            .map(|key| channels.get(*key).unwrap().pattern.to_string())
+            .collect()
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let name = "(/(a|b|service)){1,3}";
+        let pattern = "((/(a|b|service)){0,2}/[*]{1,2})|((/(a|b|service)){1,3})";
+        prop_oneof![
+            (pattern, 0..3_u32).prop_map(|(text, session)| Step::Subscribe(text, session)),
+            (pattern, 0..3_u32).prop_map(|(text, session)| Step::Unsubscribe(text, session)),
+            name.prop_map(Step::Publish),
+        ]
+    }
 }

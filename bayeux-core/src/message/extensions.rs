@@ -100,3 +100,65 @@ impl fmt::Debug for Extensions {
         write!(f, "Extensions({} bytes)", self.0.size())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::{String, ToString};
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn members_are_found_added_and_taken_out() {
+        let ext = parsed(r#"{ "a":1, "b" : {"x":[ ]}, "\u0063":"3", "a":null }"#);
+
+        assert_eq!(ext.get("a").unwrap().as_str(), "null", "FR-7");
+        assert_eq!(ext.get("b").unwrap().as_str(), r#"{"x":[ ]}"#);
+        assert_eq!(ext.get("c").unwrap().as_str(), "\"3\"");
+        assert_eq!(ext.get("x"), None);
+        let names: Vec<String> = ext.iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(names, vec!["b", "c", "a"]);
+
+        let table: [(&[&str], Option<&str>); 4] = [
+            (&["b"], Some(r#"{"c":"3","a":null}"#)),
+            (&["a", "c"], Some(r#"{"b":{"x":[ ]}}"#)),
+            (&["a", "b", "c"], None),
+            (&["d"], Some(ext.as_payload().as_str())),
+        ];
+        for (names, expected) in table {
+            let rest = ext.without(names);
+            assert_eq!(
+                rest.as_ref().map(|rest| rest.as_payload().as_str()),
+                expected,
+                "{names:?}"
+            );
+        }
+
+        let changed = ext
+            .with("b", Payload::null())
+            .with("d\"", Payload::string("x"));
+        assert_eq!(
+            changed.as_payload().as_str(),
+            r#"{"c":"3","a":null,"b":null,"d\"":"x"}"#
+        );
+    }
+
+    #[test]
+    fn only_an_object_has_members() {
+        // FI-7
+        assert!(Extensions::new().is_empty());
+        assert!(parsed(" { } ").is_empty());
+        assert!(!parsed(r#"{"a":null}"#).is_empty());
+        for text in ["[]", "null", "1", "\"{}\""] {
+            assert_eq!(
+                Extensions::from_payload(Payload::parse(text).unwrap()),
+                None,
+                "{text}"
+            );
+        }
+    }
+
+    fn parsed(text: &'static str) -> Extensions {
+        Extensions::from_payload(Payload::parse(text).unwrap()).unwrap()
+    }
+}

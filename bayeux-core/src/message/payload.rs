@@ -106,3 +106,49 @@ impl fmt::Debug for Payload {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_value_is_kept_without_the_space_around_it() {
+        assert_eq!(Payload::parse(" [1, 2]\n").unwrap().as_str(), "[1, 2]");
+        for text in [
+            "",
+            " ",
+            "1 2",
+            "[1",
+            "nul",
+            "01",
+            "\"\\ud800\"",
+            "1e400",
+            "[1,]",
+            "\u{feff}1",
+        ] {
+            assert_eq!(Payload::parse(text), Err(DecodeError::NotJson), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_fits_into_a_frame_is_not_too_deep() {
+        // DE-15
+        let nested = |levels: usize| Payload::parse("[".repeat(levels) + &"]".repeat(levels));
+
+        assert!(nested(126).is_ok());
+        assert_eq!(nested(127), Err(DecodeError::TooDeep));
+    }
+
+    #[test]
+    fn values_of_the_application_become_text() {
+        assert_eq!(
+            Payload::from(json!({"a": [1, null]})).as_str(),
+            r#"{"a":[1,null]}"#
+        );
+        assert_eq!(Payload::string("a\"b").as_str(), r#""a\"b""#);
+        assert!(Payload::from(json!(null)).is_null());
+        assert_eq!(Payload::from(json!(null)), Payload::null());
+    }
+}

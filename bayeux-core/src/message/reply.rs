@@ -3,9 +3,10 @@
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::encode::Object;
-use super::{Extensions, Id, Message, MessageId, Payload, ProtocolError};
+use super::{Extensions, Id, Message, MessageId, Payload, ProtocolError, Shortened};
 
 /// What a client is to do after this reply (AD-1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +69,7 @@ impl Advice {
 }
 
 /// The answer to one message. It never has data, by which clients tell it from an event (FI-4).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     /// `channel`, as sent (DE-12).
     pub channel: Option<Box<str>>,
@@ -161,6 +162,23 @@ impl Reply {
     }
 }
 
+impl fmt::Debug for Reply {
+    /// With 4 characters of the session.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("channel", &self.channel)
+            .field("id", &self.id)
+            .field("outcome", &self.outcome)
+            .field("session", &self.session.as_deref().map(Shortened))
+            .field("subscription", &self.subscription)
+            .field("handshake", &self.handshake)
+            .field("ext", &self.ext)
+            .field("advice", &self.advice)
+            .field("timestamp", &self.timestamp)
+            .finish()
+    }
+}
+
 impl HandshakeFields {
     fn encode(&self, object: &mut Object<'_>) {
         object.string("version", "1.0");
@@ -169,5 +187,157 @@ impl HandshakeFields {
         if self.messages > 0 {
             object.number("x-messages", u64::from(self.messages));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::String;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::message::{DecodeLimits, Messages};
+
+    #[test]
+    fn replies_look_like_the_examples_of_the_specification() {
+        let complete = Advice {
+            reconnect: Some(Reconnect::Retry),
+            interval: Some(0),
+            timeout: Some(30_000),
+            ..Advice::default()
+        };
+        let mut handshake = to(r#"{"id":"1","channel":"/meta/handshake","clientId":"old"}"#);
+        handshake.session = Some("1a7k".into());
+        let supported = ["websocket", "long-polling"].to_vec();
+        handshake.handshake = Some(Box::new(HandshakeFields {
+            supported,
+            messages: 2,
+        }));
+        handshake.advice = Some(complete.clone());
+        let mut denied = to(r#"{"id":"1","channel":"/meta/handshake"}"#);
+        denied.outcome = Err(ProtocolError::handshake_denied());
+        denied.advice = Some(Advice {
+            reconnect: Some(Reconnect::None),
+            ..Advice::default()
+        });
+        denied.ext = Some(Extensions::new().with("authentication", Payload::null()));
+        let mut refused = to(
+            r#"{"id":"8","channel":"/meta/subscribe","clientId":"C","subscription":["/a","/b"]}"#,
+        );
+        refused.outcome = Err(ProtocolError::subscribe_denied("denied_by_not_granting"));
+        let mut expired = to(r#"{"id":13,"channel":"/meta/connect","clientId":"gone"}"#);
+        expired.outcome = Err(ProtocolError::session_unknown());
+        expired.advice = Some(Advice {
+            reconnect: Some(Reconnect::Handshake),
+            interval: Some(0),
+            ..complete.clone()
+        });
+        let mut nameless = to(r#"{"id":"9","clientId":"C1","data":1}"#);
+        nameless.outcome = Err(ProtocolError::channel_missing());
+        let mut second_tab = to(r#"{"id":"3","channel":"/meta/connect"}"#);
+        second_tab.advice = Some(Advice {
+            multiple_clients: Some(true),
+            max_interval: Some(7),
+            ..complete
+        });
+        second_tab.timestamp = Some("2024-01-01".into());
+
+        let table = [
+            // E1, HS-14
+            (
+                handshake,
+                r#"{"id":"1","channel":"/meta/handshake","successful":true,"clientId":"1a7k","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["websocket","long-polling"],"x-messages":2,"advice":{"reconnect":"retry","interval":0,"timeout":30000}}"#,
+            ),
+            // E2
+            (
+                denied,
+                r#"{"id":"1","channel":"/meta/handshake","successful":false,"error":"403::handshake_denied","advice":{"reconnect":"none"},"ext":{"authentication":null}}"#,
+            ),
+            // E5, FI-3, FI-4
+            (
+                to(r#"{"id":"4","channel":"/room/7","clientId":"C1","data":"hello","ext":{}}"#),
+                r#"{"id":"4","channel":"/room/7","successful":true}"#,
+            ),
+            // E6, SU-2
+            (
+                refused,
+                r#"{"id":"8","channel":"/meta/subscribe","successful":false,"subscription":["/a","/b"],"error":"403:denied_by_not_granting:subscribe_denied"}"#,
+            ),
+            // E7, FI-1
+            (
+                nameless,
+                r#"{"id":"9","successful":false,"error":"400::channel_missing"}"#,
+            ),
+            // E8, FI-2
+            (
+                expired,
+                r#"{"id":13,"channel":"/meta/connect","successful":false,"error":"402::session_unknown","advice":{"reconnect":"handshake","interval":0,"timeout":30000}}"#,
+            ),
+            // E11, EX-2
+            (
+                second_tab,
+                r#"{"id":"3","channel":"/meta/connect","successful":true,"advice":{"multiple-clients":true,"reconnect":"retry","interval":0,"timeout":30000,"maxInterval":7},"timestamp":"2024-01-01"}"#,
+            ),
+            // DE-12, DE-13
+            (
+                to(r#"{"id":true,"channel":" \/a/"}"#),
+                r#"{"channel":" /a/","successful":true}"#,
+            ),
+            (to("{}"), r#"{"successful":true}"#),
+        ];
+
+        for (reply, expected) in table {
+            assert_eq!(encoded(&reply), expected);
+            assert!(
+                serde_json::from_str::<Value>(expected).is_ok(),
+                "{expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_peer_sent_cannot_break_a_reply() {
+        let mut reply = to(r#"{"channel":"\"},{\u0000\\"}"#);
+        reply.outcome = Err(ProtocolError::publish_denied("a \"reason\""));
+
+        let parsed: Value = serde_json::from_str(&encoded(&reply)).unwrap();
+
+        assert_eq!(parsed["channel"], "\"},{\u{0}\\");
+        assert_eq!(parsed["error"], "403:a \"reason\":publish_denied");
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let mut reply = to("{}");
+        reply.session = Some("abcdefgh".into());
+
+        let text = format!("{reply:?}");
+
+        assert!(text.contains("abcd…") && !text.contains("abcde"), "{text}");
+    }
+
+    #[test]
+    fn replies_are_appended() {
+        let mut out = b"[".to_vec();
+        to("{}").encode(&mut out);
+
+        assert_eq!(out, br#"[{"successful":true}"#);
+    }
+
+    fn to(message: &'static str) -> Reply {
+        Reply::to(
+            Messages::decode(message, &DecodeLimits::default())
+                .unwrap()
+                .first()
+                .unwrap(),
+        )
+    }
+
+    fn encoded(reply: &Reply) -> String {
+        let mut out = Vec::new();
+        reply.encode(&mut out);
+        String::from_utf8(out).unwrap()
     }
 }

@@ -124,3 +124,108 @@ fn is_finite(number: &[u8]) -> bool {
         .and_then(|number| number.parse::<f64>().ok());
     value.is_some_and(f64::is_finite)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::String;
+
+    use super::*;
+
+    #[test]
+    fn depth_is_counted_from_the_outermost_list() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+
+        // FR-6, DE-15
+        assert_eq!(check(&nested(128), 128, 0), Ok(()));
+        assert_eq!(check(&nested(129), 128, 0), Err(DecodeError::TooDeep));
+        assert_eq!(check(&nested(127), 128, IN_LIST), Ok(()));
+        assert_eq!(check(&nested(128), 128, IN_LIST), Err(DecodeError::TooDeep));
+        assert_eq!(check(&nested(1_000_000), 128, 0), Err(DecodeError::TooDeep));
+        assert_eq!(check(&"[]".repeat(1000), 2, 0), Ok(()), "side by side");
+        assert_eq!(check(r#"["[[[[","\"[[[["]"#, 1, 0), Ok(()), "in strings");
+    }
+
+    #[test]
+    fn surrogates_come_in_pairs() {
+        // DE-15
+        let table = [
+            (r#""\ud83d\ude00""#, true),
+            (r#""\uD83D\uDE00""#, true),
+            (r#""\u0041\u00e4""#, true),
+            (r#""\ud7ff\ue000""#, true),
+            (r#""\\ud800""#, true),
+            (r#""\ud800""#, false),
+            (r#""\udc00""#, false),
+            (r#""\ude00\ud83d""#, false),
+            (r#""\ud83dx""#, false),
+            (r#""\ud83d\n""#, false),
+            (r#""\ud83d\u0041""#, false),
+            (r#""\ud83d\ud83d\ude00""#, false),
+            (r#""\u12""#, false),
+            (r#""\u+123""#, false),
+            (r#"{"\ud800":1}"#, false),
+        ];
+
+        for (text, expected) in table {
+            for padding in 0..9 {
+                let text = format!("{}{text}", format_args!("{:1$}", "", padding));
+                assert_eq!(check(&text, 9, 0).is_ok(), expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn strings_end_where_they_end_wherever_they_begin() {
+        for length in 0..40 {
+            let plain = "x".repeat(length);
+            assert_eq!(check(&format!(r#""{plain}""#), 0, 0), Ok(()));
+            assert_eq!(check(&format!(r#""{plain}\"[""#), 0, 0), Ok(()));
+            assert_eq!(
+                check(&format!(r#""ä{plain}\\"["#), 0, 0),
+                Err(DecodeError::TooDeep)
+            );
+            assert_eq!(
+                check(&format!(r#""{plain}"#), 0, 0),
+                Err(DecodeError::NotJson)
+            );
+            assert_eq!(
+                check(&format!(r#""{plain}\"#), 0, 0),
+                Err(DecodeError::NotJson)
+            );
+        }
+    }
+
+    #[test]
+    fn a_number_is_one_that_a_double_can_hold() {
+        let digits = |count: usize| "9".repeat(count);
+        let table: [(String, bool); 15] = [
+            // FR-5
+            ("18446744073709551616".into(), true),
+            ("-0".into(), true),
+            ("1e308".into(), true),
+            ("1E+99".into(), true),
+            ("1e-400".into(), true),
+            (format!("0.{}", digits(5000)), true),
+            (digits(308), true),
+            (format!("{}e99", digits(200)), true),
+            // DE-15
+            ("1e400".into(), false),
+            ("-1e400".into(), false),
+            ("1e309".into(), false),
+            (format!("{}e99", digits(300)), false),
+            (format!("1e{}", digits(5000)), false),
+            (digits(310), false),
+            (digits(5000), false),
+        ];
+
+        for (text, expected) in table {
+            assert_eq!(check(&text, 0, 0).is_ok(), expected, "{text}");
+            assert_eq!(
+                check(&format!("[{text},1]"), 1, 0).is_ok(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+}
