@@ -25,7 +25,8 @@ mod listener;
 mod server;
 mod thread;
 
+pub use bayeux_server::config::Settings;
 pub use bayeux_server::{
-    Answer, Body, CallError, Decide, Handle, Options, Patience, Service, Subscription,
+    Answer, Body, CallError, Decide, Extras, Handle, Service, Subscription, command_line, config,
 };
-pub use server::{Builder, Running, Server};
+pub use server::{Builder, Running, Server, StartError};

@@ -50,8 +50,14 @@ fn hand_over(
     };
     socket.set_nodelay(true)?;
     let socket = socket.into_std()?;
-    let shard = usize::try_from(shard).ok().and_then(|shard| shards.get(shard));
-    let accepted = Accepted { socket, address, admitted };
+    let shard = usize::try_from(shard)
+        .ok()
+        .and_then(|shard| shards.get(shard));
+    let accepted = Accepted {
+        socket,
+        address,
+        admitted,
+    };
     shard
         .and_then(|shard| shard.send(accepted).ok())
         .ok_or_else(|| io::Error::other("the shard is gone"))
@@ -60,5 +66,11 @@ fn hand_over(
 /// Whether an error of `accept` says something of one connection only.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    [ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted].contains(&error.kind())
+    [
+        ConnectionAborted,
+        ConnectionRefused,
+        ConnectionReset,
+        Interrupted,
+    ]
+    .contains(&error.kind())
 }

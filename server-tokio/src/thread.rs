@@ -38,15 +38,23 @@ pub(crate) fn runtime() -> Runtime {
 
 impl ShardThread {
     pub(crate) fn start(index: u32, shard: Shard, door: Door) -> io::Result<Self> {
-        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let (sockets, accepted) = mpsc::unbounded_channel();
         let (ending, ended) = oneshot::channel();
-        let thread = std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-            tokio.block_on(run(shard, door, accepted));
-            drop(tokio);
-            let _ = ending.send(());
-        })?;
-        Ok(Self { sockets, ended, thread })
+        let thread = std::thread::Builder::new()
+            .name(format!("shard-{index}"))
+            .spawn(move || {
+                tokio.block_on(run(shard, door, accepted));
+                drop(tokio);
+                let _ = ending.send(());
+            })?;
+        Ok(Self {
+            sockets,
+            ended,
+            thread,
+        })
     }
 }
 
@@ -69,10 +77,16 @@ async fn run(shard: Shard, door: Door, mut accepted: mpsc::UnboundedReceiver<Acc
 }
 
 fn serve(door: &Door, accepted: Accepted) {
-    let Accepted { socket, address, admitted } = accepted;
+    let Accepted {
+        socket,
+        address,
+        admitted,
+    } = accepted;
     match TcpStream::from_std(socket) {
         Ok(socket) => {
-            let serving = door.clone().serve(TokioIo::new(socket), address, Scheme::Http, admitted);
+            let serving = door
+                .clone()
+                .serve(TokioIo::new(socket), address, Scheme::Http, admitted);
             tokio::spawn(serving);
         }
         Err(error) => tracing::warn!(%error, "a socket could not be taken over"),

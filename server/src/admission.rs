@@ -5,13 +5,14 @@ use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::config::Sockets;
 use crate::guarded::Guarded;
 use crate::router::Router;
 
-/// Counts connections against the limits. Loopback is exempt from the one per address.
+/// Counts connections against the limits. Loopback and trusted proxies are exempt from
+/// the one per address.
 pub(crate) struct Admission {
-    max_connections: usize,
-    max_per_address: usize,
+    limits: Sockets,
     open: Guarded<Open>,
 }
 
@@ -22,28 +23,36 @@ struct Open {
 }
 
 impl Admission {
-    pub(crate) fn new(max_connections: usize, max_per_address: usize) -> Self {
-        Self { max_connections, max_per_address, open: Guarded::default() }
+    pub(crate) fn new(limits: Sockets) -> Self {
+        Self {
+            limits,
+            open: Guarded::default(),
+        }
     }
 
     /// A place for a connection on `shard`, unless there is none left.
     pub(crate) fn admit(router: &Arc<Router>, address: IpAddr, shard: u32) -> Option<Admitted> {
         let this = &router.site.admission;
-        let address = (!address.to_canonical().is_loopback()).then_some(address.to_canonical());
+        let address = Some(address.to_canonical())
+            .filter(|address| !address.is_loopback() && !router.site.proxies.contains(*address));
         this.take(address).then(|| {
             router.socket_opened(shard);
-            Admitted { router: Arc::clone(router), address, shard }
+            Admitted {
+                router: Arc::clone(router),
+                address,
+                shard,
+            }
         })
     }
 
     fn take(&self, address: Option<IpAddr>) -> bool {
         let mut open = self.open.lock();
-        if open.total >= self.max_connections {
+        if open.total >= self.limits.total {
             return false;
         }
         if let Some(address) = address {
             let count = open.by_address.entry(address).or_default();
-            if *count >= self.max_per_address {
+            if *count >= self.limits.per_address {
                 return false;
             }
             *count += 1;
@@ -74,7 +83,9 @@ pub struct Admitted {
 
 impl std::fmt::Debug for Admitted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Admitted").field("shard", &self.shard).finish_non_exhaustive()
+        f.debug_struct("Admitted")
+            .field("shard", &self.shard)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,7 +102,10 @@ mod tests {
 
     #[test]
     fn limits_hold_in_all_and_for_each_address_and_places_come_back() {
-        let admission = Admission::new(3, 1);
+        let admission = Admission::new(Sockets {
+            total: 3,
+            per_address: 1,
+        });
         let first = Some(IpAddr::from([192, 0, 2, 1]));
         let second = Some(IpAddr::from([192, 0, 2, 2]));
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bayeux_core::{Batch, CloseReason, ConnectionId, Instant};
 
-use crate::frames::Frames;
 pub(crate) use crate::application::LocalEnd;
+use crate::frames::Frames;
 pub(crate) use crate::http::Exchange;
 
 /// What a shard writes to.
@@ -30,7 +30,13 @@ pub(crate) enum Sent {
 /// A websocket, whatever it runs over. Its own task may be on another thread.
 pub(crate) trait Duplex: Send + Sync {
     /// Writes at once what the socket takes at once.
-    fn send(&self, now: Instant, connection: ConnectionId, batch: &Batch, frames: &mut Frames) -> Sent;
+    fn send(
+        &self,
+        now: Instant,
+        connection: ConnectionId,
+        batch: &Batch,
+        frames: &mut Frames,
+    ) -> Sent;
     /// Lets the next frame be read.
     fn receive(&self, connection: ConnectionId);
     /// Begins the end.

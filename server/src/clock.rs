@@ -12,7 +12,9 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { epoch: std::time::Instant::now() }
+        Self {
+            epoch: std::time::Instant::now(),
+        }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -27,7 +29,9 @@ impl Clock {
 
     /// The epoch as the time since 1970, for an engine's `wall_clock`.
     pub(crate) fn wall_clock(&self) -> Duration {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         now.saturating_sub(self.epoch.elapsed())
     }
 }

@@ -40,7 +40,9 @@ impl Deadlines {
     /// Looks at everything that is due.
     pub(crate) fn check(&mut self, now: Instant) {
         while self.next().is_some_and(|at| at <= now) {
-            let Some(Reverse(Deadline { what, .. })) = self.heap.pop() else { return };
+            let Some(Reverse(Deadline { what, .. })) = self.heap.pop() else {
+                return;
+            };
             let again = what.upgrade().and_then(|watched| watched.check(now));
             if let Some(at) = again.filter(|at| *at > now) {
                 self.add(at, what);
@@ -93,8 +95,14 @@ mod tests {
     #[test]
     fn what_is_put_off_is_looked_at_again_and_what_is_gone_is_not() {
         let mut deadlines = Deadlines::default();
-        let kept = Arc::new(Waiting { until: AtomicU64::new(30), looks: AtomicU64::new(0) });
-        let gone = Arc::new(Waiting { until: AtomicU64::new(10), looks: AtomicU64::new(0) });
+        let kept = Arc::new(Waiting {
+            until: AtomicU64::new(30),
+            looks: AtomicU64::new(0),
+        });
+        let gone = Arc::new(Waiting {
+            until: AtomicU64::new(10),
+            looks: AtomicU64::new(0),
+        });
         let as_watched = |waiting: &Arc<Waiting>| {
             let weak: Weak<dyn Watched> = Arc::<Waiting>::downgrade(waiting) as _;
             weak
@@ -107,6 +115,9 @@ mod tests {
         assert_eq!(deadlines.next(), Some(Instant::from_millis(30)));
 
         deadlines.check(Instant::from_millis(30));
-        assert_eq!((deadlines.next(), kept.looks.load(Ordering::Relaxed)), (None, 2));
+        assert_eq!(
+            (deadlines.next(), kept.looks.load(Ordering::Relaxed)),
+            (None, 2)
+        );
     }
 }

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bayeux_core::http::Scheme;
 use ::http::{Request, Response};
+use bayeux_core::http::Scheme;
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
@@ -47,7 +47,7 @@ impl Door {
     {
         let line = Line::new(self.gateway.clone());
         let mut socket = Socket::new(io, Arc::clone(&line), Some(admitted));
-        let patience = self.gateway.router.site.patience.head;
+        let patience = self.gateway.router.site.deadlines.header;
         let is_http2 = {
             let first = poll_fn(|cx| socket.poll_preface(cx, PREFACE));
             match self.runtime.within(patience, first).await {
@@ -92,7 +92,9 @@ impl Door {
 
 impl std::fmt::Debug for Door {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Door").field("place", &self.gateway.place).finish_non_exhaustive()
+        f.debug_struct("Door")
+            .field("place", &self.gateway.place)
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,14 +118,22 @@ impl Service {
             scheme: Scheme::Http,
             take_over: take_over_opaque,
         };
-        Self { caller: Arc::new(caller) }
+        Self {
+            caller: Arc::new(caller),
+        }
     }
 
     /// The same for the requests of one connection, which comes from `address` by `scheme`: for the
     /// limits per address, and for deciders. Without, the limits per address do not hold.
     #[must_use]
     pub fn of(&self, address: SocketAddr, scheme: Scheme) -> Self {
-        let Caller { gateway, runtime, line, take_over, .. } = &*self.caller;
+        let Caller {
+            gateway,
+            runtime,
+            line,
+            take_over,
+            ..
+        } = &*self.caller;
         let caller = Caller {
             gateway: gateway.clone(),
             runtime: runtime.clone(),
@@ -132,7 +142,9 @@ impl Service {
             scheme,
             take_over: *take_over,
         };
-        Self { caller: Arc::new(caller) }
+        Self {
+            caller: Arc::new(caller),
+        }
     }
 
     /// Answers a request.
@@ -187,6 +199,8 @@ where
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Service").field("address", &self.caller.address).finish_non_exhaustive()
+        f.debug_struct("Service")
+            .field("address", &self.caller.address)
+            .finish_non_exhaustive()
     }
 }

@@ -3,8 +3,8 @@
 //! The list is bounded by what may be told: a connection has at most one frame and one end of a
 //! write under way, a call waits for its answer.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use bayeux_core::{
@@ -29,7 +29,11 @@ pub(crate) enum Fact {
     /// The application wants something.
     Call(Call, oneshot::Sender<CallResult>),
     /// The application wants a session of its own.
-    OpenLocal(ConnectionId, std::sync::Arc<LocalEnd>, oneshot::Sender<CallResult>),
+    OpenLocal(
+        ConnectionId,
+        std::sync::Arc<LocalEnd>,
+        oneshot::Sender<CallResult>,
+    ),
     /// Somebody wants to be asked.
     AddDecider(Decider, DynDecide),
     /// Somebody no longer wants to be asked.

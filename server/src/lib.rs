@@ -32,11 +32,10 @@ mod socket;
 mod store;
 mod websocket;
 
+pub use self::http::Body;
 pub use admission::Admitted;
 pub use application::{CallError, Decide, Handle, Listener, Subscription};
 pub use door::{Answer, Door, Service};
-pub use self::http::Body;
-pub use node::{Node, Options};
+pub use node::{Extras, Node};
 pub use runtime::{Runtime, Task};
 pub use shard::Shard;
-pub use site::Patience;

@@ -96,7 +96,10 @@ impl Line {
         self.stalled.store(millis(now), Ordering::Relaxed);
         if !self.is_watched.swap(true, Ordering::AcqRel) {
             let watched: Weak<dyn Watched> = self.itself.clone();
-            self.gateway.tell(self.gateway.place.shard(), Fact::Watch(now + self.limit(), watched));
+            self.gateway.tell(
+                self.gateway.place.shard(),
+                Fact::Watch(now + self.limit(), watched),
+            );
         }
     }
 
@@ -108,7 +111,7 @@ impl Line {
     }
 
     fn limit(&self) -> Duration {
-        self.gateway.router.site.patience.write
+        self.gateway.router.site.deadlines.write
     }
 }
 

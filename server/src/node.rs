@@ -5,78 +5,38 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use bayeux_core::http::{self, BrowserCookie, CookieError, CookieOptions, TrustedProxies};
+use bayeux_core::http::{BrowserCookie, CookieError};
 use bayeux_core::{Config, DecodeLimits, Engine, MemoryOptions, Seed};
-use bytes::Bytes;
 use futures_channel::oneshot;
 
 use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
 use crate::clock::Clock;
+use crate::config::{Settings, Store};
 use crate::door::{Door, Service};
 use crate::inbox::Fact;
+use crate::page;
 use crate::router::{Gateway, Place, Router};
 use crate::runtime::Runtime;
 use crate::shard::Shard;
-use crate::site::{Patience, Site};
+use crate::site::Site;
 use crate::store::{LogEnd, SharedLog};
 
-/// Everything that a server can be told at its birth.
-#[derive(Clone)]
+/// What an application adds to the settings of its server.
+#[derive(Clone, Default)]
 #[non_exhaustive]
-pub struct Options {
-    /// What the engines are told. `shard` and `wall_clock` are set for them.
-    pub engine: Config,
-    /// How many shards: one for each core is right.
-    pub shards: u32,
-    /// Paths, origins, callbacks.
-    pub http: http::Options,
-    /// The browser cookie.
-    pub cookie: CookieOptions,
-    /// Whose forwarded-for headers count.
-    pub proxies: TrustedProxies,
-    /// The status of a connect that a newer one replaced
-    /// (`duplicateMetaConnectHttpResponseCode`).
-    pub duplicate_status: u16,
-    /// How long peers may take.
-    pub patience: Patience,
-    /// The headers that deciders see, in lower case.
+pub struct Extras {
+    /// The request headers that deciders see, in lower case.
     pub headers: Vec<Box<str>>,
-    /// Connections in all.
-    pub max_connections: usize,
-    /// Connections of one address; loopback is exempt.
-    pub max_connections_per_address: usize,
-    /// The page at `/`.
-    pub page: Option<Bytes>,
-    /// What bounds the log.
-    pub log: Option<MemoryOptions>,
     /// Hears all reports, on the threads of the shards: it must not block.
     pub listener: Option<Listener>,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            engine: Config::default(),
-            shards: 1,
-            http: http::Options::default(),
-            cookie: CookieOptions::default(),
-            proxies: TrustedProxies::default(),
-            duplicate_status: 500,
-            patience: Patience::default(),
-            headers: Vec::new(),
-            max_connections: 1_000_000,
-            max_connections_per_address: 10_000,
-            page: None,
-            log: None,
-            listener: None,
-        }
-    }
-}
-
-impl std::fmt::Debug for Options {
+impl std::fmt::Debug for Extras {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options").field("shards", &self.shards).finish_non_exhaustive()
+        f.debug_struct("Extras")
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,43 +51,46 @@ pub struct Node {
 }
 
 impl Node {
-    /// A server with these options; nothing runs yet.
+    /// A server with these settings; nothing runs yet.
     ///
     /// # Errors
     ///
     /// If the browser cookie would not be well-formed.
-    pub fn new(options: Options) -> Result<Self, CookieError> {
-        let shards = options.shards.max(1);
+    pub fn new(settings: Settings, extras: Extras) -> Result<Self, CookieError> {
+        let shards = settings.shards.get();
         let clock = Clock::start();
-        let limits = &options.engine.limits;
+        let page = page::index(settings.page_path());
+        let mut mounted = settings.http.clone();
+        mounted.mounts = "/".parse().into_iter().collect();
+        let mut config = settings.engine;
+        config.shard.count = shards;
+        config.wall_clock = clock.wall_clock();
+        let limits = &config.limits;
         let decode = DecodeLimits {
             max_size: limits.max_message_size,
             max_depth: limits.max_depth,
             max_messages: limits.max_batch,
         };
-        let mut mounted = options.http.clone();
-        mounted.mounts = "/".parse().into_iter().collect();
-        let mut config = options.engine;
-        config.shard.count = shards;
-        config.wall_clock = clock.wall_clock();
-        let log = options.log.unwrap_or_else(|| MemoryOptions::for_config(&config));
+        let log = match settings.store {
+            Store::Memory => SharedLog::new(MemoryOptions::for_config(&config)),
+        };
         let site = Site {
-            http: options.http,
+            http: settings.http,
             mounted,
-            cookie: BrowserCookie::new(&options.cookie)?,
-            proxies: options.proxies,
-            duplicate_status: options.duplicate_status,
+            cookie: BrowserCookie::new(&settings.cookie)?,
+            proxies: settings.trusted_proxies,
+            duplicate_status: settings.duplicate_connect_status,
             decode,
-            patience: options.patience,
-            headers: options.headers,
-            admission: Admission::new(options.max_connections, options.max_connections_per_address),
-            page: options.page,
+            deadlines: settings.deadlines,
+            headers: extras.headers,
+            admission: Admission::new(settings.sockets),
+            page: Some(page),
         };
         Ok(Self {
             router: Arc::new(Router::new(site, clock, shards)),
-            log: SharedLog::new(log),
+            log,
             config,
-            listener: options.listener,
+            listener: extras.listener,
             handles: Arc::default(),
         })
     }
@@ -141,7 +104,9 @@ impl Node {
     /// If the operating system has no randomness.
     pub fn shards(&self, runtime: impl Fn(u32) -> Runtime) -> std::io::Result<Vec<Shard>> {
         let count = self.router.shards();
-        (0..count).map(|index| self.shard(index, runtime(index))).collect()
+        (0..count)
+            .map(|index| self.shard(index, runtime(index)))
+            .collect()
     }
 
     fn shard(&self, index: u32, runtime: Runtime) -> std::io::Result<Shard> {
@@ -152,7 +117,13 @@ impl Node {
         let engine = Engine::new(config, Seed::new(seed));
         let gateway = self.gateway(Place::Shard(index));
         let log = LogEnd::new(&self.log, self.router.shards());
-        Ok(Shard::new(engine, gateway, runtime, log, self.listener.clone()))
+        Ok(Shard::new(
+            engine,
+            gateway,
+            runtime,
+            log,
+            self.listener.clone(),
+        ))
     }
 
     /// Where sockets are served on the thread of a shard.
@@ -202,7 +173,10 @@ impl Node {
     }
 
     fn gateway(&self, place: Place) -> Gateway {
-        Gateway { router: Arc::clone(&self.router), place }
+        Gateway {
+            router: Arc::clone(&self.router),
+            place,
+        }
     }
 
     fn next_shard(&self) -> u32 {
@@ -212,6 +186,8 @@ impl Node {
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Node").field("shards", &self.router.shards()).finish_non_exhaustive()
+        f.debug_struct("Node")
+            .field("shards", &self.router.shards())
+            .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use bayeux_core::{CallResult, Call, ConnectionId, Input, Messages, Peer, SessionId};
+use bayeux_core::{Call, CallResult, ConnectionId, Input, Messages, Peer, SessionId};
 use futures_channel::oneshot;
 
 use crate::clock::Clock;
@@ -69,14 +69,18 @@ impl Router {
 
     /// A name for a connection, with the shard that it came to in its upper bits.
     pub(crate) fn name(&self, shard: u32) -> ConnectionId {
-        let number = self.seat(shard).map_or(0, |seat| seat.named.fetch_add(1, Ordering::Relaxed));
+        let number = self
+            .seat(shard)
+            .map_or(0, |seat| seat.named.fetch_add(1, Ordering::Relaxed));
         ConnectionId::new(u64::from(shard) << 48 | number)
     }
 
     /// The shard with the fewest sockets.
     pub(crate) fn least_loaded(&self) -> u32 {
         let load = |seat: &Seat| seat.sockets.load(Ordering::Relaxed);
-        let least = (0_u32..).zip(&self.seats).min_by_key(|(_, seat)| load(seat));
+        let least = (0_u32..)
+            .zip(&self.seats)
+            .min_by_key(|(_, seat)| load(seat));
         least.map_or(0, |(shard, _)| shard)
     }
 
@@ -146,7 +150,9 @@ impl Gateway {
             };
         }
         let session = messages.session().and_then(SessionId::parse);
-        session.map_or(current.unwrap_or(self.place.shard()), |session| session.shard(shards))
+        session.map_or(current.unwrap_or(self.place.shard()), |session| {
+            session.shard(shards)
+        })
     }
 
     pub(crate) fn tell(&self, shard: u32, fact: Fact) {
@@ -164,7 +170,12 @@ impl Gateway {
     /// The same for a connection that `fact` tells of.
     pub(crate) fn engage(&self, shard: u32, connection: ConnectionId, fact: Fact) -> Engagement {
         self.tell(shard, fact);
-        Engagement { gateway: self.clone(), shard, connection, is_over: false }
+        Engagement {
+            gateway: self.clone(),
+            shard,
+            connection,
+            is_over: false,
+        }
     }
 }
 
@@ -184,12 +195,17 @@ impl Engagement {
     /// The next frame.
     pub(crate) fn received(&self, messages: Messages) {
         let connection = self.connection;
-        self.tell(Input::Received { connection, messages });
+        self.tell(Input::Received {
+            connection,
+            messages,
+        });
     }
 
     /// The end of an order to send.
     pub(crate) fn written(&self) {
-        self.tell(Input::Written { connection: self.connection });
+        self.tell(Input::Written {
+            connection: self.connection,
+        });
     }
 
     /// The end of an exchange.
@@ -211,7 +227,9 @@ impl Engagement {
 impl Drop for Engagement {
     fn drop(&mut self) {
         if !self.is_over {
-            self.tell(Input::Closed { connection: self.connection });
+            self.tell(Input::Closed {
+                connection: self.connection,
+            });
         }
     }
 }

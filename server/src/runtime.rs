@@ -29,7 +29,10 @@ impl Runtime {
         T: Timer + Send + Sync + 'static,
         S: Fn(Task) + Send + Sync + 'static,
     {
-        Self { timer: Arc::new(timer), spawn: Arc::new(spawn) }
+        Self {
+            timer: Arc::new(timer),
+            spawn: Arc::new(spawn),
+        }
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -39,7 +42,12 @@ impl Runtime {
     /// `future`, or `None` if it takes longer than `limit`. A future that is ready at once costs no
     /// timer.
     pub(crate) fn within<F: Future + Unpin>(&self, limit: Duration, future: F) -> Within<'_, F> {
-        Within { runtime: self, limit, future, sleep: None }
+        Within {
+            runtime: self,
+            limit,
+            future,
+            sleep: None,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bayeux_core::{
-    Call, CallResult, CallTicket, Change, ConnectionId, DecisionTicket, DeciderId, Engine, Input,
+    Call, CallResult, CallTicket, Change, ConnectionId, DeciderId, DecisionTicket, Engine, Input,
     Instant, Output, Question, Report, ReportKind, Verdict,
 };
 use futures_channel::oneshot;
@@ -128,15 +128,31 @@ impl Shard {
             Fact::Call(call, answer) => self.call(now, call, answer),
             Fact::OpenLocal(connection, end, answer) => {
                 let carrier = Carrier::Local(end);
-                self.connections.insert(connection, Open { carrier, is_writing: false });
+                self.connections.insert(
+                    connection,
+                    Open {
+                        carrier,
+                        is_writing: false,
+                    },
+                );
                 self.call(now, Call::Open { connection }, answer);
             }
             Fact::AddDecider(decider, decide) => {
                 self.deciders.insert(decider.id, decide);
-                self.engine.handle(now, Input::Configured { change: Change::AddDecider(decider) });
+                self.engine.handle(
+                    now,
+                    Input::Configured {
+                        change: Change::AddDecider(decider),
+                    },
+                );
             }
             Fact::RemoveDecider(id) => {
-                self.engine.handle(now, Input::Configured { change: Change::RemoveDecider(id) });
+                self.engine.handle(
+                    now,
+                    Input::Configured {
+                        change: Change::RemoveDecider(id),
+                    },
+                );
                 self.deciders.remove(&id);
             }
             Fact::Drain(over, answer) => {
@@ -157,7 +173,9 @@ impl Shard {
     }
 
     fn written(&mut self, connection: ConnectionId) {
-        let Some(open) = self.connections.get_mut(&connection) else { return };
+        let Some(open) = self.connections.get_mut(&connection) else {
+            return;
+        };
         if std::mem::take(&mut open.is_writing) {
             self.writing -= 1;
         }
@@ -167,16 +185,45 @@ impl Shard {
     }
 
     fn forget(&mut self, connection: ConnectionId) {
-        if self.connections.remove(&connection).is_some_and(|open| open.is_writing) {
+        if self
+            .connections
+            .remove(&connection)
+            .is_some_and(|open| open.is_writing)
+        {
             self.writing -= 1;
         }
     }
 
     fn open(&mut self, now: Instant, opening: Opening) {
-        let Opening { connection, transport, peer, carrier, messages } = opening;
-        self.connections.insert(connection, Open { carrier, is_writing: false });
-        self.engine.handle(now, Input::Opened { connection, transport, peer });
-        self.engine.handle(now, Input::Received { connection, messages });
+        let Opening {
+            connection,
+            transport,
+            peer,
+            carrier,
+            messages,
+        } = opening;
+        self.connections.insert(
+            connection,
+            Open {
+                carrier,
+                is_writing: false,
+            },
+        );
+        self.engine.handle(
+            now,
+            Input::Opened {
+                connection,
+                transport,
+                peer,
+            },
+        );
+        self.engine.handle(
+            now,
+            Input::Received {
+                connection,
+                messages,
+            },
+        );
     }
 
     fn call(&mut self, now: Instant, call: Call, answer: oneshot::Sender<CallResult>) {
@@ -196,7 +243,9 @@ impl Shard {
                     }
                 }
                 Output::Send { connection, batch } => {
-                    let Some(open) = self.connections.get_mut(&connection) else { continue };
+                    let Some(open) = self.connections.get_mut(&connection) else {
+                        continue;
+                    };
                     match open.carrier.send(now, connection, batch, &mut self.frames) {
                         Sent::Written => self.engine.handle(now, Input::Written { connection }),
                         Sent::Later => {
@@ -228,11 +277,20 @@ impl Shard {
     /// Asks a decider. One that knows at once costs no task.
     fn decide(&mut self, now: Instant, ticket: DecisionTicket, question: Question) {
         let Some(decide) = self.deciders.get(&question.decider) else {
-            self.engine.handle(now, Input::Decided { ticket, verdict: Verdict::Abstain });
+            self.engine.handle(
+                now,
+                Input::Decided {
+                    ticket,
+                    verdict: Verdict::Abstain,
+                },
+            );
             return;
         };
         let mut deciding = decide.decide(question);
-        match deciding.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        match deciding
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
             Poll::Ready(verdict) => {
                 self.engine.handle(now, Input::Decided { ticket, verdict });
             }
@@ -267,8 +325,12 @@ impl Future for Shard {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         let router = std::sync::Arc::clone(&this.gateway.router);
-        let Place::Shard(here) = this.gateway.place else { return Poll::Ready(()) };
-        let Some(inbox) = router.inbox(here) else { return Poll::Ready(()) };
+        let Place::Shard(here) = this.gateway.place else {
+            return Poll::Ready(());
+        };
+        let Some(inbox) = router.inbox(here) else {
+            return Poll::Ready(());
+        };
 
         let mut facts = std::mem::take(&mut this.facts);
         inbox.take(&mut facts);
@@ -310,7 +372,9 @@ impl Alarm {
             }
             self.at = Some(due);
         }
-        let Some(sleep) = &mut self.sleep else { return false };
+        let Some(sleep) = &mut self.sleep else {
+            return false;
+        };
         if sleep.as_mut().poll(cx).is_pending() {
             return false;
         }
@@ -335,6 +399,8 @@ impl Hasher for IdHasher {
     }
 
     fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
+        self.0 = (self.0 ^ number)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(32);
     }
 }

@@ -7,6 +7,7 @@ use bayeux_core::http::{BrowserCookie, Options, TrustedProxies};
 use bytes::Bytes;
 
 use crate::admission::Admission;
+use crate::config::Deadlines;
 
 /// The options that connections are served by.
 pub(crate) struct Site {
@@ -23,7 +24,7 @@ pub(crate) struct Site {
     /// How large and deep a frame may be.
     pub(crate) decode: DecodeLimits,
     /// How long peers may take.
-    pub(crate) patience: Patience,
+    pub(crate) deadlines: Deadlines,
     /// The headers that deciders see, in lower case.
     pub(crate) headers: Vec<Box<str>>,
     /// How many connections there may be.
@@ -32,32 +33,5 @@ pub(crate) struct Site {
     pub(crate) page: Option<Bytes>,
 }
 
-/// How long a peer may take, before it is cut off (DE-19).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Patience {
-    /// For the head of a request, and between two requests: 10 s.
-    pub head: Duration,
-    /// For the body of a request: 20 s.
-    pub body: Duration,
-    /// For a websocket message, from its first frame: 20 s.
-    pub message: Duration,
-    /// For anything on a websocket (`ws.idleTimeout`): 300 s.
-    pub idle: Duration,
-    /// For a write to get through: 20 s.
-    pub write: Duration,
-    /// For the answer to a close frame: 1 s.
-    pub farewell: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            head: Duration::from_secs(10),
-            body: Duration::from_secs(20),
-            message: Duration::from_secs(20),
-            idle: Duration::from_secs(300),
-            write: Duration::from_secs(20),
-            farewell: Duration::from_secs(1),
-        }
-    }
-}
+/// How long the answer to a close frame is waited for.
+pub(crate) const FAREWELL: Duration = Duration::from_secs(1);

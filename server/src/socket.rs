@@ -23,7 +23,12 @@ pub(crate) struct Socket<T> {
 
 impl<T> Socket<T> {
     pub(crate) fn new(io: T, line: Arc<Line>, admitted: Option<Admitted>) -> Self {
-        Self { io, early: Vec::new(), line, _admitted: admitted }
+        Self {
+            io,
+            early: Vec::new(),
+            line,
+            _admitted: admitted,
+        }
     }
 
     pub(crate) const fn line(&self) -> &Arc<Line> {
@@ -44,7 +49,10 @@ impl<T: Read + Unpin> Socket<T> {
                 return Poll::Ready(Ok(self.early.starts_with(preface)));
             }
             let mut space = [0; 24];
-            let missing = preface.len().saturating_sub(self.early.len()).min(space.len());
+            let missing = preface
+                .len()
+                .saturating_sub(self.early.len())
+                .min(space.len());
             let mut buffer = ReadBuf::new(space.get_mut(..missing).unwrap_or_default());
             ready!(Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()))?;
             if buffer.filled().is_empty() {

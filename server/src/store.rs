@@ -36,7 +36,11 @@ impl LogEnd {
     /// The end of the shard with the same number, if ends are made in that order.
     pub(crate) fn new(log: &Arc<SharedLog>, shards: u32) -> Self {
         let node = log.0.lock().attach();
-        Self { log: Arc::clone(log), node, is_copying: shards > 1 }
+        Self {
+            log: Arc::clone(log),
+            node,
+            is_copying: shards > 1,
+        }
     }
 
     pub(crate) fn submit(&self, now: Instant, ticket: StoreTicket, request: StoreRequest) {
@@ -53,13 +57,23 @@ impl LogEnd {
         }
         let input = store.poll(self.node, now)?;
         drop(store);
-        Some(if self.is_copying { copied(input) } else { input })
+        Some(if self.is_copying {
+            copied(input)
+        } else {
+            input
+        })
     }
 }
 
 fn copied(mut input: Input) -> Input {
-    if let Input::Notified { notice: Notice::Entries(entries) } = &mut input {
-        for entry in entries.iter_mut().filter(|entry| entry.event.size() <= COPIED) {
+    if let Input::Notified {
+        notice: Notice::Entries(entries),
+    } = &mut input
+    {
+        for entry in entries
+            .iter_mut()
+            .filter(|entry| entry.event.size() <= COPIED)
+        {
             entry.event = Event::from_object(entry.event.object());
         }
     }

@@ -70,9 +70,18 @@ impl Handle {
     /// # Errors
     ///
     /// If the log did not take it.
-    pub async fn publish(&self, channel: ChannelName, data: Payload) -> Result<Position, CallError> {
+    pub async fn publish(
+        &self,
+        channel: ChannelName,
+        data: Payload,
+    ) -> Result<Position, CallError> {
         let laziness = Laziness::Prompt;
-        let call = Call::Publish { channel, data, ext: None, laziness };
+        let call = Call::Publish {
+            channel,
+            data,
+            ext: None,
+            laziness,
+        };
         self.appended(self.shard, call).await
     }
 
@@ -87,7 +96,12 @@ impl Handle {
         channel: ChannelName,
         data: Payload,
     ) -> Result<Position, CallError> {
-        let call = Call::Deliver { session, channel, data, laziness: Laziness::Prompt };
+        let call = Call::Deliver {
+            session,
+            channel,
+            data,
+            laziness: Laziness::Prompt,
+        };
         self.appended(self.home(session), call).await
     }
 
@@ -97,18 +111,24 @@ impl Handle {
     ///
     /// If a limit forbids it, or the store is away.
     pub async fn subscribe(&self, pattern: ChannelPattern) -> Result<Subscription, CallError> {
-        let gateway = Gateway { router: Arc::clone(&self.router), place: Place::Mounted(self.shard) };
+        let gateway = Gateway {
+            router: Arc::clone(&self.router),
+            place: Place::Mounted(self.shard),
+        };
         let connection = self.router.name(self.shard);
         let end = Arc::new(LocalEnd::default());
         let (answer, answered) = oneshot::channel();
         let fact = Fact::OpenLocal(connection, Arc::clone(&end), answer);
         let engagement = gateway.engage(self.shard, connection, fact);
         let opened = answered.await.map_err(|_| CallError::Stopped)?;
-        let CallResult::Opened(session) = opened else { return Err(refused(&opened)) };
+        let CallResult::Opened(session) = opened else {
+            return Err(refused(&opened));
+        };
 
         let router = Arc::clone(&self.router);
         let subscription = Subscription::new(router, session, end, engagement);
-        self.done(self.shard, Call::Subscribe { session, pattern }).await?;
+        self.done(self.shard, Call::Subscribe { session, pattern })
+            .await?;
         Ok(subscription)
     }
 
@@ -118,7 +138,8 @@ impl Handle {
     ///
     /// If there is no such session.
     pub async fn disconnect(&self, session: SessionId) -> Result<(), CallError> {
-        self.done(self.home(session), Call::Disconnect { session }).await
+        self.done(self.home(session), Call::Disconnect { session })
+            .await
     }
 
     /// All sessions of this process, in no order.
@@ -131,7 +152,9 @@ impl Handle {
         for shard in 0..self.router.shards() {
             let mut next = Some(0);
             while let Some(from) = next {
-                let result = self.ask(shard, Call::ListSessions { from, limit: PAGE }).await?;
+                let result = self
+                    .ask(shard, Call::ListSessions { from, limit: PAGE })
+                    .await?;
                 let CallResult::Sessions(sessions, further) = result else {
                     return Err(refused(&result));
                 };
@@ -152,7 +175,9 @@ impl Handle {
         for shard in 0..self.router.shards() {
             let mut next = Some(0);
             while let Some(from) = next {
-                let result = self.ask(shard, Call::ListChannels { from, limit: PAGE }).await?;
+                let result = self
+                    .ask(shard, Call::ListChannels { from, limit: PAGE })
+                    .await?;
                 let CallResult::Channels(channels, further) = result else {
                     return Err(refused(&result));
                 };
@@ -171,8 +196,12 @@ impl Handle {
     ///
     /// If there is no such session.
     pub async fn inspect(&self, session: SessionId) -> Result<SessionView, CallError> {
-        let result = self.ask(self.home(session), Call::Inspect { session }).await?;
-        let CallResult::Session(view) = result else { return Err(refused(&result)) };
+        let result = self
+            .ask(self.home(session), Call::Inspect { session })
+            .await?;
+        let CallResult::Session(view) = result else {
+            return Err(refused(&result));
+        };
         Ok(*view)
     }
 
@@ -185,7 +214,9 @@ impl Handle {
         let mut sum = Counters::default();
         for shard in 0..self.router.shards() {
             let result = self.ask(shard, Call::Count).await?;
-            let CallResult::Counters(counters) = result else { return Err(refused(&result)) };
+            let CallResult::Counters(counters) = result else {
+                return Err(refused(&result));
+            };
             sum = sum.plus(&counters);
         }
         Ok(sum)
@@ -197,13 +228,21 @@ impl Handle {
     /// # Errors
     ///
     /// If the server has stopped.
-    pub async fn add_decider(&self, role: Role, decide: impl Decide) -> Result<DeciderId, CallError> {
+    pub async fn add_decider(
+        &self,
+        role: Role,
+        decide: impl Decide,
+    ) -> Result<DeciderId, CallError> {
         let id = DeciderId(NEXT_DECIDER.fetch_add(1, Ordering::Relaxed));
         let decide: DynDecide = Arc::new(decide);
         self.router.decider_added();
         for shard in 0..self.router.shards() {
-            let decider = Decider { id, role: role.clone() };
-            self.router.tell(shard, Fact::AddDecider(decider, Arc::clone(&decide)));
+            let decider = Decider {
+                id,
+                role: role.clone(),
+            };
+            self.router
+                .tell(shard, Fact::AddDecider(decider, Arc::clone(&decide)));
         }
         self.heard().await?;
         Ok(id)
@@ -242,24 +281,33 @@ impl Handle {
 
     async fn appended(&self, shard: u32, call: Call) -> Result<Position, CallError> {
         let result = self.ask(shard, call).await?;
-        let CallResult::Appended(position) = result else { return Err(refused(&result)) };
+        let CallResult::Appended(position) = result else {
+            return Err(refused(&result));
+        };
         Ok(position)
     }
 
     async fn done(&self, shard: u32, call: Call) -> Result<(), CallError> {
         let result = self.ask(shard, call).await?;
-        let CallResult::Done = result else { return Err(refused(&result)) };
+        let CallResult::Done = result else {
+            return Err(refused(&result));
+        };
         Ok(())
     }
 }
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("shards", &self.router.shards()).finish_non_exhaustive()
+        f.debug_struct("Handle")
+            .field("shards", &self.router.shards())
+            .finish_non_exhaustive()
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "an answer to another question is as good as none")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an answer to another question is as good as none"
+)]
 fn refused(result: &CallResult) -> CallError {
     match result {
         CallResult::Unknown => CallError::Unknown,

@@ -5,9 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bayeux_core::{
-    Batch, Call, CloseReason, DecodeLimits, Message, Messages, SessionId,
-};
+use bayeux_core::{Batch, Call, CloseReason, DecodeLimits, Message, Messages, SessionId};
 use futures_channel::oneshot;
 use futures_util::Stream;
 
@@ -78,7 +76,13 @@ impl Subscription {
         end: Arc<LocalEnd>,
         engagement: Engagement,
     ) -> Self {
-        Self { router, session, end, engagement, ready: VecDeque::new() }
+        Self {
+            router,
+            session,
+            end,
+            engagement,
+            ready: VecDeque::new(),
+        }
     }
 
     /// The session behind it.
@@ -124,13 +128,18 @@ impl Stream for Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let (answer, _) = oneshot::channel();
-        let call = Call::Disconnect { session: self.session };
-        self.router.tell(self.engagement.shard(), Fact::Call(call, answer));
+        let call = Call::Disconnect {
+            session: self.session,
+        };
+        self.router
+            .tell(self.engagement.shard(), Fact::Call(call, answer));
     }
 }
 
 impl std::fmt::Debug for Subscription {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Subscription").field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("Subscription")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
     }
 }

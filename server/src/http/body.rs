@@ -21,11 +21,7 @@ pub(super) enum BodyFailure {
 }
 
 /// Reads `body`. One that says that it is too large is refused before it is read.
-pub(super) async fn read<B>(
-    body: B,
-    site: &Site,
-    runtime: &Runtime,
-) -> Result<Bytes, BodyFailure>
+pub(super) async fn read<B>(body: B, site: &Site, runtime: &Runtime) -> Result<Bytes, BodyFailure>
 where
     B: Body + Unpin,
 {
@@ -34,8 +30,13 @@ where
     if usize::try_from(announced).map_or(true, |announced| announced > limit) {
         return Err(BodyFailure::TooLarge);
     }
-    let reading = Reading { body, limit, first: Bytes::new(), rest: BytesMut::new() };
-    let read = runtime.within(site.patience.body, reading).await;
+    let reading = Reading {
+        body,
+        limit,
+        first: Bytes::new(),
+        rest: BytesMut::new(),
+    };
+    let read = runtime.within(site.deadlines.body, reading).await;
     read.unwrap_or(Err(BodyFailure::TooSlow))
 }
 
@@ -81,7 +82,9 @@ impl<B: Body + Unpin> Future for Reading<B> {
                 None => return Poll::Ready(Ok(self.whole())),
                 Some(Err(_)) => return Poll::Ready(Err(BodyFailure::Broken)),
                 Some(Ok(frame)) => {
-                    let Ok(mut piece) = frame.into_data() else { continue };
+                    let Ok(mut piece) = frame.into_data() else {
+                        continue;
+                    };
                     let piece = piece.copy_to_bytes(piece.remaining());
                     self.take(piece)?;
                 }

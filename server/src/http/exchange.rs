@@ -32,7 +32,10 @@ enum State {
 
 impl Exchange {
     pub(crate) fn new(line: Option<Arc<Line>>) -> Arc<Self> {
-        Arc::new(Self { state: Guarded::new(State::Waiting(None)), line })
+        Arc::new(Self {
+            state: Guarded::new(State::Waiting(None)),
+            line,
+        })
     }
 
     /// The engine's answer.

@@ -15,7 +15,11 @@ pub(super) fn respond<B>(site: &Site, request: &Request<B>) -> Response<Body> {
     };
     let mut response = Response::new(Body::from(page.clone()));
     add_header(&mut response, "content-type", CONTENT_TYPE);
-    add_header(&mut response, "content-security-policy", CONTENT_SECURITY_POLICY);
+    add_header(
+        &mut response,
+        "content-security-policy",
+        CONTENT_SECURITY_POLICY,
+    );
     add_header(&mut response, "x-content-type-options", "nosniff");
     add_header(&mut response, "cache-control", "no-cache");
     response

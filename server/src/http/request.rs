@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bayeux_core::http::{
-    Callback, Cors, Options, Refusal, RequestHead, ResponseHead, Route, Scheme, body_texts, route, upgrade,
+    Callback, Cors, Options, Refusal, RequestHead, ResponseHead, Route, Scheme, body_texts, route,
+    upgrade,
 };
 use bayeux_core::{
     Batch, BrowserId, CloseReason, DecodeError, DecodeLimits, HttpVersion, Messages, Peer,
@@ -60,7 +61,11 @@ where
         let head = head_of(&request);
         let asked = Asked::new(&caller, &request, &head);
         let options = caller.options();
-        let route = if is_connect(&request) { upgrade(&head, options) } else { route(&head, options) };
+        let route = if is_connect(&request) {
+            upgrade(&head, options)
+        } else {
+            route(&head, options)
+        };
         (asked, route)
     };
     match route {
@@ -75,11 +80,21 @@ where
                 Ok(texts) => texts,
                 Err(failure) => return refusal(failure.refusal(&cors)),
             };
-            let shape = Shape { callback: None, cors };
+            let shape = Shape {
+                callback: None,
+                cors,
+            };
             exchange(caller, asked, Transport::LongPolling, texts, shape).await
         }
-        Route::Callback { callback, texts, cors } => {
-            let shape = Shape { callback: Some(Box::new(callback)), cors };
+        Route::Callback {
+            callback,
+            texts,
+            cors,
+        } => {
+            let shape = Shape {
+                callback: Some(Box::new(callback)),
+                cors,
+            };
             exchange(caller, asked, Transport::CallbackPolling, texts, shape).await
         }
     }
@@ -103,14 +118,22 @@ impl Asked {
         let site = &router.site;
         let direct = caller.address.map(|address| address.ip());
         let client = direct.map(|address| site.proxies.client(address, head));
-        let scheme = client.and_then(|client| client.scheme).unwrap_or(caller.scheme);
+        let scheme = client
+            .and_then(|client| client.scheme)
+            .unwrap_or(caller.scheme);
         let counted = |address: &IpAddr| !address.is_loopback() && !site.proxies.contains(*address);
         let peer = Peer {
             address: client.map(|client| client.address).filter(counted),
             browser: site.cookie.find(head).and_then(BrowserId::parse),
             secure: scheme == Scheme::Https,
-            http: if request.version() == Version::HTTP_2 { HttpVersion::Two } else { HttpVersion::One },
-            details: router.has_deciders().then(|| Arc::new(details(caller, request, head))),
+            http: if request.version() == Version::HTTP_2 {
+                HttpVersion::Two
+            } else {
+                HttpVersion::One
+            },
+            details: router
+                .has_deciders()
+                .then(|| Arc::new(details(caller, request, head))),
         };
         Self { peer, scheme }
     }
@@ -130,8 +153,14 @@ fn details<B>(caller: &Caller, request: &Request<B>, head: &RequestHead<'_>) -> 
 }
 
 fn head_of<B>(request: &Request<B>) -> RequestHead<'_> {
-    let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let headers = request
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
     let head = RequestHead::new(request.method().as_str(), target, headers);
     match request.uri().authority() {
         Some(authority) => head.with_authority(authority.as_str()),
@@ -176,7 +205,9 @@ where
     let content_type = headers.remove(http::header::CONTENT_TYPE);
     drop(headers);
     let site = &caller.gateway.router.site;
-    let body = body::read(body, site, &caller.runtime).await.map_err(Failure::Body)?;
+    let body = body::read(body, site, &caller.runtime)
+        .await
+        .map_err(Failure::Body)?;
     let content_type = content_type.as_ref().and_then(|value| value.to_str().ok());
     body_texts(content_type, &body).map_err(Failure::Form)
 }
@@ -213,22 +244,42 @@ async fn exchange(
     let connection = gateway.router.name(gateway.place.shard());
     let exchange = Exchange::new(caller.line.clone());
     let carrier = Carrier::Exchange(Arc::clone(&exchange));
-    let engagement = gateway.open(home, Opening { connection, transport, peer, carrier, messages });
+    let engagement = gateway.open(
+        home,
+        Opening {
+            connection,
+            transport,
+            peer,
+            carrier,
+            messages,
+        },
+    );
 
     let outcome = exchange.outcome().await;
 
     let (mut response, is_last) = match outcome {
         Outcome::Answered(batch) => {
-            let delivery = Delivery { engagement, line: caller.line.clone() };
-            (answer(&caller, &batch, delivery, &shape, scheme), batch.is_last())
+            let delivery = Delivery {
+                engagement,
+                line: caller.line.clone(),
+            };
+            (
+                answer(&caller, &batch, delivery, &shape, scheme),
+                batch.is_last(),
+            )
         }
         Outcome::Closed(reason) => {
             engagement.release();
-            (refuse(&caller, reason, &shape.cors), reason == CloseReason::Shutdown)
+            (
+                refuse(&caller, reason, &shape.cors),
+                reason == CloseReason::Shutdown,
+            )
         }
     };
     if is_last && version == HttpVersion::One {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -241,14 +292,23 @@ fn answer(
     shape: &Shape,
     scheme: Scheme,
 ) -> Response<Body> {
-    let array = batch.frames().next().cloned().unwrap_or_else(|| Bytes::from_static(b"[]"));
+    let array = batch
+        .frames()
+        .next()
+        .cloned()
+        .unwrap_or_else(|| Bytes::from_static(b"[]"));
     let (head, content) = match &shape.callback {
         Some(callback) => (ResponseHead::script(&shape.cors), callback.wrap(&array)),
         None => (ResponseHead::json(&shape.cors), array),
     };
     let mut response = response(head, Body::new(content, Some(delivery)));
     if let Some(browser) = batch.cookie() {
-        let cookie = caller.gateway.router.site.cookie.set(&browser.text(), scheme);
+        let cookie = caller
+            .gateway
+            .router
+            .site
+            .cookie
+            .set(&browser.text(), scheme);
         add_header(&mut response, cookie.name, &cookie.value);
     }
     response

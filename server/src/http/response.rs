@@ -44,7 +44,10 @@ impl Delivery {
 
 impl Body {
     pub(super) fn new(content: Bytes, delivery: Option<Delivery>) -> Self {
-        Self { rest: content, delivery }
+        Self {
+            rest: content,
+            delivery,
+        }
     }
 }
 
@@ -73,7 +76,11 @@ impl http_body::Body for Body {
         }
         let length = self.rest.len().min(PIECE);
         // The last piece is a good deal larger rather than the one before it tiny.
-        let length = if self.rest.len() < 2 * PIECE { self.rest.len() } else { length };
+        let length = if self.rest.len() < 2 * PIECE {
+            self.rest.len()
+        } else {
+            length
+        };
         let piece = self.rest.split_to(length);
         if self.rest.is_empty()
             && let Some(delivery) = self.delivery.take()
@@ -106,11 +113,16 @@ pub(super) fn response(head: ResponseHead, body: Body) -> Response<Body> {
 /// Adds a header, if it is one.
 pub(super) fn add_header(response: &mut Response<Body>, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().append(HeaderName::from_static(name), value);
+        response
+            .headers_mut()
+            .append(HeaderName::from_static(name), value);
     }
 }
 
 /// A complete refusal.
 pub(super) fn refusal(refusal: Refusal) -> Response<Body> {
-    response(refusal.head, Body::from(Bytes::from_static(refusal.text.as_bytes())))
+    response(
+        refusal.head,
+        Body::from(Bytes::from_static(refusal.text.as_bytes())),
+    )
 }

@@ -35,7 +35,12 @@ impl<T: Read + Write + Unpin + Send + 'static> Drive<T> {
     ) -> Self {
         let Handover { gateway, peer } = handover;
         let shared = Shared::new(stream, line, gateway.clone());
-        Self { shared, gateway, peer, engagement: None }
+        Self {
+            shared,
+            gateway,
+            peer,
+            engagement: None,
+        }
     }
 
     fn received(&mut self, text: Bytes) {

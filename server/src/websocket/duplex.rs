@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
@@ -19,14 +20,18 @@ use futures_util::{Sink, Stream as _};
 use hyper::rt::{Read, Write};
 
 use crate::carrier::{Duplex, Sent};
+use crate::config::Deadlines;
 use crate::deadlines::Watched;
 use crate::frames::Frames;
 use crate::guarded::Guarded;
 use crate::inbox::Fact;
 use crate::line::Line;
 use crate::router::Gateway;
-use crate::site::Patience;
+use crate::site::FAREWELL;
 use crate::socket::{Socket, Stream};
+
+/// So long that nobody waits for it.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// A websocket as both sides hold it.
 pub(super) struct Shared<T> {
@@ -65,7 +70,11 @@ struct Inner<T> {
 enum Phase {
     Open,
     /// A close frame is to be sent, or was; over at that time at the latest.
-    Closing { code: u16, is_sent: bool, until: Instant },
+    Closing {
+        code: u16,
+        is_sent: bool,
+        until: Instant,
+    },
     Dead,
 }
 
@@ -97,7 +106,7 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
         gateway: Gateway,
     ) -> Arc<Self> {
         let now = gateway.router.clock.now();
-        let look = now + gateway.router.site.patience.idle;
+        let look = now + idle(&gateway.router.site.deadlines);
         let inner = Inner {
             stream,
             task: Waker::noop().clone(),
@@ -119,7 +128,11 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
             inner: Guarded::new(inner),
         });
         shared.watch(look);
-        shared.gateway.router.websockets.fetch_add(1, Ordering::Relaxed);
+        shared
+            .gateway
+            .router
+            .websockets
+            .fetch_add(1, Ordering::Relaxed);
         shared
     }
 
@@ -198,14 +211,18 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
     fn note_beginning(&self, inner: &mut Inner<T>, now: Instant) {
         if inner.begun.is_none() && inner.stream.get_ref().taken() > inner.whole {
             inner.begun = Some(now);
-            self.look_at(inner, now + self.patience().message);
+            self.look_at(inner, now + self.deadlines().message);
         }
     }
 
     fn begin_closing(&self, inner: &mut Inner<T>, now: Instant, code: u16) {
         if matches!(inner.phase, Phase::Open) {
-            let until = now + self.patience().farewell;
-            inner.phase = Phase::Closing { code, is_sent: false, until };
+            let until = now + FAREWELL;
+            inner.phase = Phase::Closing {
+                code,
+                is_sent: false,
+                until,
+            };
             self.look_at(inner, until);
         }
     }
@@ -220,11 +237,12 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
 
     fn watch(&self, at: Instant) {
         let watched: Weak<dyn Watched> = self.itself.clone();
-        self.gateway.tell(self.gateway.place.shard(), Fact::Watch(at, watched));
+        self.gateway
+            .tell(self.gateway.place.shard(), Fact::Watch(at, watched));
     }
 
-    fn patience(&self) -> &Patience {
-        &self.gateway.router.site.patience
+    fn deadlines(&self) -> &Deadlines {
+        &self.gateway.router.site.deadlines
     }
 }
 
@@ -242,12 +260,28 @@ impl<T: Read + Write + Unpin> Inner<T> {
     /// Says goodbye, and waits for the peer's: a socket dropped with something unread would be
     /// reset, and the close frame lost.
     fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if let Phase::Closing { code, is_sent: false, until } = self.phase {
-            self.phase = Phase::Closing { code, is_sent: true, until };
-            let frame = CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::default() };
+        if let Phase::Closing {
+            code,
+            is_sent: false,
+            until,
+        } = self.phase
+        {
+            self.phase = Phase::Closing {
+                code,
+                is_sent: true,
+                until,
+            };
+            let frame = CloseFrame {
+                code: CloseCode::from(code),
+                reason: Utf8Bytes::default(),
+            };
             // Queued even if the socket is full.
             let _ = Pin::new(&mut self.stream).start_send(Message::Close(Some(frame)));
-            let by = if self.is_released { Closed::ByEngine } else { Closed::ByPeer };
+            let by = if self.is_released {
+                Closed::ByEngine
+            } else {
+                Closed::ByPeer
+            };
             return Poll::Ready(Event::Closing(by));
         }
         if let Poll::Ready(Err(_)) = Pin::new(&mut self.stream).poll_flush(cx) {
@@ -294,7 +328,9 @@ impl<T: Read + Write + Unpin + Send + 'static> Duplex for Shared<T> {
             return Sent::Later;
         }
         for frame in batch.frames() {
-            let Some(text) = frames.text(frame) else { continue };
+            let Some(text) = frames.text(frame) else {
+                continue;
+            };
             // A failure shows at the flush.
             let _ = Pin::new(&mut inner.stream).start_send(Message::Text(text));
         }
@@ -350,12 +386,16 @@ impl<T: Read + Write + Unpin + Send + 'static> Watched for Shared<T> {
             }
             Phase::Closing { until, .. } => inner.look = until,
             Phase::Open => {
-                let idle = inner.active + self.patience().idle;
-                let late = inner.begun.map(|begun| begun + self.patience().message);
+                let idle = inner.active + idle(self.deadlines());
+                let late = inner.begun.map(|begun| begun + self.deadlines().message);
                 if late.is_some_and(|late| late <= now) || idle <= now {
-                    inner.look = now + self.patience().farewell;
+                    inner.look = now + FAREWELL;
                     let code = if idle <= now { 1000 } else { 1008 };
-                    inner.phase = Phase::Closing { code, is_sent: false, until: inner.look };
+                    inner.phase = Phase::Closing {
+                        code,
+                        is_sent: false,
+                        until: inner.look,
+                    };
                     inner.task.wake_by_ref();
                 } else {
                     inner.look = late.map_or(idle, |late| late.min(idle));
@@ -368,13 +408,24 @@ impl<T: Read + Write + Unpin + Send + 'static> Watched for Shared<T> {
 
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
-        self.gateway.router.websockets.fetch_sub(1, Ordering::Relaxed);
+        self.gateway
+            .router
+            .websockets
+            .fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// How long a websocket may be silent.
+fn idle(deadlines: &Deadlines) -> Duration {
+    deadlines.websocket_idle.unwrap_or(FOR_EVER)
 }
 
 /// The close code for what the peer did wrong; `None` if the connection is gone.
 fn code_of(error: &Error) -> Option<u16> {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "what is no mistake of the peer is an end")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what is no mistake of the peer is an end"
+    )]
     match error {
         Error::Capacity(_) => Some(1009),
         Error::Utf8(_) => Some(1007),

@@ -5,7 +5,8 @@ use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use bayeux_core::Peer;
 use http::header::{
-    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode};
 use hyper::rt::{Read, Write};
@@ -38,7 +39,10 @@ pub(crate) fn respond<B>(
     }
     // HTTP/2 has agreed with a plain 200.
     if request.method() != Method::CONNECT {
-        let key = request.headers().get(SEC_WEBSOCKET_KEY).map_or(&b""[..], HeaderValue::as_bytes);
+        let key = request
+            .headers()
+            .get(SEC_WEBSOCKET_KEY)
+            .map_or(&b""[..], HeaderValue::as_bytes);
         if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key)) {
             headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
         }
@@ -48,7 +52,10 @@ pub(crate) fn respond<B>(
     }
 
     let upgrade = hyper::upgrade::on(&mut request);
-    let handover = Handover { gateway: caller.gateway.clone(), peer };
+    let handover = Handover {
+        gateway: caller.gateway.clone(),
+        peer,
+    };
     let (take_over, runtime) = (caller.take_over, caller.runtime.clone());
     caller.runtime.spawn(async move {
         if let Ok(upgraded) = upgrade.await {
