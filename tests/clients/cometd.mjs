@@ -59,6 +59,15 @@ obey({
   publish({ channel, data }, done) {
     client.publish(channel, data, (message) => done(outcome(message)));
   },
+  burst({ channel, count }, done) {
+    let waiting = count;
+    for (let number = 1; number <= count; number++) {
+      client.publish(channel, number, (message) => {
+        if (!message.successful) done(outcome(message));
+        else if (--waiting === 0) done({ successful: true });
+      });
+    }
+  },
   disconnect(_, done) {
     client.disconnect((message) => done(outcome(message)));
   },

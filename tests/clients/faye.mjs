@@ -46,6 +46,10 @@ obey({
   publish({ channel, data }, done) {
     report(client.publish(channel, data), done);
   },
+  burst({ channel, count }, done) {
+    const numbers = Array.from({ length: count }, (_, index) => index + 1);
+    report(Promise.all(numbers.map((number) => client.publish(channel, number))), done);
+  },
   disconnect(_, done) {
     report(client.disconnect(), done);
   },
