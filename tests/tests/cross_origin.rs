@@ -107,7 +107,7 @@ fn an_allowed_origin_may_read_that_its_connect_was_overtaken() {
     expect_open_to(&response, SHOP);
 }
 
-// Proves: XO-3, LP-4, K-9
+// Proves: XO-3, LP-4
 #[test]
 fn a_preflight_is_answered_on_every_path_below_the_base() {
     let server = server_for_the_shop();

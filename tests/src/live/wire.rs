@@ -45,7 +45,7 @@ impl Wire {
                 .windows(end.len())
                 .position(|window| window == end);
             if let Some(place) = place {
-                return Some(self.buffer.drain(..place + end.len()).collect());
+                return Some(self.take(place + end.len()));
             }
             if !self.fill(deadline) {
                 return None;
@@ -61,7 +61,7 @@ impl Wire {
                 return None;
             }
         }
-        Some(self.buffer.drain(..length).collect())
+        Some(self.take(length))
     }
 
     /// All bytes until the peer closes.
@@ -71,9 +71,14 @@ impl Wire {
         std::mem::take(&mut self.buffer)
     }
 
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        let rest = self.buffer.split_off(length);
+        std::mem::replace(&mut self.buffer, rest)
+    }
+
     /// Reads once; false at the end of the connection, a reset included.
     fn fill(&mut self, deadline: Deadline) -> bool {
-        let mut chunk = [0; 16 * 1024];
+        let mut chunk = [0; 64 * 1024];
         loop {
             let Some(left) = deadline.left() else {
                 let received = String::from_utf8_lossy(&self.buffer);
