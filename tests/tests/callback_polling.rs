@@ -94,7 +94,7 @@ fn an_answer_is_a_script_that_nobody_stores_or_guesses_at() {
 // Proves: CB-3
 #[test]
 fn the_prefix_is_an_option() {
-    let server = Server::start(&Settings::default().option("jsonpPrefix", "false"));
+    let server = Server::start(&Settings::default().option("jsonpPrefix", false));
     let message = percent(&handshake().to_string());
 
     let response = Script::of(&server).get(&format!("jsonp=f&message={message}"));
@@ -264,7 +264,8 @@ fn a_script_is_for_pages_that_may_read_it() {
 // Proves: DE-19, DE-20, HS-5
 #[test]
 fn it_can_be_switched_off() {
-    let settings = Settings::default().option("allowedTransports", "websocket,long-polling");
+    let settings =
+        Settings::default().option("allowedTransports", vec!["websocket", "long-polling"]);
     let server = Server::start(&settings);
     let query = format!("jsonp=f&message={}", percent(&handshake().to_string()));
 

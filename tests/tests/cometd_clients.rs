@@ -134,6 +134,18 @@ fn cometd_survives_cut_connections_over_long_polling() {
     scenarios::survives_cut_connections(LONG_POLLING_ON_4_SHARDS);
 }
 
+// Proves: MO-6, QU-1
+#[test]
+fn cometd_outlasts_a_stall_over_websocket() {
+    scenarios::outlasts_a_stall(WEBSOCKET);
+}
+
+// Proves: MO-6, QU-7
+#[test]
+fn cometd_outlasts_a_stall_over_long_polling() {
+    scenarios::outlasts_a_stall(LONG_POLLING_ON_4_SHARDS);
+}
+
 // Proves: AK-3, AK-5, AK-6, AK-11, MO-5, MO-6
 #[test]
 fn cometd_with_ack_gets_each_event_once_whatever_breaks_over_websocket() {

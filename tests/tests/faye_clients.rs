@@ -106,3 +106,15 @@ fn faye_survives_cut_connections_over_websocket() {
 fn faye_survives_cut_connections_over_long_polling() {
     scenarios::survives_cut_connections(LONG_POLLING_ON_4_SHARDS);
 }
+
+// Proves: MO-6, QU-1
+#[test]
+fn faye_outlasts_a_stall_over_websocket() {
+    scenarios::outlasts_a_stall(WEBSOCKET);
+}
+
+// Proves: MO-6, QU-7
+#[test]
+fn faye_outlasts_a_stall_over_long_polling() {
+    scenarios::outlasts_a_stall(LONG_POLLING_ON_4_SHARDS);
+}

@@ -259,7 +259,7 @@ fn a_chunked_request_is_read_as_one() {
 // Proves: FR-6, HT-8
 #[test]
 fn a_body_beyond_the_limit_is_refused_before_it_is_sent() {
-    let server = Server::start(&Settings::default().option("maxMessageSize", "1000"));
+    let server = Server::start(&Settings::default().option("maxMessageSize", 1000));
     let spaces = " ".repeat(2_000);
 
     let mut announced = HttpConnection::open(server.address());
@@ -324,7 +324,7 @@ fn a_handshake_comes_first_and_alone() {
 // Proves: AD-2, CN-2, CN-4, CN-7, CN-8, CN-17, DE-10
 #[test]
 fn the_first_connect_is_answered_at_once_and_the_next_is_held() {
-    let server = Server::start(&Settings::default().option("timeout", "400"));
+    let server = Server::start(&Settings::default().option("timeout", 400));
     let mut poller = Poller::handshake(server.address(), &[]);
     let advice = json!({"reconnect": "retry", "interval": 0, "timeout": 400});
 
@@ -416,7 +416,7 @@ fn a_newer_connect_ends_the_older_one_with_an_error() {
 #[test]
 fn the_status_of_an_overtaken_connect_is_an_option() {
     let settings = Settings::default().shards(1);
-    let server = Server::start(&settings.option("duplicateMetaConnectHttpResponseCode", "409"));
+    let server = Server::start(&settings.option("duplicateMetaConnectHttpResponseCode", 409));
     let poller = Poller::connected(server.address());
 
     let older = poller.hold();

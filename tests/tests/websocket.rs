@@ -160,7 +160,7 @@ fn the_replies_to_one_frame_come_in_one_frame() {
 // Proves: WS-6, WS-8, CN-7, CN-9, WS-9
 #[test]
 fn events_are_pushed_and_leave_the_held_connect_alone() {
-    let server = Server::start(&one_shard().option("timeout", "1500"));
+    let server = Server::start(&one_shard().option("timeout", 1500));
     let mut client = Socket::held(&server);
     let mut publisher = Socket::connected(&server);
     client.subscribe("/t/*");
@@ -378,7 +378,7 @@ fn an_empty_array_is_a_sign_of_life() {
 // Proves: DE-17, FR-3, FR-6, WS-4, WS-12
 #[test]
 fn what_is_no_message_closes_the_socket_with_a_reason() {
-    let server = Server::start(&Settings::default().option("maxMessageSize", "1000"));
+    let server = Server::start(&Settings::default().option("maxMessageSize", 1000));
     let long = format!("[{}]", " ".repeat(1_000));
     let deep = format!("{}{}", "[".repeat(400), "]".repeat(400));
     let binary = Frame {
@@ -410,7 +410,7 @@ fn what_is_no_message_closes_the_socket_with_a_reason() {
 // Proves: DE-17, FR-6, WS-12
 #[test]
 fn what_is_no_frame_closes_the_socket_with_a_reason() {
-    let server = Server::start(&Settings::default().option("maxMessageSize", "1000"));
+    let server = Server::start(&Settings::default().option("maxMessageSize", 1000));
     let open = || WebSocket::open(server.address(), Server::PATH, &[]);
 
     let mut unmasked = open();

@@ -68,6 +68,14 @@ impl Process {
         }
     }
 
+    /// Writes that text to its standard input and ends the input.
+    pub fn write_last(&mut self, text: &str) {
+        // A process that does not read it is told apart by what it does.
+        if let Some(mut input) = self.input.take() {
+            input.write_all(text.as_bytes()).ok();
+        }
+    }
+
     /// The next line that it prints on either stream; `None` once both have ended.
     pub fn next_line(&mut self, what: &str, deadline: Deadline) -> Option<String> {
         let Some(left) = deadline.left() else {

@@ -1,5 +1,6 @@
 //! The server binary as an operator runs it.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -13,6 +14,8 @@ use super::Process;
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     arguments: Vec<String>,
+    /// The text of its configuration file.
+    file: String,
 }
 
 impl Settings {
@@ -28,10 +31,12 @@ impl Settings {
         self.with(&["--allow-origin", origin])
     }
 
-    /// One of the protocol's options, under its usual name.
+    /// An option of its configuration file, such as `limits.maxBatch`.
     #[must_use]
-    pub fn option(self, name: &str, value: &str) -> Self {
-        self.with(&["--option", &format!("{name}={value}")])
+    pub fn option(mut self, name: &str, value: impl Into<Value>) -> Self {
+        // Numbers, strings, booleans and arrays are the same in JSON and TOML.
+        writeln!(self.file, "{name} = {}", value.into()).ok();
+        self
     }
 
     /// Channels with which a test can ask for the server's help.
@@ -62,11 +67,12 @@ impl Server {
     pub fn start(settings: &Settings) -> Self {
         let mut command = Command::new(binary());
         command
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", "127.0.0.1:0", "--config", "/dev/stdin"])
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
+        process.write_last(&settings.file);
         let address = process.wait_for("say where it listens", |line| {
-            let url = line.split_once("listening on http://")?.1;
+            let (_, url) = line.rsplit_once("http://")?;
             url.strip_suffix(Self::PATH)?.parse().ok()
         });
         Self { process, address }

@@ -190,3 +190,25 @@ pub(crate) fn survives_cut_connections(case: Case) {
     assert_eq!(client.handshakes_unasked(), 0, "the session lives on");
     case.stop(server);
 }
+
+/// The network stands still for a while: what was published meanwhile arrives, in order.
+pub(crate) fn outlasts_a_stall(case: Case) {
+    const COUNT: u64 = 200;
+    let server = case.server();
+    let cutter = Cutter::before(&server);
+    let mut client = case.client(&cutter.url());
+    let mut publisher = case.publisher(&server.url());
+    client.subscribe("/numbers");
+
+    cutter.stall();
+    for number in 1..=COUNT {
+        publisher.publish("/numbers", json!(number));
+    }
+    cutter.flow();
+
+    for number in 1..=COUNT {
+        client.expect_event("/numbers", number);
+    }
+    assert_eq!(client.handshakes_unasked(), 0, "the session lives on");
+    case.stop(server);
+}
