@@ -222,6 +222,11 @@ impl Session {
         }
     }
 
+    /// Whether `by` is the request that works on its connect.
+    pub(crate) fn is_worked_on_by(&self, by: RequestKey) -> bool {
+        matches!(self.state, State::Connecting { request, .. } if request == by)
+    }
+
     pub(crate) const fn is_leaving(&self) -> bool {
         matches!(self.state, State::Leaving { .. })
     }

@@ -194,7 +194,7 @@ impl Turn<'_> {
         let Some(entry) = self.sessions.get_mut(session) else {
             return self.connect_without_session(request, current);
         };
-        if !matches!(entry.state, State::Connecting { request, .. } if request == key) {
+        if !entry.is_worked_on_by(key) {
             // A newer connect has come: this one is never answered (CN-9).
             return Flow::Silent;
         }
@@ -216,13 +216,33 @@ impl Turn<'_> {
 
     /// The session ended while its connect was worked on (CN-12).
     fn connect_without_session(&mut self, request: &Request, current: &Current) -> Flow {
-        let mut answer = Answer::refuse(&current.message, ProtocolError::session_unknown());
+        let mut answer = Answer::to(&current.message);
+        self.answer_without_session(request, &mut answer);
+        Flow::Answer(Box::new(answer))
+    }
+
+    fn answer_without_session(&self, request: &Request, answer: &mut Answer) {
         let transport = request.transport().unwrap_or(Transport::LongPolling);
+        answer.kind = AnswerKind::Other;
+        answer.reply.outcome = Err(ProtocolError::session_unknown());
         answer.reply.advice = Some(match request.gone {
             Some(Removal::Disconnected | Removal::DisconnectedByServer) => final_advice(),
             Some(_) | None => self.handshake_advice(transport, Duration::ZERO),
         });
-        Flow::Answer(Box::new(answer))
+    }
+
+    /// Whether a newer connect than that of request `by` has come.
+    pub(crate) fn is_overtaken(&self, by: RequestKey, key: SessionKey) -> bool {
+        let session = self.sessions.get(key);
+        session.is_some_and(|session| !session.is_worked_on_by(by))
+    }
+
+    /// An extension lets the answer to a connect not leave: the session is away all the same.
+    pub(crate) fn connect_is_dropped(&mut self, by: RequestKey, key: SessionKey) {
+        if !self.is_overtaken(by, key) {
+            self.end_connecting(key);
+            self.go_away(key);
+        }
     }
 
     /// AK-5, AK-7, DE-3: forgets what the client has; whether that can be done now. A number ahead
@@ -284,6 +304,8 @@ impl Turn<'_> {
         mut answer: Box<Answer>,
     ) -> Result<(), Box<Answer>> {
         let Some(session) = self.sessions.get_mut(key) else {
+            // It ended while extensions looked at the answer (CN-12).
+            self.answer_without_session(request, &mut answer);
             return Err(answer);
         };
         let first = !core::mem::replace(&mut session.connected, true);
