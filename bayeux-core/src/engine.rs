@@ -40,6 +40,8 @@ impl Engine {
         let mut turn = Turn::new(self.now, &mut self.parts);
         turn.elapse();
         turn.take(input);
+        // What was set for no later than now: a grace of zero, say.
+        turn.elapse();
     }
 
     /// The next order; `None` until something more is handled. O(1) when there is none.
