@@ -82,6 +82,8 @@ impl Engine {
             requests: parts.requests.len(),
             tickets: parts.tickets.len(),
             timers: parts.timers.len() + parts.expiries.len(),
+            browsers: parts.browsers.len(),
+            addresses: parts.addresses.len(),
         }
     }
 }
@@ -112,6 +114,10 @@ pub struct Load {
     pub tickets: usize,
     /// What waits on time.
     pub timers: usize,
+    /// Browsers that hold connects (BR-7).
+    pub browsers: usize,
+    /// Addresses that have sessions (HS-17).
+    pub addresses: usize,
 }
 
 impl Turn<'_> {
