@@ -8,7 +8,7 @@ use crate::decision::Verdict;
 use crate::id::{DecisionTicket, Seed, StoreTicket};
 use crate::io::{Input, Output};
 use crate::message::ProtocolError;
-use crate::report::Counters;
+use crate::report::{Counters, Removal};
 use crate::store::{Position, StoreReply};
 use crate::tickets::{Asker, StoreUse};
 use crate::time::Instant;
@@ -137,7 +137,7 @@ impl Turn<'_> {
             }
         }
         while let Some(session) = self.expiries.due(now) {
-            self.expire(session);
+            self.expire(session, Removal::Expired);
         }
     }
 
