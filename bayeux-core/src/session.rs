@@ -20,6 +20,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use slab::Slab;
+use smallvec::SmallVec;
 
 pub(crate) use self::queue::{Keep, Queue, Queued};
 use crate::channel::ChannelKey;
@@ -85,6 +86,10 @@ pub(crate) struct Session {
     pub(crate) floor: Position,
     /// The log is being read for it: entries between here and `until` may be missing in its queue.
     pub(crate) reading: Option<Reading>,
+    /// Requests that bring a connect which has not begun yet, in order of arrival.
+    pub(crate) arriving: SmallVec<[RequestKey; 1]>,
+    /// Where the answer to its last connect is on its way.
+    pub(crate) answering: Option<ConnectionId>,
     /// The request that waits for the log to be read, or to reach a position.
     pub(crate) awaiting: Option<RequestKey>,
     /// Appends that the store has not answered.
@@ -178,6 +183,8 @@ impl Session {
             received: seen,
             floor: Position::ZERO,
             reading: None,
+            arriving: SmallVec::new(),
+            answering: None,
             awaiting: None,
             open_appends: 0,
             paused: Vec::new(),
@@ -212,6 +219,18 @@ impl Session {
         }
     }
 
+    /// The request that works on its connect, if one does.
+    pub(crate) const fn connecting(&self) -> Option<RequestKey> {
+        match &self.state {
+            State::Connecting { request, .. } => Some(*request),
+            State::Fresh { .. }
+            | State::Held(_)
+            | State::Away { .. }
+            | State::Leaving { .. }
+            | State::Local => None,
+        }
+    }
+
     /// When it expires, if that is running.
     pub(crate) const fn expires(&self) -> Option<Instant> {
         match &self.state {
@@ -220,11 +239,6 @@ impl Session {
             }
             State::Connecting { .. } | State::Held(_) | State::Local => None,
         }
-    }
-
-    /// Whether `by` is the request that works on its connect.
-    pub(crate) fn is_worked_on_by(&self, by: RequestKey) -> bool {
-        matches!(self.state, State::Connecting { request, .. } if request == by)
     }
 
     pub(crate) const fn is_leaving(&self) -> bool {

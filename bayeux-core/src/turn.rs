@@ -201,6 +201,11 @@ impl Addresses {
             && self.sessions.get(&address).copied().unwrap_or(0) < limits.max_sessions_per_address
     }
 
+    /// How many addresses have sessions.
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Counts a session of `address`.
     pub(crate) fn add(&mut self, address: IpAddr) {
         *self.sessions.or_default(network(address)) += 1;

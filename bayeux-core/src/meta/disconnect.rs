@@ -11,7 +11,7 @@ use crate::message::{Event, ProtocolError};
 use crate::meta::final_advice;
 use crate::report::{Removal, ReportKind};
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
-use crate::session::{SessionKey, State};
+use crate::session::{Session, SessionKey, State};
 use crate::store::{Position, StoreRequest};
 use crate::tickets::StoreUse;
 use crate::timer::Alarm;
@@ -125,12 +125,12 @@ impl Turn<'_> {
 
     /// Nothing can carry a session's last events: they wait for its next connect.
     fn leave(&mut self, key: SessionKey, rest: Vec<(Position, Arc<Event>)>, reason: Removal) {
-        let connecting = self
-            .sessions
-            .get(key)
-            .is_some_and(|session| matches!(session.state, State::Connecting { .. }));
-        if connecting {
-            // CN-12: a connect that is being worked on finds the session gone.
+        let connecting = self.sessions.get(key).and_then(Session::connecting);
+        if let Some(connecting) = connecting {
+            // The connect that is being worked on takes them along.
+            if let Some(request) = self.requests.get_mut(connecting) {
+                request.rest = rest.into_iter().map(|(_, event)| event).collect();
+            }
             self.remove(key, reason);
             return;
         }
@@ -152,15 +152,20 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        let (id, leaving) = (session.id, session.is_leaving());
-        if let State::Connecting { request, .. } = session.state
-            && let Some(request) = self.requests.get_mut(request)
-        {
-            request.gone = Some(reason);
+        let (id, leaving, socket) = (session.id, session.is_leaving(), session.socket);
+        let mut connects = session.arriving.clone();
+        connects.extend(session.connecting());
+        for request in connects {
+            if let Some(request) = self.requests.get_mut(request) {
+                request.gone = Some(reason);
+            }
         }
         self.forget(key);
         if leaving {
             return;
+        }
+        if let Some(socket) = socket.filter(|_| is_disconnect(reason)) {
+            self.start_grace(socket);
         }
         self.counters.sessions_removed += 1;
         match reason {
@@ -194,15 +199,8 @@ impl Turn<'_> {
             self.addresses.remove(address);
         }
         self.counters.events_discarded += session.queue.len() as u64;
+        let connecting = session.connecting();
         let waiting = session.paused.into_iter().chain(session.awaiting);
-        let connecting = match session.state {
-            State::Connecting { request, .. } => Some(request),
-            State::Fresh { .. }
-            | State::Held(_)
-            | State::Away { .. }
-            | State::Leaving { .. }
-            | State::Local => None,
-        };
         for request in Vec::from_iter(waiting.chain(connecting)) {
             self.advance(request);
         }
@@ -254,24 +252,28 @@ impl Turn<'_> {
         }
     }
 
-    /// A session has not come back in time (TM-6).
-    pub(crate) fn expire(&mut self, key: SessionKey) {
+    /// A session has not come back in time (TM-6), or a message of it was never done (TM-7): nobody
+    /// is told, and what carries it is closed (CN-13).
+    pub(crate) fn expire(&mut self, key: SessionKey, reason: Removal) {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
         let (id, fence, leaving) = (session.id, session.fence, session.is_leaving());
-        let carriers = session.socket.into_iter().chain(session.in_flight);
-        for connection in Vec::from_iter(carriers) {
+        let connecting = session.connecting();
+        let carriers = [session.socket, session.in_flight, session.answering];
+        let connecting =
+            connecting.and_then(|request| self.requests.get_mut(request)?.connection());
+        for connection in carriers.into_iter().flatten().chain(connecting) {
             self.close(connection, CloseReason::SessionOver);
         }
-        self.remove(key, Removal::Expired);
+        self.remove(key, reason);
         if !leaving {
             self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
         }
     }
 
     /// DE-8: a duplex without session stays a while, for a new handshake.
-    fn start_grace(&mut self, connection: ConnectionId) {
+    pub(crate) fn start_grace(&mut self, connection: ConnectionId) {
         let until = self.now + self.config.disconnected_grace;
         let Some(entry) = self.connections.get_mut(connection) else {
             return;
@@ -301,6 +303,14 @@ impl Turn<'_> {
         }
         self.close(connection, CloseReason::Idle);
     }
+}
+
+/// Whether a session has ended because one side wanted it to.
+const fn is_disconnect(reason: Removal) -> bool {
+    matches!(
+        reason,
+        Removal::Disconnected | Removal::DisconnectedByServer | Removal::Inactive
+    )
 }
 
 fn all(rest: Vec<(Position, Arc<Event>)>) -> Carries {
