@@ -37,7 +37,7 @@ use serde_json::{Value, json};
 
 use crate::{
     BrowserId, Call, CallResult, CallTicket, ChannelName, CloseReason, Config, ConnectionId,
-    DecisionTicket, Engine, Input, Laziness, MemoryOptions, MemoryStore, MessageId, Messages,
+    DecisionTicket, Engine, Input, Laziness, Load, MemoryOptions, MemoryStore, MessageId, Messages,
     NodeId, Notice, Output, Payload, Peer, Question, Report, ReportKind, Seed, StoreReply,
     StoreRequest, StoreTicket, Transport, Verdict,
 };
@@ -230,6 +230,18 @@ impl Script {
     pub fn close(&mut self, connection: ConnectionId) -> &mut Self {
         self.connection(connection).over = true;
         self.fact(Input::Closed { connection })
+    }
+
+    /// Everybody goes: connections close, sessions expire, channels vanish. The engine then holds
+    /// what a new one holds.
+    pub fn expect_nothing_left(&mut self) {
+        let open = self.connections.iter().filter(|(_, entry)| !entry.over);
+        let open = Vec::from_iter(open.map(|(connection, _)| *connection));
+        for connection in open {
+            self.close(connection);
+        }
+        self.after(600_000);
+        assert_eq!(self.engine.load(), Load::default());
     }
 
     /// From now on nothing is written until [`written`](Self::written) says so.
