@@ -12,12 +12,13 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::config::ActivityMode;
 use crate::connection::{Answer, AnswerKind, Carries, Connection, Response, Sending};
-use crate::id::ConnectionId;
+use crate::id::{ConnectionId, SessionId};
 use crate::io::{Batch, CloseReason, Peer, Transport};
 use crate::message::{Event, Messages, Payload};
 use crate::report::ReportKind;
 use crate::request::Origin;
-use crate::session::{SessionKey, State};
+use crate::session::{SessionKey, State, Taken};
+use crate::store::Position;
 use crate::turn::Turn;
 
 impl Turn<'_> {
@@ -112,6 +113,15 @@ impl Turn<'_> {
         if let Some(socket) = session.socket {
             self.due(socket);
         }
+    }
+
+    /// Lets a response leave on a connection. If that is gone, so is what the response carries.
+    pub(crate) fn send_response(&mut self, connection: ConnectionId, response: Response) {
+        match self.connections.get_mut(connection) {
+            Some(entry) if !entry.closing => entry.ready.push_back(response),
+            Some(_) | None => self.counters.events_discarded += response.losses(),
+        }
+        self.due(connection);
     }
 
     /// The next batch of this connection, if there is something to send.
@@ -219,7 +229,8 @@ impl Turn<'_> {
             return None;
         }
         let keep = session.keep();
-        let count = session.queue.take(keep, max_bytes);
+        let taken = session.queue.take(keep, max_bytes);
+        let count = taken.count;
         let only = session.queue.front(count).next()?;
         if count == 1 {
             frames.done.push(only.event.framed().clone());
@@ -232,7 +243,7 @@ impl Turn<'_> {
             events: Some(key),
             ..Sending::default()
         };
-        self.note_taken(key, connection, count, &mut sending);
+        self.note_taken(key, connection, taken, &mut sending);
         self.sent(connection, sending);
         Some(Batch {
             frames: frames.done,
@@ -260,7 +271,9 @@ impl Turn<'_> {
         let key = match carries {
             Carries::Nothing => return false,
             Carries::Rest(rest) => {
-                events.extend(rest);
+                let positions = rest.positions().collect();
+                sending.rest = rest.session.map(|session| (session, positions));
+                events.extend(rest.events.into_iter().map(|(_, event)| event));
                 return false;
             }
             Carries::Queue(key) => key,
@@ -279,7 +292,8 @@ impl Turn<'_> {
         } else {
             message
         };
-        let count = session.queue.take(keep, max_bytes);
+        let taken = session.queue.take(keep, max_bytes);
+        let count = taken.count;
         events.extend(
             session
                 .queue
@@ -288,16 +302,16 @@ impl Turn<'_> {
         );
         let truncated = count < session.queue.len();
         sending.events = Some(key);
-        self.note_taken(key, connection, count, sending);
+        self.note_taken(key, connection, taken, sending);
         truncated
     }
 
-    /// Notes that the first `count` events of a session are on their way.
+    /// Notes that events of a session are on their way.
     fn note_taken(
         &mut self,
         key: SessionKey,
         connection: ConnectionId,
-        count: usize,
+        Taken { count, again }: Taken,
         sending: &mut Sending,
     ) {
         let reports = self.config.reports.messages;
@@ -306,6 +320,8 @@ impl Turn<'_> {
             .activity
             .is_some_and(|activity| activity.mode == ActivityMode::ClientServer);
         let now = self.now;
+        sending.count += count;
+        self.counters.events_resent += again as u64;
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -391,6 +407,9 @@ impl Turn<'_> {
         if let Some(key) = sending.events {
             self.events_written(key, connection, &sending);
         }
+        if let Some((session, positions)) = sending.rest {
+            self.rest_written(session, &positions);
+        }
         if let Some(key) = sending.connect {
             self.connect_written(key);
         }
@@ -406,13 +425,22 @@ impl Turn<'_> {
         let id = session.id;
         if session.in_flight == Some(connection) {
             session.in_flight = None;
-            let count = session.queue.written() as u64;
-            self.counters.events_written += count;
+            session.queue.written();
         }
+        self.counters.events_written += sending.count as u64;
         for position in &sending.positions {
             self.report(ReportKind::Delivered(id, *position));
         }
         self.wake(key);
+    }
+
+    fn rest_written(&mut self, session: SessionId, positions: &[Position]) {
+        self.counters.events_written += positions.len() as u64;
+        if self.config.reports.messages {
+            for position in positions {
+                self.report(ReportKind::Delivered(session, *position));
+            }
+        }
     }
 
     /// TM-3, TM-4: the clock of a session starts once its connect's answer is on the wire.
@@ -432,9 +460,13 @@ impl Turn<'_> {
             self.counters.facts_ignored += 1;
             return;
         };
-        if let Some(key) = entry.sending.as_ref().and_then(|sending| sending.events) {
+        let sending = entry.sending.unwrap_or_default();
+        if let Some(key) = sending.events {
             self.return_events(key, connection);
         }
+        let lost = sending.rest.map_or(0, |(_, rest)| rest.len() as u64);
+        let never_left: u64 = entry.ready.iter().map(Response::losses).sum();
+        self.counters.events_discarded += lost + never_left;
         for key in entry.session.into_iter().chain(entry.held) {
             self.lost_carrier(key, connection);
         }

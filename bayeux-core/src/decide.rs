@@ -173,7 +173,8 @@ impl Turn<'_> {
         };
         current.consultation.at = asked.place;
         current.consultation.asked = true;
-        let session = request.session.and_then(|key| self.sessions.get(key));
+        let session = current.session(request);
+        let session = session.and_then(|key| self.sessions.get(key));
         let question = Question {
             decider: asked.id,
             session: session.map(|session| session.id),

@@ -14,20 +14,18 @@
 mod queue;
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
 use slab::Slab;
 
-pub(crate) use self::queue::{Keep, Queue, Queued};
+pub(crate) use self::queue::{Keep, Queue, Queued, Taken};
 use crate::channel::ChannelKey;
-use crate::connection::Answer;
+use crate::connection::{Answer, Leftover};
 use crate::id::{BrowserId, ConnectionId, Entropy, SessionId, StoreTicket};
 use crate::io::Transport;
 use crate::keyed::Keyed;
-use crate::message::Event;
 use crate::request::RequestKey;
 use crate::store::{Fence, Position, SessionRecord, SessionSettings};
 use crate::time::Instant;
@@ -135,7 +133,7 @@ pub(crate) enum State {
     /// Disconnected by the server between two connects; the next one takes the rest (DC-5).
     Leaving {
         expires: Instant,
-        rest: Vec<(Position, Arc<Event>)>,
+        rest: Vec<Leftover>,
     },
     /// The application's own: events leave on this connection.
     Local,

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::connection::{Answer, AnswerKind, Carries, Response};
+use crate::connection::{Answer, AnswerKind, Carries, Response, Rest};
 use crate::id::ConnectionId;
 use crate::io::{CloseReason, Transport};
 use crate::message::{Advice, Message, ProtocolError, Reconnect};
@@ -73,13 +73,18 @@ impl Turn<'_> {
             let has = has.map_or(Position::ZERO, |number| session.start.plus(number));
             if let State::Leaving { rest, .. } = &mut session.state {
                 let rest = core::mem::take(rest).into_iter();
-                request.rest = rest
-                    .filter(|(at, _)| *at > has)
-                    .map(|(_, event)| event)
-                    .collect();
+                request.rest = Rest {
+                    session: Some(session.id),
+                    events: rest
+                        .filter(|(at, _)| at.is_none_or(|at| at > has))
+                        .collect(),
+                };
             }
         }
         self.forget(session);
+        if let Some(connection) = request.connection() {
+            self.start_grace(connection);
+        }
         let mut answer = Answer::to(&current.message);
         answer.reply.advice = Some(final_advice());
         Flow::Answer(Box::new(answer))
@@ -506,10 +511,7 @@ impl Turn<'_> {
             carries,
             cookie: None,
         };
-        if let Some(entry) = self.connections.get_mut(connection) {
-            entry.ready.push_back(response);
-        }
-        self.due(connection);
+        self.send_response(connection, response);
     }
 
     /// The time of a session's hold, or of its work on a connect, has come.

@@ -4,15 +4,15 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::connection::{Answer, AnswerKind, Carries, Response};
-use crate::id::ConnectionId;
+use crate::connection::{Answer, AnswerKind, Carries, Leftover, Response, Rest};
+use crate::id::{ConnectionId, SessionId};
 use crate::io::{CloseReason, Transport};
 use crate::message::{Event, ProtocolError};
 use crate::meta::final_advice;
 use crate::report::{Removal, ReportKind};
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
 use crate::session::{SessionKey, State};
-use crate::store::{Position, StoreRequest};
+use crate::store::StoreRequest;
 use crate::tickets::StoreUse;
 use crate::timer::Alarm;
 use crate::turn::Turn;
@@ -42,13 +42,19 @@ impl Turn<'_> {
             && (exchange || socket == request.connection())
             && let Some(entry) = self.sessions.get_mut(session)
         {
-            request.rest = entry.queue.drain().map(|(_, event)| event).collect();
+            request.rest = Rest {
+                session: Some(id),
+                events: entry.queue.drain().collect(),
+            };
         }
         if let Some(mut hold) = self.end_hold(session) {
             // CN-12: the held connect is released, and told not to come back.
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
             self.send_held(*hold, Carries::Nothing);
+        }
+        if let Some(socket) = socket {
+            self.start_grace(socket);
         }
         self.remove(session, Removal::Disconnected);
         request.session = None;
@@ -83,7 +89,7 @@ impl Turn<'_> {
         };
         let (id, fence) = (session.id, session.fence);
         let mut rest: Vec<_> = session.queue.drain().collect();
-        rest.push((Position::new(u64::MAX), Arc::new(Event::disconnect())));
+        rest.push((None, Arc::new(Event::disconnect())));
         let socket = session.socket;
         let transport = session.transport;
         let pushes = transport
@@ -100,18 +106,15 @@ impl Turn<'_> {
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
             let connection = hold.connection;
-            self.send_held(*hold, all(rest));
+            self.send_held(*hold, all(id, rest));
             self.remove(key, reason);
             self.start_grace(connection);
         } else if let Some(socket) = socket.filter(|_| pushes || local) {
             let response = Response {
-                carries: all(rest),
+                carries: all(id, rest),
                 ..Response::default()
             };
-            if let Some(entry) = self.connections.get_mut(socket) {
-                entry.ready.push_back(response);
-            }
-            self.due(socket);
+            self.send_response(socket, response);
             self.remove(key, reason);
             self.start_grace(socket);
         } else {
@@ -120,13 +123,14 @@ impl Turn<'_> {
     }
 
     /// Nothing can carry a session's last events: they wait for its next connect.
-    fn leave(&mut self, key: SessionKey, rest: Vec<(Position, Arc<Event>)>, reason: Removal) {
+    fn leave(&mut self, key: SessionKey, rest: Vec<Leftover>, reason: Removal) {
         let connecting = self
             .sessions
             .get(key)
             .is_some_and(|session| matches!(session.state, State::Connecting { .. }));
         if connecting {
             // CN-12: a connect that is being worked on finds the session gone.
+            self.counters.events_discarded += losses(&rest);
             self.remove(key, reason);
             return;
         }
@@ -190,6 +194,9 @@ impl Turn<'_> {
             self.addresses.remove(address);
         }
         self.counters.events_discarded += session.queue.len() as u64;
+        if let State::Leaving { rest, .. } = &session.state {
+            self.counters.events_discarded += losses(rest);
+        }
         let waiting = session.paused.into_iter().chain(session.awaiting);
         let connecting = match session.state {
             State::Connecting { request, .. } => Some(request),
@@ -267,7 +274,7 @@ impl Turn<'_> {
     }
 
     /// DE-8: a duplex without session stays a while, for a new handshake.
-    fn start_grace(&mut self, connection: ConnectionId) {
+    pub(crate) fn start_grace(&mut self, connection: ConnectionId) {
         let until = self.now + self.config.disconnected_grace;
         let Some(entry) = self.connections.get_mut(connection) else {
             return;
@@ -299,6 +306,16 @@ impl Turn<'_> {
     }
 }
 
-fn all(rest: Vec<(Position, Arc<Event>)>) -> Carries {
-    Carries::Rest(rest.into_iter().map(|(_, event)| event).collect())
+/// How many events are lost with them.
+fn losses(rest: &[Leftover]) -> u64 {
+    rest.iter()
+        .filter(|(position, _)| position.is_some())
+        .count() as u64
+}
+
+fn all(session: SessionId, events: Vec<Leftover>) -> Carries {
+    Carries::Rest(Rest {
+        session: Some(session),
+        events,
+    })
 }
