@@ -6,7 +6,7 @@ use bayeux_core::{
 };
 use serde_json::{Value, json};
 
-use super::{ask, disconnect, events, failed, ok, publish, session};
+use bayeux_tests::talk::*;
 
 const UNKNOWN: &str = "402::session_unknown";
 

@@ -1,28 +1,13 @@
 //! Publishing (section 11).
 
-use bayeux_core::testing::{Script, event};
+use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
-    Admission, ChannelRule, Config, Decider, DeciderId, Destination, Echo, Entry, Event, Laziness,
-    Notice, Operations, Payload, Position, Role, Scope, SessionSettings, StoreReply, StoreRequest,
-    Subject, Transport, Verdict,
+    Admission, ChannelRule, Config, Decider, DeciderId, Echo, Operations, Position, Role, Scope,
+    SessionSettings, StoreReply, StoreRequest, Subject, Transport, Verdict,
 };
 use serde_json::{Value, json};
 
-use super::{ask, events, failed, ok, publish, session, subscribe};
-
-/// Entries of the log from `first` on, published to a channel by nobody.
-pub(super) fn entries(first: u64, channel: &str, data: &[u64]) -> Notice {
-    let name: bayeux_core::ChannelName = channel.parse().unwrap();
-    let entry = |(position, data): (u64, &u64)| Entry {
-        position: Position::new(position),
-        origin: None,
-        to: Destination::Channel(name.clone()),
-        event: Event::deliver(&name, &Payload::from(json!(data))),
-        laziness: Laziness::Prompt,
-        echo: Echo::ToPublisher,
-    };
-    Notice::Entries((first..).zip(data).map(entry).collect())
-}
+use bayeux_tests::talk::*;
 
 fn decider(role: Role) -> Vec<Decider> {
     let id = DeciderId(1);
@@ -170,7 +155,7 @@ fn a_publish_without_data_arrives_with_null() {
     let mut script = Script::new(Config::default());
     let (alice, bob) = (script.connected(), script.connected());
     script.subscribe(&bob, "/a");
-    let bare = super::message(&alice, "/a", json!({}));
+    let bare = message(&alice, "/a", json!({}));
 
     assert_eq!(ask(&mut script, &alice, bare), json!([ok("/a")]));
 
@@ -210,25 +195,13 @@ fn what_is_no_broadcast_channel_is_not_published_to() {
 }
 
 /// A client whose handshake was admitted with these settings; the decider is registered.
-fn admitted(script: &mut Script, settings: SessionSettings) -> bayeux_core::testing::Client {
-    let handshake = json!({
-        "channel": "/meta/handshake", "version": "1.0",
-        "supportedConnectionTypes": ["long-polling"],
-    });
-    let connection = script.post(handshake);
+fn admitted(script: &mut Script, settings: SessionSettings) -> Client {
+    let connection = shake_hands(script);
     script.decide(Verdict::Admit(Box::new(Admission {
         settings,
         ..Admission::default()
     })));
-    let reply = script.take(connection);
-    let client = bayeux_core::testing::Client {
-        session: reply[0]["clientId"].as_str().unwrap().to_owned(),
-        transport: Transport::LongPolling,
-        socket: None,
-        peer: bayeux_core::Peer::default(),
-    };
-    script.first_connect(&client);
-    client
+    greeted(script, connection)
 }
 
 // Proves: PB-7
@@ -370,23 +343,9 @@ fn a_veto_stops_a_publish() {
 }
 
 /// A script whose test plays the store, and a connected client of it.
-fn scripted() -> (Script, bayeux_core::testing::Client) {
+fn scripted() -> (Script, Client) {
     let mut script = Script::with_scripted_store(Config::default());
-    let handshake = json!({
-        "channel": "/meta/handshake", "version": "1.0",
-        "supportedConnectionTypes": ["long-polling"],
-    });
-    let connection = script.post(handshake);
-    let (ticket, _) = script.take_store();
-    script.stored(ticket, StoreReply::Done);
-    let reply = script.take(connection);
-    let client = bayeux_core::testing::Client {
-        session: reply[0]["clientId"].as_str().unwrap().to_owned(),
-        transport: Transport::LongPolling,
-        socket: None,
-        peer: bayeux_core::Peer::default(),
-    };
-    script.first_connect(&client);
+    let client = connected_by_hand(&mut script);
     (script, client)
 }
 

@@ -7,7 +7,7 @@ use bayeux_core::{
 };
 use serde_json::{Value, json};
 
-use super::{ask, disconnect, events, failed, message, ok, publish, session, view};
+use bayeux_tests::talk::*;
 
 /// A script with one decider.
 fn with(role: Role) -> Script {

@@ -1,15 +1,13 @@
 //! `/meta/subscribe` and `/meta/unsubscribe` (section 10).
 
-use bayeux_core::testing::{Script, event};
+use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
-    Config, Decider, DeciderId, Limits, Notice, Operations, Role, StoreReply, StoreRequest,
-    Transport, Verdict,
+    Config, Decider, DeciderId, Limits, Operations, Role, StoreReply, StoreRequest, Transport,
+    Verdict,
 };
 use serde_json::{Value, json};
 
-use super::{
-    ask, disconnect, events, failed, message, ok, publish, subscribe, subscriptions, unsubscribe,
-};
+use bayeux_tests::talk::*;
 
 const INVALID: &str = "403::subscription_invalid";
 
@@ -221,35 +219,17 @@ fn an_event_comes_once_however_many_patterns_match() {
     script.expect_nothing_left();
 }
 
-/// A client of a scripted store that has connected, and has taken its handshake's store request.
-fn with_scripted_store() -> (Script, bayeux_core::testing::Client) {
+/// A script whose test plays the store, and a connected client of it.
+fn scripted() -> (Script, Client) {
     let mut script = Script::with_scripted_store(Config::default());
-    script.notify(Notice::Up {
-        position: bayeux_core::Position::ZERO,
-    });
-    let handshake = json!({
-        "channel": "/meta/handshake", "version": "1.0",
-        "supportedConnectionTypes": ["long-polling"],
-    });
-    let connection = script.post(handshake);
-    let (ticket, request) = script.take_store();
-    assert!(matches!(request, StoreRequest::Open(_)));
-    script.stored(ticket, StoreReply::Done);
-    let reply = script.take(connection);
-    let client = bayeux_core::testing::Client {
-        session: reply[0]["clientId"].as_str().unwrap().to_owned(),
-        transport: Transport::LongPolling,
-        socket: None,
-        peer: bayeux_core::Peer::default(),
-    };
-    script.first_connect(&client);
+    let client = connected_by_hand(&mut script);
     (script, client)
 }
 
 // Proves: SU-4
 #[test]
 fn a_second_subscription_leaves_the_first_where_it_began() {
-    let (mut script, alice) = with_scripted_store();
+    let (mut script, alice) = scripted();
     let first = script.request(&alice, subscribe(&alice, json!("/a")));
     let (ticket, _) = script.take_store();
     script.stored(ticket, StoreReply::Done);
@@ -396,8 +376,8 @@ fn policy_may_refuse_a_subscription_to_everything() {
 fn what_is_published_after_the_subscription_was_accepted_arrives() {
     // Whether the entry comes before the store has answered the subscription, or after.
     for entry_first in [true, false] {
-        let (mut script, alice) = with_scripted_store();
-        script.notify(super::publish::entries(1, "/a", &[0]));
+        let (mut script, alice) = scripted();
+        script.notify(entries(1, "/a", &[0]));
         let subscribing = script.request(&alice, subscribe(&alice, json!("/a")));
         let (ticket, request) = script.take_store();
         let StoreRequest::Subscribe { since, .. } = request else {
@@ -406,13 +386,13 @@ fn what_is_published_after_the_subscription_was_accepted_arrives() {
         assert_eq!(since.number(), 1);
 
         if entry_first {
-            script.notify(super::publish::entries(2, "/a", &[1]));
+            script.notify(entries(2, "/a", &[1]));
             script.expect_nothing(subscribing);
         }
         script.stored(ticket, StoreReply::Done);
         let mut got = script.take(subscribing).as_array().cloned().unwrap();
         if !entry_first {
-            script.notify(super::publish::entries(2, "/a", &[1]));
+            script.notify(entries(2, "/a", &[1]));
         }
 
         let reply = got.pop().unwrap();
@@ -430,7 +410,7 @@ fn a_subscription_that_the_store_does_not_keep_is_taken_back() {
         (StoreReply::Failed, "503::unavailable"),
         (StoreReply::Fenced, "403::subscribe_failed"),
     ] {
-        let (mut script, alice) = with_scripted_store();
+        let (mut script, alice) = scripted();
         let subscribing = script.request(&alice, subscribe(&alice, json!("/a")));
         let (ticket, _) = script.take_store();
 
