@@ -94,7 +94,7 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if session.batching > 0 || !session.queue.is_prompt() {
+        if session.is_batching() || !session.queue.is_prompt() {
             return;
         }
         if let State::Held(hold) = &session.state {
@@ -118,10 +118,16 @@ impl Turn<'_> {
     /// Lets a response leave on a connection. If that is gone, so is what the response carries.
     pub(crate) fn send_response(&mut self, connection: ConnectionId, response: Response) {
         match self.connections.get_mut(connection) {
-            Some(entry) if !entry.closing => entry.ready.push_back(response),
-            Some(_) | None => self.counters.events_discarded += response.losses(),
+            Some(entry) => entry.ready.push_back(response),
+            None => self.counters.events_discarded += response.losses(),
         }
         self.due(connection);
+    }
+
+    /// Whether what is ready on a connection may still leave.
+    pub(crate) fn is_open(&self, connection: ConnectionId) -> bool {
+        let entry = self.connections.get(connection);
+        entry.is_some_and(|entry| !entry.closing)
     }
 
     /// The next batch of this connection, if there is something to send.
@@ -225,7 +231,7 @@ impl Turn<'_> {
         let (max_bytes, frame_bytes) = (limits.max_message_size, limits.max_frame_bytes);
         let mut frames = Frames::new(self.config.messages_per_frame, frame_bytes);
         let session = self.sessions.get_mut(key)?;
-        if session.in_flight.is_some() || session.batching > 0 {
+        if session.in_flight.is_some() || session.is_batching() {
             return None;
         }
         let keep = session.keep();
@@ -460,15 +466,20 @@ impl Turn<'_> {
             self.counters.facts_ignored += 1;
             return;
         };
+        for key in entry.session.into_iter().chain(entry.held) {
+            self.lost_carrier(key, connection);
+        }
         let sending = entry.sending.unwrap_or_default();
         if let Some(key) = sending.events {
             self.return_events(key, connection);
         }
         let lost = sending.rest.map_or(0, |(_, rest)| rest.len() as u64);
-        let never_left: u64 = entry.ready.iter().map(Response::losses).sum();
-        self.counters.events_discarded += lost + never_left;
-        for key in entry.session.into_iter().chain(entry.held) {
-            self.lost_carrier(key, connection);
+        self.counters.events_discarded += lost;
+        for response in entry.ready {
+            self.counters.events_discarded += response.losses();
+            if let Carries::Queue(key) = response.carries {
+                self.wake(key);
+            }
         }
     }
 

@@ -853,6 +853,7 @@ impl Turn<'_> {
         };
         // RC-6: a websocket has no answer without something to say.
         let empty = answers.is_empty() && matches!(carries, Carries::Nothing);
+        let carried = matches!(carries, Carries::Queue(_)) && self.is_open(connection);
         if exchange || !empty {
             let response = Response {
                 answers,
@@ -861,8 +862,8 @@ impl Turn<'_> {
             };
             self.send_response(connection, response);
         }
-        // Events that were held back for this response, and that it may not carry.
-        if let Some(session) = session {
+        // Events that were held back for this response, and that it does not carry.
+        if let Some(session) = session.filter(|_| !carried) {
             self.wake(session);
         }
     }
@@ -891,9 +892,10 @@ impl Turn<'_> {
             .first()
             .is_some_and(|a| a.kind == AnswerKind::Handshake);
         let refused = ProtocolError::session_unknown();
-        let any = answers
-            .iter()
-            .any(|answer| answer.reply.outcome.as_ref() != Err(&refused));
+        let any = answers.is_empty()
+            || answers
+                .iter()
+                .any(|answer| answer.reply.outcome.as_ref() != Err(&refused));
         let permitted = if handshake {
             self.config.deliver_during_handshake
         } else {

@@ -50,7 +50,7 @@ impl Turn<'_> {
                 return self.call_unsubscribe(ticket, session, pattern);
             }
             Call::Disconnect { session } => self.call_disconnect(session),
-            Call::Batch { session } => self.with_session(session, |session| session.batching += 1),
+            Call::Batch { session } => self.with_session(session, |session| session.batches += 1),
             Call::Flush { session } => self.call_flush(session),
             Call::Configure {
                 session,
@@ -296,7 +296,7 @@ impl Turn<'_> {
 
     fn call_flush(&mut self, id: SessionId) -> CallResult {
         let result = self.with_session(id, |session| {
-            session.batching = session.batching.saturating_sub(1)
+            session.batches = session.batches.saturating_sub(1)
         });
         if let Some(key) = self.sessions.find(id) {
             self.wake(key);

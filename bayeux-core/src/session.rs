@@ -71,8 +71,10 @@ pub(crate) struct Session {
     pub(crate) queue: Queue,
     /// Where what is in flight is in flight.
     pub(crate) in_flight: Option<ConnectionId>,
-    /// How many hold back its events: requests that are worked on (QU-2), the application (QU-3).
+    /// How many requests that are worked on hold back its events (QU-2).
     pub(crate) batching: u32,
+    /// How many batches the application has begun and not ended (QU-3).
+    pub(crate) batches: u32,
     /// The position that its acknowledgement numbers count from.
     pub(crate) start: Position,
     /// Up to here its client has everything (with acknowledgement).
@@ -171,6 +173,7 @@ impl Session {
             queue: Queue::default(),
             in_flight: None,
             batching: 0,
+            batches: 0,
             start: record.start,
             acknowledged: record.start,
             received: seen,
@@ -197,6 +200,11 @@ impl Session {
         } else {
             Keep::Written
         }
+    }
+
+    /// Whether its events are held back for company.
+    pub(crate) const fn is_batching(&self) -> bool {
+        self.batching > 0 || self.batches > 0
     }
 
     pub(crate) const fn hold(&self) -> Option<&Hold> {

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 
 use crate::channel::Channels;
 use crate::config::{Config, Limits};
-use crate::connection::{Connections, Response};
+use crate::connection::Connections;
 use crate::decide::Deciders;
 use crate::decision::Question;
 use crate::id::{BrowserId, ConnectionId, DecisionTicket, Entropy, Seed, StoreTicket};
@@ -110,9 +110,6 @@ impl<'a> Turn<'a> {
             return;
         };
         if !core::mem::replace(&mut entry.closing, true) {
-            let ready = core::mem::take(&mut entry.ready);
-            let lost: u64 = ready.iter().map(Response::losses).sum();
-            self.counters.events_discarded += lost;
             self.outbox.push(Output::Close { connection, reason });
         }
     }

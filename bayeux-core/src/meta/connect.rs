@@ -319,7 +319,7 @@ impl Turn<'_> {
         }
         let waits = transport.is_exchange() || self.is_deliver_only(session, transport);
         let resend = session.settings.acknowledged && session.queue.is_unacknowledged();
-        if waits && (session.queue.is_prompt() || resend) && session.batching == 0 {
+        if waits && (session.queue.is_prompt() || resend) && !session.is_batching() {
             return None;
         }
         let timeout = self.timings_of(Some(session), transport).timeout;

@@ -98,9 +98,8 @@ impl Queue {
                 self.sent = last.map_or(self.sent, |last| last.position.max(self.sent));
             }
         }
-        if count == self.entries.len() {
-            self.overdue = false;
-        }
+        // What has to stay behind leaves with the next batch, however lazy it is.
+        self.overdue = count < self.entries.len();
         Taken { count, again }
     }
 
@@ -122,6 +121,7 @@ impl Queue {
             .filter(|queued| queued.laziness == Laziness::Prompt)
             .count();
         self.in_flight = 0;
+        self.overdue |= count > 0;
         count
     }
 
