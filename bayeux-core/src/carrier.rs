@@ -12,12 +12,13 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::config::ActivityMode;
 use crate::connection::{Answer, AnswerKind, Carries, Connection, Response, Sending};
-use crate::id::ConnectionId;
+use crate::id::{ConnectionId, SessionId};
 use crate::io::{Batch, CloseReason, Peer, Transport};
 use crate::message::{Event, Messages, Payload};
 use crate::report::ReportKind;
 use crate::request::Origin;
-use crate::session::{SessionKey, State};
+use crate::session::{SessionKey, State, Taken};
+use crate::store::Position;
 use crate::turn::Turn;
 
 impl Turn<'_> {
@@ -94,7 +95,7 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if session.batching > 0 || !session.queue.is_prompt() {
+        if session.is_batching() || !session.queue.is_prompt() {
             return;
         }
         if let State::Held(hold) = &session.state {
@@ -113,6 +114,21 @@ impl Turn<'_> {
         if let Some(socket) = session.socket {
             self.due(socket);
         }
+    }
+
+    /// Lets a response leave on a connection. If that is gone, so is what the response carries.
+    pub(crate) fn send_response(&mut self, connection: ConnectionId, response: Response) {
+        match self.connections.get_mut(connection) {
+            Some(entry) => entry.ready.push_back(response),
+            None => self.counters.events_discarded += response.losses(),
+        }
+        self.due(connection);
+    }
+
+    /// Whether what is ready on a connection may still leave.
+    pub(crate) fn is_open(&self, connection: ConnectionId) -> bool {
+        let entry = self.connections.get(connection);
+        entry.is_some_and(|entry| !entry.closing)
     }
 
     /// The next batch of this connection, if there is something to send.
@@ -216,11 +232,12 @@ impl Turn<'_> {
         let (max_bytes, frame_bytes) = (limits.max_message_size, limits.max_frame_bytes);
         let mut frames = Frames::new(self.config.messages_per_frame, frame_bytes);
         let session = self.sessions.get_mut(key)?;
-        if session.in_flight.is_some() || session.batching > 0 {
+        if session.in_flight.is_some() || session.is_batching() {
             return None;
         }
         let keep = session.keep();
-        let count = session.queue.take(keep, max_bytes);
+        let taken = session.queue.take(keep, max_bytes);
+        let count = taken.count;
         let only = session.queue.front(count).next()?;
         if count == 1 {
             frames.done.push(only.event.framed().clone());
@@ -233,7 +250,7 @@ impl Turn<'_> {
             events: Some(key),
             ..Sending::default()
         };
-        self.note_taken(key, connection, count, &mut sending);
+        self.note_taken(key, connection, taken, &mut sending);
         self.sent(connection, sending);
         Some(Batch {
             frames: frames.done,
@@ -261,7 +278,9 @@ impl Turn<'_> {
         let key = match carries {
             Carries::Nothing => return false,
             Carries::Rest(rest) => {
-                events.extend(rest);
+                let positions = rest.positions().collect();
+                sending.rest = rest.session.map(|session| (session, positions));
+                events.extend(rest.events.into_iter().map(|(_, event)| event));
                 return false;
             }
             Carries::Queue(key) => key,
@@ -280,7 +299,8 @@ impl Turn<'_> {
         } else {
             message
         };
-        let count = session.queue.take(keep, max_bytes);
+        let taken = session.queue.take(keep, max_bytes);
+        let count = taken.count;
         events.extend(
             session
                 .queue
@@ -289,16 +309,16 @@ impl Turn<'_> {
         );
         let truncated = count < session.queue.len();
         sending.events = Some(key);
-        self.note_taken(key, connection, count, sending);
+        self.note_taken(key, connection, taken, sending);
         truncated
     }
 
-    /// Notes that the first `count` events of a session are on their way.
+    /// Notes that events of a session are on their way.
     fn note_taken(
         &mut self,
         key: SessionKey,
         connection: ConnectionId,
-        count: usize,
+        Taken { count, again }: Taken,
         sending: &mut Sending,
     ) {
         let reports = self.config.reports.messages;
@@ -307,6 +327,8 @@ impl Turn<'_> {
             .activity
             .is_some_and(|activity| activity.mode == ActivityMode::ClientServer);
         let now = self.now;
+        sending.count += count;
+        self.counters.events_resent += again as u64;
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -392,6 +414,9 @@ impl Turn<'_> {
         if let Some(key) = sending.events {
             self.events_written(key, connection, &sending);
         }
+        if let Some((session, positions)) = sending.rest {
+            self.rest_written(session, &positions);
+        }
         if let Some(key) = sending.connect {
             self.connect_written(key, connection);
         }
@@ -407,13 +432,22 @@ impl Turn<'_> {
         let id = session.id;
         if session.in_flight == Some(connection) {
             session.in_flight = None;
-            let count = session.queue.written() as u64;
-            self.counters.events_written += count;
+            session.queue.written();
         }
+        self.counters.events_written += sending.count as u64;
         for position in &sending.positions {
             self.report(ReportKind::Delivered(id, *position));
         }
         self.wake(key);
+    }
+
+    fn rest_written(&mut self, session: SessionId, positions: &[Position]) {
+        self.counters.events_written += positions.len() as u64;
+        if self.config.reports.messages {
+            for position in positions {
+                self.report(ReportKind::Delivered(session, *position));
+            }
+        }
     }
 
     /// TM-3, TM-4: the clock of a session starts once its connect's answer is on the wire. An
@@ -434,11 +468,20 @@ impl Turn<'_> {
             self.counters.facts_ignored += 1;
             return;
         };
-        if let Some(key) = entry.sending.as_ref().and_then(|sending| sending.events) {
-            self.return_events(key, connection);
-        }
         for key in entry.session.into_iter().chain(entry.held) {
             self.lost_carrier(key, connection);
+        }
+        let sending = entry.sending.unwrap_or_default();
+        if let Some(key) = sending.events {
+            self.return_events(key, connection);
+        }
+        let lost = sending.rest.map_or(0, |(_, rest)| rest.len() as u64);
+        self.counters.events_discarded += lost;
+        for response in entry.ready {
+            self.counters.events_discarded += response.losses();
+            if let Carries::Queue(key) = response.carries {
+                self.wake(key);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::connection::{Answer, AnswerKind, Carries, Response};
+use crate::connection::{Answer, AnswerKind, Carries, Response, Rest};
 use crate::id::ConnectionId;
 use crate::io::{CloseReason, Transport};
 use crate::message::{Advice, Message, ProtocolError, Reconnect};
@@ -79,10 +79,12 @@ impl Turn<'_> {
             let has = has.map_or(Position::ZERO, |number| session.start.plus(number));
             if let State::Leaving { rest, .. } = &mut session.state {
                 let rest = core::mem::take(rest).into_iter();
-                request.rest = rest
-                    .filter(|(at, _)| *at > has)
-                    .map(|(_, event)| event)
-                    .collect();
+                request.rest = Rest {
+                    session: Some(session.id),
+                    events: rest
+                        .filter(|(at, _)| at.is_none_or(|at| at > has))
+                        .collect(),
+                };
             }
         }
         self.forget(session);
@@ -377,7 +379,7 @@ impl Turn<'_> {
         }
         let waits = transport.is_exchange() || self.is_deliver_only(session, transport);
         let resend = session.settings.acknowledged && session.queue.is_unacknowledged();
-        if waits && (session.queue.is_prompt() || resend) && session.batching == 0 {
+        if waits && (session.queue.is_prompt() || resend) && !session.is_batching() {
             return None;
         }
         let timeout = self.timings_of(Some(session), transport).timeout;
@@ -569,10 +571,7 @@ impl Turn<'_> {
             carries,
             cookie: None,
         };
-        if let Some(entry) = self.connections.get_mut(connection) {
-            entry.ready.push_back(response);
-        }
-        self.due(connection);
+        self.send_response(connection, response);
     }
 
     /// The time of a session's hold, or of its work on a connect, has come.
