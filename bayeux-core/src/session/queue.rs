@@ -86,9 +86,8 @@ impl Queue {
                 self.sent = last.map_or(self.sent, |last| last.position.max(self.sent));
             }
         }
-        if count == self.entries.len() {
-            self.overdue = false;
-        }
+        // What has to stay behind leaves with the next batch, however lazy it is.
+        self.overdue = count < self.entries.len();
         count
     }
 
