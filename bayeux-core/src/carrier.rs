@@ -129,7 +129,7 @@ impl Turn<'_> {
         if entry.ready.is_empty() {
             return self.build_push(connection, bound?, local);
         }
-        let responses = core::mem::take(&mut entry.ready);
+        let mut responses = core::mem::take(&mut entry.ready);
         let mut frames = Frames::new(
             self.config.messages_per_frame,
             self.config.limits.max_frame_bytes,
@@ -137,7 +137,14 @@ impl Turn<'_> {
         let mut sending = Sending::default();
         let mut answers = Vec::new();
         let mut events = Vec::new();
-        for mut response in responses {
+        while let Some(mut response) = responses.pop_front() {
+            // One batch carries the events of one session: what speaks for another waits (RC-5).
+            let other = matches!(response.carries, Carries::Queue(key)
+                if sending.events.is_some_and(|first| first != key));
+            if other {
+                responses.push_front(response);
+                break;
+            }
             let carries = core::mem::take(&mut response.carries);
             self.take_events(connection, carries, &mut sending, &mut events);
             for mut answer in response.answers {
@@ -158,6 +165,9 @@ impl Turn<'_> {
                 &mut sending,
                 &mut events,
             );
+        }
+        if let Some(entry) = self.connections.get_mut(connection) {
+            entry.ready = responses;
         }
         let together = sending.connect.and_then(|key| self.sessions.get(key));
         let together = together.is_some_and(|session| session.settings.acknowledged);

@@ -839,7 +839,8 @@ impl Reader {
         };
         script.send(connection, message);
         let before = self.waits.replace((connection, id));
-        self.abandoned.extend(before.map(|(connection, _)| connection));
+        self.abandoned
+            .extend(before.map(|(connection, _)| connection));
     }
 
     fn drop_socket(&mut self, script: &mut Script) {
