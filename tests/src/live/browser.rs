@@ -14,6 +14,7 @@ pub struct Page {
     socket: WebSocket,
     session: String,
     number: u64,
+    loaded: bool,
     profile: PathBuf,
 }
 
@@ -48,16 +49,22 @@ impl Page {
             socket: WebSocket::open(address, &path, &[]),
             session: String::new(),
             number: 0,
+            loaded: false,
             profile,
         };
-        let target = page.call("Target.createTarget", json!({"url": url}));
+        let target = page.call("Target.createTarget", json!({"url": "about:blank"}));
         let target = json!({"targetId": target["targetId"], "flatten": true});
         let session = page.call("Target.attachToTarget", target);
         session["sessionId"]
             .as_str()
             .unwrap_or_default()
             .clone_into(&mut page.session);
-        page.wait_for("document.readyState === 'complete'");
+        page.call("Page.enable", json!({}));
+        page.loaded = false;
+        page.call("Page.navigate", json!({"url": url}));
+        while !page.loaded {
+            page.message();
+        }
         page
     }
 
@@ -133,7 +140,10 @@ impl Page {
     fn message(&mut self) -> Value {
         match self.socket.frame() {
             Some(frame) if frame.last => {
-                serde_json::from_slice(&frame.payload).expect("a message in JSON")
+                let message: Value =
+                    serde_json::from_slice(&frame.payload).expect("a message in JSON");
+                self.loaded |= message["method"] == "Page.loadEventFired";
+                message
             }
             other => self.browser.fail(&format!("sent no message: {other:?}")),
         }
