@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
@@ -15,8 +16,13 @@ pub struct Page {
     session: String,
     number: u64,
     loaded: bool,
-    profile: PathBuf,
+    /// Dropped last, when nobody writes to it any more.
+    _profile: Profile,
 }
+
+/// A folder of the browser's own.
+#[derive(Debug)]
+struct Profile(PathBuf);
 
 impl Page {
     /// Starts Chromium and opens that URL.
@@ -24,7 +30,7 @@ impl Page {
     /// `CHROMIUM` names the program, otherwise it is `chromium`.
     pub fn open(url: &str) -> Self {
         let program = std::env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
-        let profile = profile();
+        let profile = Profile::new();
         let mut command = Command::new(program);
         command
             .args([
@@ -36,7 +42,7 @@ impl Page {
             .args(["--no-first-run", "--disable-background-networking"])
             .args(["--disable-component-update", "--disable-sync"])
             .args(["--disable-dev-shm-usage", "--remote-debugging-port=0"])
-            .arg(format!("--user-data-dir={}", profile.display()))
+            .arg(format!("--user-data-dir={}", profile.0.display()))
             .arg("about:blank");
         let mut browser = Process::start("Chromium", &mut command);
         let (address, path) = browser.wait_for("open its debugging socket", |line| {
@@ -50,7 +56,7 @@ impl Page {
             session: String::new(),
             number: 0,
             loaded: false,
-            profile,
+            _profile: profile,
         };
         let target = page.call("Target.createTarget", json!({"url": "about:blank"}));
         let target = json!({"targetId": target["targetId"], "flatten": true});
@@ -150,20 +156,19 @@ impl Page {
     }
 }
 
-impl Drop for Page {
-    fn drop(&mut self) {
-        self.browser.kill();
-        std::fs::remove_dir_all(&self.profile).ok();
+impl Profile {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bayeux-tests-chromium-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a folder for the browser's profile");
+        Self(path)
     }
 }
 
-/// A new empty folder.
-fn profile() -> PathBuf {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = format!("bayeux-tests-chromium-{}-{number}", std::process::id());
-    let profile = std::env::temp_dir().join(name);
-    std::fs::create_dir_all(&profile).expect("a folder for the browser's profile");
-    profile
+impl Drop for Profile {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
 }
