@@ -1,0 +1,600 @@
+//! What travels to a session, and on what: the one place where batches are built.
+//!
+//! A batch is built when it is polled, from the front of the queue; until it is `Written` there is
+//! no other for that connection, and what it took stays where it was (QU-9, RC-1 to RC-5).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+use smallvec::{SmallVec, smallvec};
+
+use crate::config::ActivityMode;
+use crate::connection::{Answer, AnswerKind, Carries, Connection, Response, Sending};
+use crate::id::ConnectionId;
+use crate::io::{Batch, CloseReason, Peer, Transport};
+use crate::message::{Event, Messages, Payload};
+use crate::report::ReportKind;
+use crate::request::Origin;
+use crate::session::{SessionKey, State};
+use crate::turn::Turn;
+
+impl Turn<'_> {
+    /// A connection has begun.
+    pub(crate) fn opened_connection(
+        &mut self,
+        connection: ConnectionId,
+        transport: Transport,
+        peer: Peer,
+    ) {
+        self.connections
+            .insert(connection, Connection::new(transport, peer));
+        if self.connections.len() > self.config.limits.max_connections {
+            self.close(connection, CloseReason::Limit);
+        } else if self.draining.is_some() && !transport.is_exchange() {
+            self.close(connection, CloseReason::Shutdown);
+        }
+    }
+
+    /// A frame has come.
+    pub(crate) fn received(&mut self, connection: ConnectionId, messages: Messages) {
+        let Some(entry) = self.connections.get_mut(connection) else {
+            self.counters.facts_ignored += 1;
+            return;
+        };
+        if entry.closing {
+            return;
+        }
+        if !core::mem::take(&mut entry.reading) || entry.local {
+            self.counters.frames_unasked += 1;
+            self.close(connection, CloseReason::Unasked);
+            return;
+        }
+        let (transport, peer) = (entry.transport, entry.peer.clone());
+        let bound = entry.session;
+        let bound = bound.filter(|session| self.sessions.get(*session).is_some());
+        self.begin(
+            Origin::Connection(connection, transport),
+            peer,
+            messages,
+            bound,
+        );
+    }
+
+    /// Lets a duplex carry messages of `session` (WS-5), and its events if nothing else does (WS-7,
+    /// DE-1).
+    pub(crate) fn bind(&mut self, connection: ConnectionId, session: SessionKey) {
+        self.end_grace(connection);
+        if let Some(entry) = self.connections.get_mut(connection) {
+            entry.session = Some(session);
+        }
+        let Some(entry) = self.sessions.get_mut(session) else {
+            return;
+        };
+        if entry.socket.is_none() && entry.hold().is_none() {
+            entry.socket = Some(connection);
+        }
+    }
+
+    /// A handshake on a duplex binds it anew; the session before goes on without it.
+    pub(crate) fn bind_handshaken(&mut self, connection: ConnectionId, session: SessionKey) {
+        self.end_grace(connection);
+        let Some(entry) = self.connections.get_mut(connection) else {
+            return;
+        };
+        if let Some(before) = entry.session.replace(session) {
+            self.lost_carrier(before, connection);
+        }
+    }
+
+    /// Something waits for a session: lets its carrier take it, if it has one that may (QU-1).
+    pub(crate) fn wake(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        if session.batching > 0 || !session.queue.is_prompt() {
+            return;
+        }
+        if let State::Held(hold) = &session.state {
+            let transport = self
+                .connections
+                .get(hold.connection)
+                .map(|entry| entry.transport);
+            let transport = transport.unwrap_or(Transport::LongPolling);
+            if transport.is_exchange() || self.is_deliver_only(session, transport) {
+                if session.in_flight.is_none() {
+                    self.release_hold(key, None);
+                }
+                return;
+            }
+        }
+        if let Some(socket) = session.socket {
+            self.due(socket);
+        }
+    }
+
+    /// The next batch of this connection, if there is something to send.
+    pub(crate) fn build(&mut self, connection: ConnectionId) -> Option<Batch> {
+        let entry = self.connections.get_mut(connection)?;
+        entry.due = false;
+        if entry.sending.is_some() || entry.closing {
+            return None;
+        }
+        let (transport, bound, local) = (entry.transport, entry.session, entry.local);
+        if transport.is_exchange() {
+            let response = entry.ready.pop_front()?;
+            return Some(self.build_exchange(connection, response));
+        }
+        if entry.ready.is_empty() {
+            return self.build_push(connection, bound?, local);
+        }
+        let responses = core::mem::take(&mut entry.ready);
+        let mut frames = Frames::new(
+            self.config.messages_per_frame,
+            self.config.limits.max_frame_bytes,
+        );
+        let mut sending = Sending::default();
+        let mut answers = Vec::new();
+        let mut events = Vec::new();
+        for mut response in responses {
+            let carries = core::mem::take(&mut response.carries);
+            let keyed = matches!(carries, Carries::Queue(_));
+            let truncated = self.take_events(connection, carries, &mut sending, &mut events);
+            for mut answer in response.answers {
+                self.complete(&mut answer, &mut sending, &events, truncated && keyed);
+                if answer.kind == AnswerKind::Handshake {
+                    frames.alone(&answer);
+                } else {
+                    answers.push(answer);
+                }
+            }
+        }
+        if let Some(session) = bound.filter(|_| sending.events.is_none())
+            && self.pushes_to(session, connection)
+        {
+            self.take_events(
+                connection,
+                Carries::Queue(session),
+                &mut sending,
+                &mut events,
+            );
+        }
+        let together = sending.connect.and_then(|key| self.sessions.get(key));
+        let together = together.is_some_and(|session| session.settings.acknowledged);
+        frames.fill(&events, &answers, together);
+        self.sent(connection, sending);
+        Some(Batch {
+            frames: frames.done,
+            cookie: None,
+            last: false,
+        })
+    }
+
+    /// The one response of an exchange.
+    fn build_exchange(&mut self, connection: ConnectionId, mut response: Response) -> Batch {
+        let mut sending = Sending::default();
+        let mut events = Vec::new();
+        let carries = core::mem::take(&mut response.carries);
+        let truncated = self.take_events(connection, carries, &mut sending, &mut events);
+        for answer in &mut response.answers {
+            self.complete(answer, &mut sending, &events, truncated);
+        }
+        let first = response
+            .answers
+            .iter()
+            .filter(|a| a.kind == AnswerKind::Handshake);
+        let rest = response
+            .answers
+            .iter()
+            .filter(|a| a.kind != AnswerKind::Handshake);
+        let mut array = Array::new();
+        first.for_each(|answer| array.answer(answer));
+        events.iter().for_each(|event| array.event(event));
+        rest.for_each(|answer| array.answer(answer));
+        self.sent(connection, sending);
+        let last = self.draining.is_some();
+        Batch {
+            frames: smallvec![array.done()],
+            cookie: response.cookie,
+            last,
+        }
+    }
+
+    /// Events for a duplex that nobody has asked anything of: the common case, one event to many.
+    fn build_push(
+        &mut self,
+        connection: ConnectionId,
+        key: SessionKey,
+        local: bool,
+    ) -> Option<Batch> {
+        if !local && !self.pushes_to(key, connection) {
+            return None;
+        }
+        let limits = &self.config.limits;
+        let (max_bytes, frame_bytes) = (limits.max_message_size, limits.max_frame_bytes);
+        let mut frames = Frames::new(self.config.messages_per_frame, frame_bytes);
+        let session = self.sessions.get_mut(key)?;
+        if session.in_flight.is_some() || session.batching > 0 {
+            return None;
+        }
+        let keep = session.keep();
+        let count = session.queue.take(keep, max_bytes);
+        let only = session.queue.front(count).next()?;
+        if count == 1 {
+            frames.done.push(only.event.framed().clone());
+        } else {
+            let front = session.queue.front(count);
+            let events: Vec<_> = front.map(|queued| Arc::clone(&queued.event)).collect();
+            frames.fill(&events, &[], false);
+        }
+        let mut sending = Sending {
+            events: Some(key),
+            ..Sending::default()
+        };
+        self.note_taken(key, connection, count, &mut sending);
+        self.sent(connection, sending);
+        Some(Batch {
+            frames: frames.done,
+            cookie: None,
+            last: false,
+        })
+    }
+
+    /// WS-6: whether events are pushed to this duplex.
+    fn pushes_to(&self, key: SessionKey, connection: ConnectionId) -> bool {
+        let Some(session) = self.sessions.get(key) else {
+            return false;
+        };
+        session.socket == Some(connection) && !self.is_deliver_only(session, Transport::WebSocket)
+    }
+
+    /// Takes the events that a response carries; whether some had to stay behind.
+    fn take_events(
+        &mut self,
+        connection: ConnectionId,
+        carries: Carries,
+        sending: &mut Sending,
+        events: &mut Vec<Arc<Event>>,
+    ) -> bool {
+        let key = match carries {
+            Carries::Nothing => return false,
+            Carries::Rest(rest) => {
+                events.extend(rest);
+                return false;
+            }
+            Carries::Queue(key) => key,
+        };
+        let limits = &self.config.limits;
+        let (frame, message) = (limits.max_frame_bytes, limits.max_message_size);
+        let Some(session) = self.sessions.get_mut(key) else {
+            return false;
+        };
+        if session.in_flight.is_some() || sending.events == Some(key) {
+            return false;
+        }
+        let keep = session.keep();
+        let max_bytes = if session.settings.acknowledged {
+            frame
+        } else {
+            message
+        };
+        let count = session.queue.take(keep, max_bytes);
+        events.extend(
+            session
+                .queue
+                .front(count)
+                .map(|queued| Arc::clone(&queued.event)),
+        );
+        let truncated = count < session.queue.len();
+        sending.events = Some(key);
+        self.note_taken(key, connection, count, sending);
+        truncated
+    }
+
+    /// Notes that the first `count` events of a session are on their way.
+    fn note_taken(
+        &mut self,
+        key: SessionKey,
+        connection: ConnectionId,
+        count: usize,
+        sending: &mut Sending,
+    ) {
+        let reports = self.config.reports.messages;
+        let counts_as_activity = self
+            .config
+            .activity
+            .is_some_and(|activity| activity.mode == ActivityMode::ClientServer);
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if count > 0 && !session.settings.acknowledged {
+            session.in_flight = Some(connection);
+        }
+        if count > 0 && counts_as_activity {
+            session.active = now;
+        }
+        if reports {
+            sending
+                .positions
+                .extend(session.queue.front(count).map(|queued| queued.position));
+        }
+        self.calm(key);
+    }
+
+    /// What is known of an answer only as it leaves: the acknowledgement number, the time it took.
+    fn complete(
+        &self,
+        answer: &mut Answer,
+        sending: &mut Sending,
+        events: &[Arc<Event>],
+        truncated: bool,
+    ) {
+        if let Some(sync) = answer.timesync.take()
+            && let Some(value) = sync.answer(self.now, self.config.wall_clock)
+        {
+            let ext = answer.reply.ext.take().unwrap_or_default();
+            answer.reply.ext = Some(ext.with("timesync", value));
+        }
+        answer.reply.timestamp = self.timestamp();
+        let key = match answer.kind {
+            AnswerKind::Connect(key) => {
+                sending.connect = Some(key);
+                key
+            }
+            AnswerKind::Handshake if self.config.deliver_during_handshake => {
+                let Some(key) = sending.events else { return };
+                key
+            }
+            AnswerKind::Handshake | AnswerKind::Other => return,
+        };
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        if self.config.echo_client_id {
+            answer.reply.session = Some(session.id.text().into());
+        }
+        if !session.settings.acknowledged {
+            return;
+        }
+        let last = session.queue.last_of(events.len());
+        let number = self.ack_number(session, last, !truncated);
+        let number = Payload::from(serde_json::Value::from(number));
+        let handshake = answer.kind == AnswerKind::Handshake;
+        let value = if handshake { enabled(&number) } else { number };
+        let ext = answer.reply.ext.take().unwrap_or_default();
+        answer.reply.ext = Some(ext.with("ack", value));
+    }
+
+    /// The batch is about to be handed over.
+    fn sent(&mut self, connection: ConnectionId, sending: Sending) {
+        if let Some(entry) = self.connections.get_mut(connection) {
+            entry.sending = Some(sending);
+        }
+    }
+
+    /// The last batch of a connection is on the wire.
+    pub(crate) fn written(&mut self, connection: ConnectionId) {
+        let Some(entry) = self.connections.get_mut(connection) else {
+            self.counters.facts_ignored += 1;
+            return;
+        };
+        let Some(sending) = entry.sending.take() else {
+            self.counters.facts_ignored += 1;
+            return;
+        };
+        let (exchange, more) = (entry.transport.is_exchange(), !entry.ready.is_empty());
+        if exchange {
+            self.drop_connection(connection);
+        }
+        if let Some(key) = sending.events {
+            self.events_written(key, connection, &sending);
+        }
+        if let Some(key) = sending.connect {
+            self.connect_written(key);
+        }
+        if more {
+            self.due(connection);
+        }
+    }
+
+    fn events_written(&mut self, key: SessionKey, connection: ConnectionId, sending: &Sending) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let id = session.id;
+        if session.in_flight == Some(connection) {
+            session.in_flight = None;
+            let count = session.queue.written() as u64;
+            self.counters.events_written += count;
+        }
+        for position in &sending.positions {
+            self.report(ReportKind::Delivered(id, *position));
+        }
+        self.wake(key);
+    }
+
+    /// TM-3, TM-4: the clock of a session starts once its connect's answer is on the wire.
+    fn connect_written(&mut self, key: SessionKey) {
+        let away = self
+            .sessions
+            .get(key)
+            .is_some_and(|s| matches!(s.state, State::Away { .. }));
+        if away {
+            self.go_away(key);
+        }
+    }
+
+    /// A connection is gone (CN-14, CN-15, TM-10, WS-11).
+    pub(crate) fn closed(&mut self, connection: ConnectionId) {
+        let Some(entry) = self.drop_connection(connection) else {
+            self.counters.facts_ignored += 1;
+            return;
+        };
+        if let Some(key) = entry.sending.as_ref().and_then(|sending| sending.events) {
+            self.return_events(key, connection);
+        }
+        for key in entry.session.into_iter().chain(entry.held) {
+            self.lost_carrier(key, connection);
+        }
+    }
+
+    /// A session has lost a connection that it may have been carried by.
+    fn lost_carrier(&mut self, key: SessionKey, connection: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if session.socket == Some(connection) {
+            session.socket = None;
+        }
+        if session
+            .hold()
+            .is_some_and(|hold| hold.connection == connection)
+        {
+            self.end_hold(key);
+        }
+    }
+
+    /// What was in flight comes back to the front of the queue.
+    fn return_events(&mut self, key: SessionKey, connection: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if session.in_flight == Some(connection) {
+            session.in_flight = None;
+            let count = session.queue.requeue() as u64;
+            self.counters.events_requeued += count;
+            self.wake(key);
+        }
+    }
+
+    fn drop_connection(
+        &mut self,
+        connection: ConnectionId,
+    ) -> Option<alloc::boxed::Box<Connection>> {
+        self.end_grace(connection);
+        self.connections.remove(connection)
+    }
+
+    /// Starts the clock of a session that is between two connects (TM-3).
+    pub(crate) fn start_clock(&mut self, key: SessionKey, after: Duration) {
+        self.stop_clock(key);
+        let now = self.now;
+        let at = self.expiries.set(now, after, key);
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        match &mut session.state {
+            State::Fresh { expires } | State::Away { expires } | State::Leaving { expires, .. } => {
+                *expires = at;
+            }
+            State::Connecting { .. } | State::Held(_) | State::Local => {
+                self.expiries.clear(at, key);
+            }
+        }
+    }
+
+    pub(crate) fn stop_clock(&mut self, key: SessionKey) {
+        let expires = self
+            .sessions
+            .get(key)
+            .and_then(crate::session::Session::expires);
+        if let Some(at) = expires {
+            self.expiries.clear(at, key);
+        }
+    }
+}
+
+/// `ext.ack` of a handshake that delivers (AK-1).
+fn enabled(number: &Payload) -> Payload {
+    let text = alloc::format!(r#"{{"enabled":true,"batch":{}}}"#, number.as_str());
+    Payload::parse(text).unwrap_or_else(|_| Payload::null())
+}
+
+/// A JSON array of messages being written.
+struct Array(Vec<u8>);
+
+impl Array {
+    fn new() -> Self {
+        Self(alloc::vec![b'['])
+    }
+
+    fn separate(&mut self) {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.separate();
+        self.0.extend_from_slice(event.object());
+    }
+
+    fn answer(&mut self, answer: &Answer) {
+        self.separate();
+        answer.reply.encode(&mut self.0);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    fn done(mut self) -> Bytes {
+        self.0.push(b']');
+        self.0.into()
+    }
+}
+
+/// The frames of a duplex being filled (RC-5, DE-21).
+struct Frames {
+    done: SmallVec<[Bytes; 1]>,
+    /// Most messages of one frame; 0: no such bound.
+    messages: usize,
+    bytes: usize,
+}
+
+impl Frames {
+    fn new(messages: usize, bytes: usize) -> Self {
+        Self {
+            done: SmallVec::new(),
+            messages,
+            bytes,
+        }
+    }
+
+    /// A frame of its own, for a handshake's reply.
+    fn alone(&mut self, answer: &Answer) {
+        let mut array = Array::new();
+        array.answer(answer);
+        self.done.push(array.done());
+    }
+
+    /// Events, then answers in one frame; all in that one frame if they belong together (AK-11).
+    fn fill(&mut self, events: &[Arc<Event>], answers: &[Answer], together: bool) {
+        let mut array = Array::new();
+        let mut count = 0;
+        if let ([only], []) = (events, answers) {
+            self.done.push(only.framed().clone());
+            return;
+        }
+        for event in events {
+            let full = count > 0 && array.0.len() + event.size() + 1 > self.bytes;
+            if !together && (full || (self.messages > 0 && count >= self.messages)) {
+                self.done
+                    .push(core::mem::replace(&mut array, Array::new()).done());
+                count = 0;
+            }
+            array.event(event);
+            count += 1;
+        }
+        if !together && !array.is_empty() && !answers.is_empty() {
+            self.done
+                .push(core::mem::replace(&mut array, Array::new()).done());
+        }
+        answers.iter().for_each(|answer| array.answer(answer));
+        if !array.is_empty() {
+            self.done.push(array.done());
+        }
+    }
+}

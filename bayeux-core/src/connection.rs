@@ -1,0 +1,158 @@
+//! Connections: what is being worked on for each, what is ready to be sent, what is on its way.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use smallvec::SmallVec;
+
+use crate::id::{BrowserId, ConnectionId, Entropy};
+use crate::io::{Peer, Transport};
+use crate::keyed::Keyed;
+use crate::message::{Event, Reply};
+use crate::request::RequestKey;
+use crate::session::SessionKey;
+use crate::time::Instant;
+use crate::timesync::Timesync;
+
+/// An exchange or a duplex.
+pub(crate) struct Connection {
+    pub(crate) transport: Transport,
+    pub(crate) peer: Peer,
+    /// The session that a duplex is bound to (WS-5).
+    pub(crate) session: Option<SessionKey>,
+    /// The session whose connect it holds.
+    pub(crate) held: Option<SessionKey>,
+    /// What came in and is not answered yet, in order.
+    pub(crate) requests: SmallVec<[RequestKey; 1]>,
+    /// What is answered and not sent yet, in order.
+    pub(crate) ready: VecDeque<Response>,
+    /// What was sent and is not written yet.
+    pub(crate) sending: Option<Sending>,
+    /// It stands in the outbox to be built.
+    pub(crate) due: bool,
+    /// It was told to close.
+    pub(crate) closing: bool,
+    /// The driver may hand over a frame.
+    pub(crate) reading: bool,
+    /// When it is closed for having no session (DE-8).
+    pub(crate) grace: Option<Instant>,
+    /// The connection of a session of the application's own.
+    pub(crate) local: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(transport: Transport, peer: Peer) -> Self {
+        Self {
+            transport,
+            peer,
+            session: None,
+            held: None,
+            requests: SmallVec::new(),
+            ready: VecDeque::new(),
+            sending: None,
+            due: false,
+            closing: false,
+            reading: true,
+            grace: None,
+            local: false,
+        }
+    }
+}
+
+/// What is on its way.
+#[derive(Default)]
+pub(crate) struct Sending {
+    /// Whose events are in flight.
+    pub(crate) events: Option<SessionKey>,
+    /// Whose connect is answered with it: its clock starts when this is written (TM-4).
+    pub(crate) connect: Option<SessionKey>,
+    /// To be reported as delivered, if that is wanted.
+    pub(crate) positions: Vec<crate::Position>,
+}
+
+/// The answer to one message.
+pub(crate) struct Answer {
+    pub(crate) reply: Reply,
+    pub(crate) kind: AnswerKind,
+    /// Its time synchronisation, to be computed as it leaves (EX-1).
+    pub(crate) timesync: Option<Box<Timesync>>,
+}
+
+/// What an answer is to, as far as that matters for what travels with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AnswerKind {
+    /// A handshake: first in its response, in a websocket frame of its own (RC-2, RC-5).
+    Handshake,
+    /// A connect of this session: carries events, and the acknowledgement number.
+    Connect(SessionKey),
+    /// Anything else.
+    Other,
+}
+
+/// The answers to the messages of one frame, and what may travel with them.
+#[derive(Default)]
+pub(crate) struct Response {
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) carries: Carries,
+    /// The browser cookie to set (BR-1).
+    pub(crate) cookie: Option<BrowserId>,
+}
+
+/// Which events a response carries (RC-3, RC-4).
+#[derive(Default)]
+pub(crate) enum Carries {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those that wait for this session.
+    Queue(SessionKey),
+    /// These: what a session that has ended leaves behind.
+    Rest(Vec<Arc<Event>>),
+}
+
+/// All connections of an engine.
+pub(crate) struct Connections {
+    map: Keyed<ConnectionId, Box<Connection>>,
+    /// Those of them that a shutdown has to close.
+    duplexes: BTreeSet<ConnectionId>,
+}
+
+impl Connections {
+    pub(crate) fn new(entropy: &mut Entropy) -> Self {
+        Self {
+            map: Keyed::new(entropy),
+            duplexes: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, id: ConnectionId, connection: Connection) {
+        if !connection.transport.is_exchange() {
+            self.duplexes.insert(id);
+        }
+        self.map.insert(id, Box::new(connection));
+    }
+
+    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Box<Connection>> {
+        let connection = self.map.remove(&id)?;
+        self.duplexes.remove(&id);
+        Some(connection)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.map.get_mut(&id).map(Box::as_mut)
+    }
+
+    pub(crate) fn get(&self, id: ConnectionId) -> Option<&Connection> {
+        self.map.get(&id).map(Box::as_ref)
+    }
+
+    pub(crate) fn duplexes(&self) -> Vec<ConnectionId> {
+        self.duplexes.iter().copied().collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+}

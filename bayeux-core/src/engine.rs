@@ -1,0 +1,240 @@
+//! Routes a fact to its handler, and nothing else.
+
+use core::fmt;
+
+use crate::config::Config;
+use crate::decide::Arrived;
+use crate::decision::Verdict;
+use crate::id::{DecisionTicket, Seed, StoreTicket};
+use crate::io::{Input, Output};
+use crate::message::ProtocolError;
+use crate::report::Counters;
+use crate::store::{Position, StoreReply};
+use crate::tickets::{Asker, StoreUse};
+use crate::time::Instant;
+use crate::timer::Alarm;
+use crate::turn::{Parts, Turn};
+
+/// One Bayeux server, or one shard of one: facts in, orders out.
+pub struct Engine {
+    parts: Parts,
+    now: Instant,
+}
+
+impl Engine {
+    /// An engine without sessions.
+    #[must_use]
+    pub fn new(config: Config, seed: Seed) -> Self {
+        Self {
+            parts: Parts::new(config, seed),
+            now: Instant::EPOCH,
+        }
+    }
+
+    /// Takes in one fact. Total: whatever a peer, the store or the driver says, this returns.
+    ///
+    /// What is due by `now` happens first. A `now` before the last one is taken as the last one.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        self.now = self.now.max(now);
+        self.parts.counters.facts += 1;
+        let mut turn = Turn::new(self.now, &mut self.parts);
+        turn.elapse();
+        turn.take(input);
+    }
+
+    /// The next order; `None` until something more is handled. O(1) when there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if let Some(output) = self.parts.outbox.pop() {
+            return Some(output);
+        }
+        let mut turn = Turn::new(self.now, &mut self.parts);
+        while let Some(connection) = turn.outbox.due.pop_front() {
+            if let Some(batch) = turn.build(connection) {
+                return Some(Output::Send { connection, batch });
+            }
+        }
+        turn.outbox.pop()
+    }
+
+    /// When [`Input::Elapsed`] is due; `None` if nothing waits on time. Once
+    /// [`poll_output`](Self::poll_output) has said `None`, this is the only reason to wake that does
+    /// not come from outside.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let (timers, expiries) = (self.parts.timers.next(), self.parts.expiries.next());
+        timers.into_iter().chain(expiries).min()
+    }
+
+    /// What has been counted so far.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.parts.counters
+    }
+
+    /// How much the engine holds at the moment.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let parts = &self.parts;
+        Load {
+            sessions: parts.sessions.len(),
+            connections: parts.connections.len(),
+            channels: parts.channels.len(),
+            requests: parts.requests.len(),
+            tickets: parts.tickets.len(),
+            timers: parts.timers.len() + parts.expiries.len(),
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("now", &self.now)
+            .field("load", &self.load())
+            .finish()
+    }
+}
+
+/// How much an engine holds. A drained engine without sessions, after its channels have vanished,
+/// holds what a new one holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Load {
+    /// Sessions.
+    pub sessions: usize,
+    /// Exchanges and duplexes.
+    pub connections: usize,
+    /// Channels, patterns that somebody is subscribed to among them.
+    pub channels: usize,
+    /// Frames that are being worked on.
+    pub requests: usize,
+    /// Requests to the store and questions to deciders that are open.
+    pub tickets: usize,
+    /// What waits on time.
+    pub timers: usize,
+}
+
+impl Turn<'_> {
+    /// Lets everything happen that is due.
+    fn elapse(&mut self) {
+        let now = self.now;
+        while let Some(alarm) = self.timers.due(now) {
+            match alarm {
+                Alarm::Session(session) => self.session_alarm(session),
+                Alarm::Lazy(session) => self.lazy_alarm(session),
+                Alarm::Request(request) => self.request_overdue(request),
+                Alarm::Store(ticket) => self.store_is_late(ticket),
+                Alarm::Decision(ticket) => self.decider_is_late(ticket),
+                Alarm::Channel(channel) => self.channel_alarm(channel),
+                Alarm::Duplex(connection) => self.duplex_alarm(connection),
+                Alarm::Drain => self.drained(),
+            }
+        }
+        while let Some(session) = self.expiries.due(now) {
+            self.expire(session);
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Opened {
+                connection,
+                transport,
+                peer,
+            } => {
+                self.opened_connection(connection, transport, peer);
+            }
+            Input::Received {
+                connection,
+                messages,
+            } => self.received(connection, messages),
+            Input::Written { connection } => self.written(connection),
+            Input::Closed { connection } => self.closed(connection),
+            Input::Stored { ticket, reply } => self.stored(ticket, reply),
+            Input::Notified { notice } => self.notified(notice),
+            Input::Decided { ticket, verdict } => self.decided(ticket, Some(verdict)),
+            Input::Called { ticket, call } => self.called(ticket, call),
+            Input::Configured { change } => self.configured(change),
+            Input::Draining { over } => self.drain(over),
+            Input::Elapsed => {}
+        }
+    }
+
+    fn stored(&mut self, ticket: StoreTicket, reply: StoreReply) {
+        let Some((what, deadline)) = self.tickets.end_store(ticket) else {
+            self.counters.facts_ignored += 1;
+            return;
+        };
+        self.timers.clear(deadline, Alarm::Store(ticket));
+        if matches!(reply, StoreReply::Failed | StoreReply::Fenced) {
+            self.counters.store_failed += 1;
+        }
+        match what {
+            StoreUse::Step(request) | StoreUse::Open { request, .. } => {
+                self.stored_for(request, reply);
+            }
+            StoreUse::Append { .. } => self.appended(what, &reply),
+            StoreUse::Subscribe { .. } => self.subscribed(what, &reply),
+            StoreUse::Slot { request, slot } => {
+                let outcome = match reply {
+                    StoreReply::Failed => Err(ProtocolError::unavailable()),
+                    StoreReply::Done
+                    | StoreReply::Appended(_)
+                    | StoreReply::Claimed(_)
+                    | StoreReply::Unknown
+                    | StoreReply::Unowned
+                    | StoreReply::Fenced
+                    | StoreReply::Entries(_)
+                    | StoreReply::Gap
+                    | StoreReply::Answered(_) => Ok(()),
+                };
+                self.fill(request, slot, outcome, Position::ZERO);
+            }
+            StoreUse::Read(session) => {
+                let reading = self
+                    .sessions
+                    .get(session)
+                    .and_then(|session| session.reading);
+                if reading.is_some_and(|reading| reading.ticket == ticket) {
+                    self.read(session, reply);
+                }
+            }
+            StoreUse::Call {
+                call,
+                session,
+                added,
+            } => {
+                self.call_stored(call, session, &added, reply);
+            }
+            StoreUse::Nothing => {}
+        }
+    }
+
+    /// The store has not answered in time: it may or may not have done what it was asked.
+    fn store_is_late(&mut self, ticket: StoreTicket) {
+        self.counters.store_late += 1;
+        if let Some(undo) = self.tickets.undo(ticket) {
+            self.store(undo, StoreUse::Nothing);
+        }
+        self.stored(ticket, StoreReply::Failed);
+    }
+
+    fn decided(&mut self, ticket: DecisionTicket, verdict: Option<Verdict>) {
+        let Some((asker, deadline)) = self.tickets.end_question(ticket) else {
+            self.counters.facts_ignored += 1;
+            return;
+        };
+        self.timers.clear(deadline, Alarm::Decision(ticket));
+        match asker {
+            Asker::Request(request) => {
+                self.decided_for(request, verdict.map_or(Arrived::Late, Arrived::Verdict));
+            }
+            Asker::Event(session, decider) => self.event_decided(ticket, session, decider, verdict),
+        }
+    }
+
+    fn decider_is_late(&mut self, ticket: DecisionTicket) {
+        self.counters.decisions_late += 1;
+        self.decided(ticket, None);
+    }
+}

@@ -1,0 +1,75 @@
+//! A map that peers cannot fill with collisions, and that nothing can walk.
+//!
+//! Its hashes are keyed from the seed (STYLE: no flooding); it has no iterator, so that no order of
+//! hashes ever shows in what the engine does.
+
+use core::borrow::Borrow;
+use core::hash::{BuildHasher, Hash};
+
+use hashbrown::HashMap;
+use siphasher::sip::SipHasher13;
+
+use crate::id::Entropy;
+
+/// A hash map under keys of its own.
+pub(crate) struct Keyed<K, V>(HashMap<K, V, Keys>);
+
+#[derive(Clone)]
+struct Keys(u64, u64);
+
+impl BuildHasher for Keys {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.0, self.1)
+    }
+}
+
+impl<K: Eq + Hash, V> Keyed<K, V> {
+    pub(crate) fn new(entropy: &mut Entropy) -> Self {
+        Self(HashMap::with_hasher(Keys(entropy.word(), entropy.word())))
+    }
+
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        self.0.insert(key, value)
+    }
+
+    pub(crate) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.remove(key)
+    }
+
+    pub(crate) fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.get_mut(key)
+    }
+
+    /// The value of `key`, made if it is not there.
+    pub(crate) fn or_default(&mut self, key: K) -> &mut V
+    where
+        V: Default,
+    {
+        self.0.entry(key).or_default()
+    }
+
+    /// Forgets everything, and gives the memory back.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+        self.0.shrink_to_fit();
+    }
+
+    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.get(key)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

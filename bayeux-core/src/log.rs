@@ -1,0 +1,597 @@
+//! The log as this engine sees it: fan-out of what comes, and sessions that come from elsewhere.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::channel::{ChannelKey, ChannelName};
+use crate::config::QueuePolicy;
+use crate::decide::reaches;
+use crate::decision::{DeciderId, Question, Subject, Verdict};
+use crate::id::{DecisionTicket, ForwardTicket, SessionId};
+use crate::io::{CloseReason, Peer};
+use crate::message::{Event, Messages};
+use crate::report::{Removal, ReportKind};
+use crate::request::Origin;
+use crate::session::{Queued, Reading, Session, SessionKey, State};
+use crate::store::{
+    Destination, Echo, Entry, Fence, Laziness, Notice, Position, SessionRecord, StoreReply,
+    StoreRequest, StoredSubscription,
+};
+use crate::tickets::{Asker, StoreUse};
+use crate::timer::Alarm;
+use crate::turn::Turn;
+
+/// What is known of the log.
+#[derive(Default)]
+pub(crate) struct Log {
+    seen: Position,
+    down: bool,
+}
+
+impl Log {
+    /// Up to here every entry has been seen.
+    pub(crate) const fn seen(&self) -> Position {
+        self.seen
+    }
+
+    /// Whether the store cannot be reached.
+    pub(crate) const fn is_down(&self) -> bool {
+        self.down
+    }
+}
+
+/// Why an event may leave later than at once.
+type LazyFor = Option<Duration>;
+
+impl Turn<'_> {
+    pub(crate) fn notified(&mut self, notice: Notice) {
+        match notice {
+            Notice::Entries(entries) => {
+                for entry in entries {
+                    self.entry(entry);
+                }
+                self.release_waiting();
+            }
+            Notice::Taken { session, fence } => self.taken(session, fence),
+            Notice::Forwarded {
+                forward,
+                session,
+                messages,
+                peer,
+            } => {
+                self.forwarded_here(forward, session, messages, peer);
+            }
+            Notice::Down => {
+                self.log.down = true;
+                let now = self.now;
+                self.expiries.stop(now);
+            }
+            Notice::Up { position } => self.up(position),
+            Notice::Reset { position } => self.reset(position),
+        }
+    }
+
+    /// The next entry of the log, to everybody it is for.
+    fn entry(&mut self, entry: Entry) {
+        if entry.position <= self.log.seen {
+            self.counters.facts_ignored += 1;
+            return;
+        }
+        self.log.seen = entry.position;
+        self.counters.entries_seen += 1;
+        let event = Arc::new(entry.event);
+        match entry.to {
+            Destination::Session(id) => {
+                if let Some(key) = self.sessions.find(id) {
+                    let lazy = self.lazy_for(entry.laziness, None);
+                    self.offer(key, entry.position, &event, lazy);
+                }
+            }
+            Destination::Channel(name) => {
+                let quiet = (entry.echo == Echo::ToOthers)
+                    .then_some(entry.origin)
+                    .flatten();
+                self.fan_out(
+                    &name,
+                    entry.position,
+                    &event,
+                    (entry.laziness, quiet),
+                    entry.origin,
+                );
+            }
+        }
+    }
+
+    /// PB-8, PL-10: to each session once, however many of its patterns match.
+    fn fan_out(
+        &mut self,
+        name: &ChannelName,
+        position: Position,
+        event: &Arc<Event>,
+        (laziness, mut quiet): (Laziness, Option<SessionId>),
+        origin: Option<SessionId>,
+    ) {
+        let mut channels: SmallVec<[ChannelKey; 8]> = SmallVec::new();
+        self.channels.matching(name, &mut channels);
+        let (rule, echo) = self.rules_for(name);
+        if echo == Some(Echo::ToOthers) {
+            quiet = quiet.or(origin);
+        }
+        let lazy = self.lazy_for(laziness, rule);
+        for channel in channels {
+            let mut at = 0;
+            // A session that ends because its queue is full leaves the list: the last one of the
+            // list takes its place, and is looked at next.
+            while let Some(subscriber) = self.subscriber(channel, at) {
+                let before = self.subscribers(channel);
+                self.offer_to_subscriber(subscriber, position, event, lazy, quiet);
+                at += usize::from(self.subscribers(channel) == before);
+            }
+        }
+    }
+
+    /// What the configuration says of a channel: the first rule that says something counts (QU-8,
+    /// PB-7).
+    fn rules_for(&self, name: &ChannelName) -> (Option<Duration>, Option<Echo>) {
+        let rules = self
+            .config
+            .channels
+            .iter()
+            .filter(|rule| reaches(&rule.pattern, name));
+        rules.fold((None, None), |(lazy, echo), rule| {
+            (lazy.or(rule.lazy), echo.or(rule.broadcast_to_publisher))
+        })
+    }
+
+    fn subscriber(&self, channel: ChannelKey, at: usize) -> Option<(u32, u32)> {
+        let subscriber = self.channels.get(channel)?.subscribers.get(at)?;
+        Some((subscriber.session, subscriber.entry))
+    }
+
+    fn subscribers(&self, channel: ChannelKey) -> usize {
+        self.channels
+            .get(channel)
+            .map_or(0, |channel| channel.subscribers.len())
+    }
+
+    fn offer_to_subscriber(
+        &mut self,
+        (slot, entry): (u32, u32),
+        position: Position,
+        event: &Arc<Event>,
+        lazy: LazyFor,
+        quiet: Option<SessionId>,
+    ) {
+        let Some((key, session)) = self.sessions.at_slot(slot) else {
+            self.broken("a channel has a subscriber that does not exist");
+            return;
+        };
+        if position <= session.received || Some(session.id) == quiet {
+            return;
+        }
+        if position <= session.floor {
+            let subscribed = session.subscriptions.get(entry as usize);
+            if subscribed.is_none_or(|subscribed| position <= subscribed.since) {
+                return;
+            }
+        }
+        self.offer(key, position, event, lazy);
+    }
+
+    /// QU-6: how long an event may wait; `None` if it does not.
+    fn lazy_for(&self, laziness: Laziness, rule: Option<Duration>) -> LazyFor {
+        let longest = self.config.max_lazy_timeout;
+        match (laziness, rule) {
+            (Laziness::Prompt, None) => None,
+            (_, Some(own)) if !own.is_zero() => Some(own),
+            (_, Some(_)) | (Laziness::Lazy, None) => (!longest.is_zero()).then_some(longest),
+        }
+    }
+
+    /// Queues an event for a session.
+    fn offer(&mut self, key: SessionKey, position: Position, event: &Arc<Event>, lazy: LazyFor) {
+        let limits = &self.config.limits;
+        let (max_events, max_bytes) = (limits.max_queued_events, limits.max_queued_bytes);
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if position <= session.received {
+            return;
+        }
+        session.received = position;
+        let queue = &session.queue;
+        let full = queue.len() >= max_events || queue.bytes() + event.size() > max_bytes;
+        if full && !self.make_room(key, position) {
+            return;
+        }
+        self.counters.events_queued += 1;
+        let laziness = if lazy.is_some() {
+            Laziness::Lazy
+        } else {
+            Laziness::Prompt
+        };
+        let pending = self.ask_outgoing(key, event);
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        session.queue.push(Queued {
+            position,
+            event: Arc::clone(event),
+            laziness,
+            pending,
+        });
+        match lazy {
+            None => self.wake(key),
+            Some(wait) => self.hurry_in(key, wait),
+        }
+    }
+
+    /// QU-5: a session's queue is full; whether there is room now.
+    fn make_room(&mut self, key: SessionKey, position: Position) -> bool {
+        let policy = self.config.queue_policy;
+        let Some(session) = self.sessions.get_mut(key) else {
+            return false;
+        };
+        let id = session.id;
+        let policy = if session.settings.acknowledged {
+            QueuePolicy::End
+        } else {
+            policy
+        };
+        let dropped = match policy {
+            QueuePolicy::End => {
+                self.expel(key, Removal::QueueFull);
+                return false;
+            }
+            QueuePolicy::DropNewest => Some(position),
+            QueuePolicy::DropOldest => session.queue.drop_oldest(),
+        };
+        let has_room = policy == QueuePolicy::DropOldest && dropped.is_some();
+        self.counters.events_dropped += 1;
+        if self.config.reports.messages {
+            self.report(ReportKind::Dropped(id, dropped.unwrap_or(position)));
+        }
+        has_room
+    }
+
+    /// A session's lazy events leave after `wait` at the latest; the earliest deadline wins.
+    fn hurry_in(&mut self, key: SessionKey, wait: Duration) {
+        let at = self.now + wait;
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        match session.queue.hurry_at() {
+            Some(before) if before <= at => return,
+            Some(before) => {
+                session.queue.set_hurry_at(Some(at));
+                self.timers.clear(before, Alarm::Lazy(key));
+            }
+            None => session.queue.set_hurry_at(Some(at)),
+        }
+        self.timers.set(at, Alarm::Lazy(key));
+    }
+
+    /// Nothing lazy waits any more.
+    pub(crate) fn calm(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if let Some(at) = session.queue.hurry_at() {
+            session.queue.set_hurry_at(None);
+            self.timers.clear(at, Alarm::Lazy(key));
+        }
+    }
+
+    pub(crate) fn lazy_alarm(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.queue.set_hurry_at(None);
+            session.queue.hurry();
+        }
+        self.wake(key);
+    }
+
+    /// Asks the first of a session's own extensions about an event.
+    fn ask_outgoing(&mut self, key: SessionKey, event: &Arc<Event>) -> Option<DecisionTicket> {
+        let session = self.sessions.get(key)?;
+        let first = session
+            .settings
+            .outgoing
+            .iter()
+            .find(|id| self.deciders.has(**id))
+            .copied()?;
+        Some(self.ask_about_event(key, first, event))
+    }
+
+    fn ask_about_event(
+        &mut self,
+        key: SessionKey,
+        decider: DeciderId,
+        event: &Event,
+    ) -> DecisionTicket {
+        let session = self.sessions.get(key).map(|session| session.id);
+        let question = Question {
+            decider,
+            session,
+            peer: Peer::default(),
+            subject: Subject::Event(event.clone()),
+        };
+        self.ask(question, Asker::Event(key, decider))
+    }
+
+    /// One of a session's extensions has looked at an event.
+    pub(crate) fn event_decided(
+        &mut self,
+        ticket: DecisionTicket,
+        key: SessionKey,
+        decider: DeciderId,
+        verdict: Option<Verdict>,
+    ) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        let mut event = session.queue.pending(ticket);
+        match verdict {
+            Some(Verdict::ReplaceEvent(replaced)) => event = Some(Arc::new(replaced)),
+            Some(Verdict::Drop | Verdict::Deny(_)) => event = None,
+            Some(
+                Verdict::Allow
+                | Verdict::Abstain
+                | Verdict::Replace(_)
+                | Verdict::Extend(_)
+                | Verdict::Admit(_)
+                | Verdict::Answer { .. },
+            )
+            // PL-6: an extension that fails is passed over.
+            | None => {}
+        }
+        let later = session
+            .settings
+            .outgoing
+            .iter()
+            .skip_while(|id| **id != decider)
+            .skip(1);
+        let next = later.copied().find(|id| self.deciders.has(*id));
+        if let (Some(event), Some(next)) = (&event, next) {
+            let event = Arc::clone(event);
+            let again = self.ask_about_event(key, next, &event);
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.queue.ask_again(ticket, again, event);
+            }
+            return;
+        }
+        if event.is_none() {
+            self.counters.events_dropped += 1;
+        }
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.queue.settle(ticket, event);
+        }
+        self.wake(key);
+    }
+
+    /// A session comes from another engine: from `cursor` on, its queue is read from the log.
+    pub(crate) fn claimed(&mut self, record: SessionRecord, cursor: Option<u64>) -> SessionKey {
+        self.counters.sessions_claimed += 1;
+        if let Some(key) = self.sessions.find(record.session) {
+            // It was here all the time, and has a new fence.
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.fence = record.fence;
+            }
+            return key;
+        }
+        let seen = self.log.seen;
+        let id = record.session;
+        let presented = cursor.filter(|_| record.settings.acknowledged);
+        let start = record.start;
+        let fallback = if record.settings.acknowledged {
+            start
+        } else {
+            seen
+        };
+        let cursor = presented.map(|number| start.plus(number));
+        let cursor = cursor.or(record.released).unwrap_or(fallback);
+        let subscriptions = record.subscriptions.clone();
+        let floor = subscriptions
+            .iter()
+            .map(|s| s.since)
+            .max()
+            .unwrap_or_default();
+        let mut session = Session::new(record, self.now, seen);
+        // Whoever has been connected before is not connected for the first time (CN-2).
+        session.connected = true;
+        session.floor = floor;
+        session.acknowledged = cursor.max(start).min(seen.max(start));
+        session.received = cursor.max(seen);
+        let key = self.sessions.insert(session);
+        for subscription in &subscriptions {
+            self.add_subscription(key, &subscription.pattern, subscription.since);
+        }
+        let timings = self.timings(key);
+        self.start_clock(key, timings.interval + timings.max_interval);
+        self.report(ReportKind::SessionCreated(id));
+        if cursor < seen {
+            self.read_back(key, id, subscriptions, cursor, seen);
+        }
+        key
+    }
+
+    fn read_back(
+        &mut self,
+        key: SessionKey,
+        session: SessionId,
+        subscriptions: Vec<StoredSubscription>,
+        after: Position,
+        until: Position,
+    ) {
+        let read = StoreRequest::Read {
+            session,
+            subscriptions,
+            after,
+            until,
+        };
+        let ticket = self.store(read, StoreUse::Read(key));
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.reading = Some(Reading { ticket, after });
+        }
+    }
+
+    /// What the log had for a session that was claimed.
+    pub(crate) fn read(&mut self, key: SessionKey, reply: StoreReply) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        session.reading = None;
+        match reply {
+            StoreReply::Entries(entries) => {
+                let own = session.id;
+                let quiet =
+                    |entry: &Entry| entry.echo == Echo::ToOthers && entry.origin == Some(own);
+                for entry in entries.into_iter().rev().filter(|entry| !quiet(entry)) {
+                    let event = Arc::new(entry.event);
+                    let pending = self.ask_outgoing(key, &event);
+                    let Some(session) = self.sessions.get_mut(key) else {
+                        return;
+                    };
+                    let (position, laziness) = (entry.position, entry.laziness);
+                    session.queue.push_front(Queued {
+                        position,
+                        event,
+                        laziness,
+                        pending,
+                    });
+                }
+                self.read_is_done(key);
+            }
+            StoreReply::Gap | StoreReply::Unknown => {
+                let awaiting = session.awaiting;
+                self.expel(key, Removal::Gap);
+                if let Some(request) = awaiting {
+                    self.advance(request);
+                }
+            }
+            StoreReply::Done
+            | StoreReply::Appended(_)
+            | StoreReply::Claimed(_)
+            | StoreReply::Unowned
+            | StoreReply::Fenced
+            | StoreReply::Answered(_)
+            | StoreReply::Failed => self.read_failed(key),
+        }
+    }
+
+    fn read_is_done(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if let Some(request) = session.awaiting.take() {
+            self.advance(request);
+        }
+        self.wake(key);
+    }
+
+    /// The log could not be read: the session is given back for whoever can (ER-7).
+    fn read_failed(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        let (id, fence, cursor) = (session.id, session.fence, session.acknowledged);
+        let connecting = match session.state {
+            State::Connecting { request, .. } => Some(request),
+            State::Fresh { .. }
+            | State::Held(_)
+            | State::Away { .. }
+            | State::Leaving { .. }
+            | State::Local => None,
+        };
+        let connection =
+            connecting.and_then(|request| self.requests.get_mut(request)?.connection());
+        if let Some(connection) = connection {
+            self.close(connection, CloseReason::Unavailable);
+        }
+        self.store(
+            StoreRequest::Release {
+                session: id,
+                fence,
+                cursor,
+            },
+            StoreUse::Nothing,
+        );
+        self.remove(key, Removal::Released);
+    }
+
+    /// Another engine has claimed a session of this one.
+    fn taken(&mut self, id: SessionId, fence: Fence) {
+        let Some(key) = self.sessions.find(id) else {
+            return;
+        };
+        let Some(session) = self
+            .sessions
+            .get(key)
+            .filter(|session| session.fence < fence)
+        else {
+            return;
+        };
+        let in_flight = session.in_flight;
+        if let Some(hold) = self.end_hold(key) {
+            let exchange = self
+                .connections
+                .get(hold.connection)
+                .is_some_and(|c| c.transport.is_exchange());
+            if exchange {
+                self.close(hold.connection, CloseReason::Duplicate);
+            }
+        }
+        // Nothing more is sent: what is in flight is cut off where that is still possible.
+        if let Some(connection) = in_flight {
+            self.close(connection, CloseReason::Superseded);
+        }
+        self.remove(key, Removal::Taken);
+    }
+
+    /// Messages of a session of this engine have reached another one.
+    fn forwarded_here(
+        &mut self,
+        forward: ForwardTicket,
+        session: SessionId,
+        messages: Messages,
+        peer: Peer,
+    ) {
+        let key = self.sessions.find(session);
+        self.begin(Origin::Forward(forward), peer, messages, key);
+    }
+
+    fn up(&mut self, position: Position) {
+        self.log.down = false;
+        let now = self.now;
+        self.expiries.go_on(now);
+        if self.sessions.len() == 0 || position <= self.log.seen {
+            self.log.seen = self.log.seen.max(position);
+        } else {
+            // What lies between was trimmed while nobody could see it.
+            self.lose(position, Removal::Gap);
+        }
+    }
+
+    /// The log was lost.
+    fn reset(&mut self, position: Position) {
+        self.lose(position, Removal::Gap);
+        self.log.seen = position;
+    }
+
+    /// Every session has to begin anew, not all at once.
+    fn lose(&mut self, position: Position, reason: Removal) {
+        for key in self.sessions.keys() {
+            if self
+                .sessions
+                .get(key)
+                .is_some_and(|session| !session.is_local())
+            {
+                self.expel(key, reason);
+            }
+        }
+        self.log.seen = position;
+        self.release_waiting();
+    }
+}

@@ -1,0 +1,282 @@
+//! The table of sessions: who owns each of them, under which fence, and until when nobody may.
+//!
+//! A session is in `unowned` exactly if it has no owner; an owner is always an attached node.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::channel::ChannelPattern;
+use crate::id::SessionId;
+use crate::store::{Fence, Position, SessionRecord, SessionSettings, StoredSubscription};
+use crate::time::Instant;
+
+use super::{NodeId, STEP};
+
+#[derive(Default)]
+pub(super) struct Sessions {
+    table: BTreeMap<SessionId, Held>,
+    /// By when they are forgotten.
+    unowned: BTreeSet<(Instant, SessionId)>,
+}
+
+struct Held {
+    owner: Owner,
+    /// Here and not in the record, so that an append looks no further.
+    fence: Fence,
+    record: Box<SessionRecord>,
+}
+
+/// Who may speak for a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Owner {
+    /// The engine that opened or claimed it.
+    Node(NodeId),
+    /// Nobody, since its owner released it or died; it is forgotten when it `expires`.
+    Nobody { expires: Instant },
+}
+
+/// What a claim changed.
+pub(super) struct Claimed {
+    pub(super) record: Box<SessionRecord>,
+    /// The other node that owned it, if one did.
+    pub(super) former: Option<NodeId>,
+}
+
+/// Why nothing was written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stale;
+
+impl Sessions {
+    /// Keeps a new session under the first fence.
+    pub(super) fn open(
+        &mut self,
+        now: Instant,
+        node: NodeId,
+        mut record: Box<SessionRecord>,
+    ) -> Result<(), Stale> {
+        if self.owner(now, record.session).is_some() {
+            return Err(Stale);
+        }
+        self.forget(record.session);
+        let given = core::mem::take(&mut record.subscriptions);
+        record.released = None;
+        for StoredSubscription { pattern, since } in given {
+            add(&mut record.subscriptions, pattern, since);
+        }
+        self.table.insert(
+            record.session,
+            Held {
+                owner: Owner::Node(node),
+                fence: Fence(1),
+                record,
+            },
+        );
+        Ok(())
+    }
+
+    /// Makes `node` the owner; `None` if there is no such session.
+    pub(super) fn claim(
+        &mut self,
+        now: Instant,
+        node: NodeId,
+        session: SessionId,
+    ) -> Option<Claimed> {
+        let owner = self.owner(now, session)?;
+        let held = self.table.get_mut(&session)?;
+        held.owner = Owner::Node(node);
+        let former = match owner {
+            Owner::Node(former) if former == node => None,
+            Owner::Node(former) => {
+                held.fence.0 += 1;
+                held.record.released = None;
+                Some(former)
+            }
+            Owner::Nobody { expires } => {
+                held.fence.0 += 1;
+                self.unowned.remove(&(expires, session));
+                None
+            }
+        };
+        held.record.fence = held.fence;
+        Some(Claimed {
+            record: held.record.clone(),
+            former,
+        })
+    }
+
+    /// Adds subscriptions; an older `since` stays.
+    pub(super) fn subscribe(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        fence: Fence,
+        patterns: Vec<ChannelPattern>,
+        since: Position,
+    ) -> Result<(), Stale> {
+        let held = self.under(now, session, fence)?;
+        for pattern in patterns {
+            add(&mut held.record.subscriptions, pattern, since);
+        }
+        Ok(())
+    }
+
+    /// Takes subscriptions away.
+    pub(super) fn unsubscribe(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        fence: Fence,
+        patterns: &[ChannelPattern],
+    ) -> Result<(), Stale> {
+        let subscriptions = &mut self.under(now, session, fence)?.record.subscriptions;
+        for pattern in patterns {
+            if let Ok(index) = find(subscriptions, pattern) {
+                subscriptions.remove(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of a session.
+    pub(super) fn release(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        fence: Fence,
+        cursor: Position,
+        ttl: Duration,
+    ) -> Result<(), Stale> {
+        let held = self.under(now, session, fence)?;
+        held.record.released = Some(cursor);
+        let before = held.owner;
+        held.owner = Owner::Nobody {
+            expires: now + lifetime(ttl, &held.record.settings),
+        };
+        let after = held.owner;
+        self.index(session, before, after);
+        Ok(())
+    }
+
+    /// Forgets a session. One that is not there is forgotten already.
+    pub(super) fn end(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        fence: Fence,
+    ) -> Result<(), Stale> {
+        if self.owner(now, session).is_some() {
+            self.under(now, session, fence)?;
+            self.forget(session);
+        }
+        Ok(())
+    }
+
+    /// Leaves what `node` owned without an owner. The one walk over all sessions there is.
+    pub(super) fn orphan(&mut self, now: Instant, ttl: Duration, node: NodeId) {
+        let owned = self
+            .table
+            .values_mut()
+            .filter(|held| held.owner == Owner::Node(node));
+        for held in owned {
+            let expires = now + lifetime(ttl, &held.record.settings);
+            held.record.released = None;
+            held.owner = Owner::Nobody { expires };
+            self.unowned.insert((expires, held.record.session));
+        }
+    }
+
+    /// Forgets a few of those whose time is over.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        for _ in 0..STEP {
+            match self.unowned.first() {
+                Some((expires, session)) if *expires <= now => self.forget(*session),
+                _ => return,
+            }
+        }
+    }
+
+    /// Who owns it; `None` if there is no such session, or its time is over.
+    pub(super) fn owner(&self, now: Instant, session: SessionId) -> Option<Owner> {
+        let held = self.table.get(&session)?;
+        (!held.is_over(now)).then_some(held.owner)
+    }
+
+    /// Whether `fence` is the one that the session is held under.
+    pub(super) fn is_current(&self, now: Instant, session: SessionId, fence: Fence) -> bool {
+        self.table
+            .get(&session)
+            .is_some_and(|held| held.is_under(now, fence))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    fn under(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        fence: Fence,
+    ) -> Result<&mut Held, Stale> {
+        let held = self.table.get_mut(&session);
+        held.filter(|held| held.is_under(now, fence)).ok_or(Stale)
+    }
+
+    fn forget(&mut self, session: SessionId) {
+        if let Some(Held {
+            owner: Owner::Nobody { expires },
+            ..
+        }) = self.table.remove(&session)
+        {
+            self.unowned.remove(&(expires, session));
+        }
+    }
+
+    fn index(&mut self, session: SessionId, before: Owner, after: Owner) {
+        if let Owner::Nobody { expires } = before {
+            self.unowned.remove(&(expires, session));
+        }
+        if let Owner::Nobody { expires } = after {
+            self.unowned.insert((expires, session));
+        }
+    }
+}
+
+impl Held {
+    fn is_over(&self, now: Instant) -> bool {
+        matches!(self.owner, Owner::Nobody { expires } if expires <= now)
+    }
+
+    fn is_under(&self, now: Instant, fence: Fence) -> bool {
+        self.fence == fence && !self.is_over(now)
+    }
+}
+
+/// How long a session without an owner is kept: twice what may pass between two of its connects, if
+/// that is more than usual.
+fn lifetime(ttl: Duration, settings: &SessionSettings) -> Duration {
+    let own = [settings.timeout, settings.interval, settings.max_interval];
+    let own = own
+        .into_iter()
+        .flatten()
+        .fold(Duration::ZERO, Duration::saturating_add);
+    ttl.max(own.saturating_mul(2))
+}
+
+/// Adds one to subscriptions that are in the order of their patterns.
+fn add(subscriptions: &mut Vec<StoredSubscription>, pattern: ChannelPattern, since: Position) {
+    match find(subscriptions, &pattern) {
+        Ok(index) => {
+            if let Some(known) = subscriptions.get_mut(index) {
+                known.since = known.since.min(since);
+            }
+        }
+        Err(index) => subscriptions.insert(index, StoredSubscription { pattern, since }),
+    }
+}
+
+fn find(subscriptions: &[StoredSubscription], pattern: &ChannelPattern) -> Result<usize, usize> {
+    subscriptions.binary_search_by(|known| known.pattern.cmp(pattern))
+}

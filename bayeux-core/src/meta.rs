@@ -1,0 +1,260 @@
+//! What the five meta channels and a publish do, each in its own file.
+
+pub(crate) mod connect;
+pub(crate) mod disconnect;
+pub(crate) mod handshake;
+pub(crate) mod publish;
+pub(crate) mod subscribe;
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use crate::channel::MetaChannel;
+use crate::connection::Answer;
+use crate::io::{HttpVersion, Peer, Transport};
+use crate::message::{Advice, Message, ProtocolError, Reconnect};
+use crate::request::{Current, Flow, Request, RequestKey, Stage, has_valid_id};
+use crate::session::{Advised, Session, SessionKey};
+use crate::turn::Turn;
+use crate::{BrowserBinding, SessionId};
+
+impl Turn<'_> {
+    /// Looks at a message for what it is (PL-1, PL-3).
+    pub(crate) fn dispatch(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        current: &mut Current,
+    ) -> Flow {
+        let message = &current.message;
+        if message.channel.is_none() {
+            return Flow::fail(message, ProtocolError::channel_missing());
+        }
+        if self.config.validate_message_fields && !has_valid_id(message) {
+            return Flow::fail(message, ProtocolError::message_id_invalid());
+        }
+        let operation = message.operation();
+        if operation == Some(MetaChannel::Handshake) {
+            return self.begin_handshake(request, current);
+        }
+        let connectionless = operation.is_none()
+            && message.session.is_none()
+            && self.config.allow_connectionless_publish;
+        if !connectionless && let Some(refused) = self.check_session(request, current, operation) {
+            return refused;
+        }
+        match operation {
+            Some(MetaChannel::Connect) => {
+                current.stage = Stage::Connect;
+                self.begin_connect(key, request, current)
+            }
+            Some(MetaChannel::Subscribe) => {
+                self.begin_subscribe(current, subscribe::Kind::Subscribe)
+            }
+            Some(MetaChannel::Unsubscribe) => {
+                self.begin_subscribe(current, subscribe::Kind::Unsubscribe)
+            }
+            Some(MetaChannel::Disconnect) => self.begin_disconnect(key, request, current),
+            Some(MetaChannel::Handshake | MetaChannel::Other) | None => self.begin_publish(current),
+        }
+    }
+
+    /// PL-3: the session has to be the request's own, and alive.
+    fn check_session(
+        &mut self,
+        request: &Request,
+        current: &Current,
+        operation: Option<MetaChannel>,
+    ) -> Option<Flow> {
+        let message = &current.message;
+        let named = message.session.as_deref().and_then(SessionId::parse);
+        let session = request.session.and_then(|key| self.sessions.get(key));
+        let usable = session.is_some_and(|session| {
+            let last = session.is_leaving() && operation == Some(MetaChannel::Connect);
+            named == Some(session.id) && !session.is_local() && (!session.is_leaving() || last)
+        });
+        if usable {
+            if let (Some(key), Some(operation)) =
+                (request.session, operation.or(Some(MetaChannel::Other)))
+            {
+                self.note_activity(key, operation);
+            }
+            return None;
+        }
+        let error = request
+            .refusal
+            .clone()
+            .unwrap_or_else(ProtocolError::session_unknown);
+        if operation != Some(MetaChannel::Connect) {
+            return Some(Flow::fail(message, error));
+        }
+        let transport = request.transport().unwrap_or(Transport::LongPolling);
+        Some(Self::refuse_connect(
+            message,
+            error,
+            self.handshake_advice(transport, Duration::ZERO),
+        ))
+    }
+
+    fn refuse_connect(message: &Message, error: ProtocolError, advice: Advice) -> Flow {
+        let mut answer = Answer::refuse(message, error);
+        answer.reply.advice = Some(advice);
+        Flow::Answer(Box::new(answer))
+    }
+
+    /// TM-5, EX-3: what any message of a session does to its clocks.
+    fn note_activity(&mut self, key: SessionKey, operation: MetaChannel) {
+        if operation == MetaChannel::Connect {
+            return;
+        }
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        session.active = now;
+        let Some(expires) = session.expires() else {
+            return;
+        };
+        let grace = self.timings(key).max_interval;
+        if self.expiries.remaining(now, expires) < grace {
+            self.start_clock(key, grace);
+        }
+    }
+
+    /// Whether a request of this peer may act for a session that is here (BR-3, BR-4, BR-6, BR-13,
+    /// DE-5). Notes the cookie's return.
+    pub(crate) fn may_find(&mut self, key: SessionKey, peer: &Peer, exchange: bool) -> bool {
+        let binding = self.config.browser_binding;
+        let Some(session) = self.sessions.get_mut(key) else {
+            return false;
+        };
+        if session.is_local() {
+            return false;
+        }
+        match (binding, peer.browser, session.browser) {
+            (BrowserBinding::Off, _, _) | (_, None, None) => true,
+            (BrowserBinding::Strict, None, Some(_)) => !exchange,
+            (BrowserBinding::Lenient, None, Some(_)) => !session.bound,
+            (_, Some(cookie), Some(browser)) => {
+                session.bound |= cookie == browser;
+                cookie == browser
+            }
+            (_, Some(cookie), None) => {
+                if exchange {
+                    session.browser = Some(cookie);
+                    session.bound = true;
+                }
+                true
+            }
+        }
+    }
+
+    /// What holds for a session: its own, else its transport's, else the server's (CN-5).
+    pub(crate) fn timings(&self, key: SessionKey) -> Timings {
+        let session = self.sessions.get(key);
+        let transport = session.and_then(|session| session.transport);
+        self.timings_of(session, transport.unwrap_or(Transport::LongPolling))
+    }
+
+    pub(crate) fn timings_of(&self, session: Option<&Session>, transport: Transport) -> Timings {
+        let options = self.config.transport(transport);
+        let own = session.map(|session| &session.settings);
+        Timings {
+            timeout: own
+                .and_then(|own| own.timeout)
+                .or(options.timeout)
+                .unwrap_or(self.config.timeout),
+            interval: own
+                .and_then(|own| own.interval)
+                .or(options.interval)
+                .unwrap_or(self.config.interval),
+            max_interval: own
+                .and_then(|own| own.max_interval)
+                .or(options.max_interval)
+                .unwrap_or(self.config.max_interval),
+        }
+    }
+
+    /// Whether events travel with connect replies only (QU-4, CB-6, AK-2).
+    pub(crate) fn is_deliver_only(&self, session: &Session, transport: Transport) -> bool {
+        session.settings.acknowledged
+            || transport == Transport::CallbackPolling
+            || session
+                .settings
+                .deliver_only
+                .or(self.config.transport(transport).meta_connect_deliver_only)
+                .unwrap_or(self.config.meta_connect_deliver_only)
+    }
+
+    /// Complete advice to go on (AD-2).
+    pub(crate) fn retry_advice(&self, timings: &Timings) -> Advice {
+        let reconnect = self
+            .config
+            .handshake_reconnect
+            .then_some(timings.max_interval);
+        Advice {
+            reconnect: Some(Reconnect::Retry),
+            interval: Some(millis(timings.interval)),
+            timeout: Some(millis(timings.timeout)),
+            max_interval: reconnect.map(millis),
+            multiple_clients: None,
+        }
+    }
+
+    /// Advice to begin anew (CN-10), after `interval`.
+    pub(crate) fn handshake_advice(&self, transport: Transport, interval: Duration) -> Advice {
+        let timings = self.timings_of(None, transport);
+        Advice {
+            reconnect: Some(Reconnect::Handshake),
+            interval: Some(millis(interval)),
+            timeout: Some(millis(timings.timeout)),
+            ..Advice::default()
+        }
+    }
+
+    /// A wait drawn at random, for clients that must not all come back at once (ER-7).
+    pub(crate) fn spread(&mut self) -> Duration {
+        let spread = millis(self.config.spread);
+        Duration::from_millis(self.entropy.below(spread.saturating_add(1)))
+    }
+
+    /// The hold limit of a browser (BR-7); `None`: no limit.
+    pub(crate) fn hold_limit(&self, http: HttpVersion) -> Option<u32> {
+        let limit = match http {
+            HttpVersion::One => self.config.max_sessions_per_browser,
+            HttpVersion::Two => self.config.http2_max_sessions_per_browser,
+        };
+        u32::try_from(limit).ok()
+    }
+
+    /// What the client would be told of timings now.
+    pub(crate) fn advised(&self, key: SessionKey, transport: Transport) -> Advised {
+        let timings = self.timings_of(self.sessions.get(key), transport);
+        Advised {
+            transport,
+            timeout: timings.timeout,
+            interval: timings.interval,
+        }
+    }
+}
+
+/// The three times of a session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timings {
+    pub(crate) timeout: Duration,
+    pub(crate) interval: Duration,
+    pub(crate) max_interval: Duration,
+}
+
+/// Whole milliseconds, as the wire has them.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Advice that ends it (AD-6).
+pub(crate) fn final_advice() -> Advice {
+    Advice {
+        reconnect: Some(Reconnect::None),
+        ..Advice::default()
+    }
+}

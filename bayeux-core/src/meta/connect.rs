@@ -1,0 +1,542 @@
+//! `/meta/connect` (section 9): the heartbeat, and on polling transports the carrier of events.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use crate::connection::{Answer, AnswerKind, Carries, Response};
+use crate::id::ConnectionId;
+use crate::io::{CloseReason, Transport};
+use crate::message::{Advice, Message, ProtocolError, Reconnect};
+use crate::meta::{final_advice, millis};
+use crate::report::{Removal, ReportKind};
+use crate::request::{Current, Flow, Request, RequestKey};
+use crate::session::{Hold, Session, SessionKey, State};
+use crate::store::Position;
+use crate::timer::Alarm;
+use crate::turn::Turn;
+
+/// The acknowledgement number that a connect presents: how far its client has come (AK-5). What is
+/// no number, or below zero, is the start.
+pub(crate) fn presented(message: &Message) -> Option<u64> {
+    let number = message.ext.as_ref()?.get("ack")?;
+    let number: f64 = serde_json::from_str(number.as_str()).ok()?;
+    Some(number as u64)
+}
+
+impl Turn<'_> {
+    /// A connect has come for a session that is here.
+    pub(crate) fn begin_connect(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        current: &mut Current,
+    ) -> Flow {
+        let Some(session) = request.session else {
+            return Flow::Silent;
+        };
+        if self.is_inactive(session) {
+            self.disconnect_session(session, Removal::Inactive);
+        }
+        if self.sessions.get(session).is_none_or(Session::is_leaving) {
+            return self.last_connect(session, request, current);
+        }
+        request.asked_timeout = current.message.advice.and_then(|advice| advice.timeout);
+        let older = self.overtake(session, request);
+        self.begin_connecting(session, key, request, &current.message);
+        if let Some(older) = older {
+            self.advance(older);
+        }
+        Flow::Go
+    }
+
+    /// EX-3: whether the session has done nothing for too long.
+    fn is_inactive(&self, key: SessionKey) -> bool {
+        let Some(activity) = self.config.activity else {
+            return false;
+        };
+        let Some(session) = self.sessions.get(key) else {
+            return false;
+        };
+        self.now.saturating_duration_since(session.active) > activity.max_inactivity
+    }
+
+    /// The last connect of a session that the server has disconnected takes what is left (DC-5).
+    fn last_connect(
+        &mut self,
+        session: SessionKey,
+        request: &mut Request,
+        current: &Current,
+    ) -> Flow {
+        if let Some(session) = self.sessions.get_mut(session) {
+            // What the client has already, by its own word, is not sent again.
+            let has = presented(&current.message).filter(|_| session.settings.acknowledged);
+            let has = has.map_or(Position::ZERO, |number| session.start.plus(number));
+            if let State::Leaving { rest, .. } = &mut session.state {
+                let rest = core::mem::take(rest).into_iter();
+                request.rest = rest
+                    .filter(|(at, _)| *at > has)
+                    .map(|(_, event)| event)
+                    .collect();
+            }
+        }
+        self.forget(session);
+        let mut answer = Answer::to(&current.message);
+        answer.reply.advice = Some(final_advice());
+        Flow::Answer(Box::new(answer))
+    }
+
+    /// A newer connect ends the one before it (CN-9, BR-10, WS-10).
+    /// Names the request of the older one if that is still being worked on.
+    fn overtake(&mut self, key: SessionKey, request: &Request) -> Option<RequestKey> {
+        let newer = request.connection();
+        if let Some(hold) = self.end_hold(key) {
+            self.counters.connects_overtaken += 1;
+            self.let_go_of(hold.connection, newer);
+        }
+        let mut overtaken = None;
+        if let State::Connecting { request: older, .. } = self.sessions.get(key)?.state {
+            self.counters.connects_overtaken += 1;
+            overtaken = Some(older);
+            if let Some(older) = self
+                .requests
+                .get_mut(older)
+                .and_then(|older| older.connection())
+            {
+                self.let_go_of(older, newer);
+            }
+            self.end_connecting(key);
+        }
+        self.give_up_on_carrier(key, newer);
+        overtaken
+    }
+
+    /// What is in flight on the carrier before will not be waited for.
+    fn give_up_on_carrier(&mut self, key: SessionKey, newer: Option<ConnectionId>) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        let socket = session.socket;
+        let Some(in_flight) = session
+            .in_flight
+            .filter(|in_flight| Some(*in_flight) != newer)
+        else {
+            return;
+        };
+        // A client that connects anew has given up on the carrier before; a response to one of its
+        // other requests may well still be under way.
+        let carrier = self
+            .connections
+            .get(in_flight)
+            .and_then(|entry| entry.sending.as_ref());
+        if Some(in_flight) == socket || carrier.is_some_and(|sending| sending.connect.is_some()) {
+            self.close(in_flight, CloseReason::Superseded);
+        }
+    }
+
+    /// The connection of an overtaken connect: an exchange fails, a duplex just goes on.
+    fn let_go_of(&mut self, connection: ConnectionId, newer: Option<ConnectionId>) {
+        let exchange = self
+            .connections
+            .get(connection)
+            .is_some_and(|c| c.transport.is_exchange());
+        if exchange && newer != Some(connection) {
+            self.close(connection, CloseReason::Duplicate);
+        }
+    }
+
+    fn begin_connecting(
+        &mut self,
+        key: SessionKey,
+        by: RequestKey,
+        request: &Request,
+        message: &Message,
+    ) {
+        self.stop_clock(key);
+        let stuck = self.config.max_processing.map(|longest| self.now + longest);
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        session.state = State::Connecting { request: by, stuck };
+        session.transport = request.transport().or(session.transport);
+        session.client_interval = None;
+        let connection = request.connection();
+        let exchange = request.transport().is_none_or(Transport::is_exchange);
+        session.socket = if exchange { None } else { connection };
+        if let Some(stuck) = stuck {
+            self.timers.set(stuck, Alarm::Session(key));
+        }
+        self.limit_client_interval(key, message);
+    }
+
+    /// AD-7, DE-4: the client's own interval, within bounds, counts towards its expiry.
+    fn limit_client_interval(&mut self, key: SessionKey, message: &Message) {
+        let Some(asked) = message.advice.and_then(|advice| advice.interval) else {
+            return;
+        };
+        let own = self.timings(key).interval;
+        let longest = self.config.limits.max_client_interval;
+        let longest = longest.unwrap_or_else(|| own.max(Duration::from_secs(60)));
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.client_interval = Some(Duration::from_millis(asked).min(longest));
+        }
+    }
+
+    /// Goes on with a connect: first everything that it acknowledges has to be known here.
+    pub(crate) fn connect(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        current: &mut Current,
+    ) -> Flow {
+        let Some(session) = request.session else {
+            return Flow::Silent;
+        };
+        let Some(entry) = self.sessions.get_mut(session) else {
+            return self.connect_without_session(request, current);
+        };
+        if !matches!(entry.state, State::Connecting { request, .. } if request == key) {
+            // A newer connect has come: this one is never answered (CN-9).
+            return Flow::Silent;
+        }
+        if entry.reading.is_some() {
+            entry.awaiting = Some(key);
+            return Flow::Wait;
+        }
+        if entry.settings.acknowledged
+            && let Some(number) = presented(&current.message)
+            && !self.acknowledge(session, number, key, request)
+        {
+            return Flow::Wait;
+        }
+        let mut answer = Answer::to(&current.message);
+        answer.kind = AnswerKind::Connect(session);
+        self.advise(session, request, &current.message, &mut answer);
+        Flow::Answer(Box::new(answer))
+    }
+
+    /// The session ended while its connect was worked on (CN-12).
+    fn connect_without_session(&mut self, request: &Request, current: &Current) -> Flow {
+        let mut answer = Answer::refuse(&current.message, ProtocolError::session_unknown());
+        let transport = request.transport().unwrap_or(Transport::LongPolling);
+        answer.reply.advice = Some(match request.gone {
+            Some(Removal::Disconnected | Removal::DisconnectedByServer) => final_advice(),
+            Some(_) | None => self.handshake_advice(transport, Duration::ZERO),
+        });
+        Flow::Answer(Box::new(answer))
+    }
+
+    /// AK-5, AK-7, DE-3: forgets what the client has; whether that can be done now. A number ahead
+    /// of what this engine has seen waits, bounded, for the log, and then changes nothing.
+    fn acknowledge(
+        &mut self,
+        key: SessionKey,
+        number: u64,
+        by: RequestKey,
+        request: &mut Request,
+    ) -> bool {
+        let patience = self.config.limits.max_log_wait;
+        let seen = self.log.seen();
+        let Some(session) = self.sessions.get_mut(key) else {
+            return true;
+        };
+        let position = session.start.plus(number);
+        if position > seen {
+            return !self.wait_for_log(by, request, position, patience);
+        }
+        if position > session.acknowledged {
+            session.acknowledged = position;
+            session.queue.acknowledge(position);
+        }
+        true
+    }
+
+    /// AD-3, CN-8, CN-16, DE-10: advice on a connect's reply, if there is a reason for it.
+    fn advise(
+        &mut self,
+        key: SessionKey,
+        request: &Request,
+        message: &Message,
+        answer: &mut Answer,
+    ) {
+        let transport = request.transport().unwrap_or(Transport::LongPolling);
+        let advised = self.advised(key, transport);
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let told = session.advised == Some(advised);
+        if told && message.advice.is_none() {
+            return;
+        }
+        session.advised = Some(advised);
+        let timings = self.timings(key);
+        answer.reply.advice = Some(self.retry_advice(&timings));
+    }
+
+    /// The answer to a connect is there: held, or sent.
+    ///
+    /// # Errors
+    ///
+    /// Gives the answer back if it is to leave at once.
+    pub(crate) fn connected(
+        &mut self,
+        request: &mut Request,
+        key: SessionKey,
+        mut answer: Box<Answer>,
+    ) -> Result<(), Box<Answer>> {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return Err(answer);
+        };
+        let first = !core::mem::replace(&mut session.connected, true);
+        let id = session.id;
+        if first {
+            self.report(ReportKind::SessionConnected(id));
+        }
+        let timeout = self.hold_for(key, request, &answer);
+        let Some(timeout) = timeout.filter(|_| !first) else {
+            self.let_answer_leave(key, &mut answer);
+            return Err(answer);
+        };
+        match self.hold(key, request, answer, timeout) {
+            Ok(()) => Ok(()),
+            Err(mut answer) => {
+                self.let_answer_leave(key, &mut answer);
+                Err(answer)
+            }
+        }
+    }
+
+    /// CN-4: for how long this connect may be held, if it may.
+    fn hold_for(&self, key: SessionKey, request: &Request, answer: &Answer) -> Option<Duration> {
+        let session = self.sessions.get(key)?;
+        let transport = request.transport()?;
+        if request.total > 1 || answer.reply.outcome.is_err() || self.draining.is_some() {
+            return None;
+        }
+        let waits = transport.is_exchange() || self.is_deliver_only(session, transport);
+        let resend = session.settings.acknowledged && session.queue.is_unacknowledged();
+        if waits && (session.queue.is_prompt() || resend) && session.batching == 0 {
+            return None;
+        }
+        let timeout = self.timings_of(Some(session), transport).timeout;
+        let longest = self.config.limits.max_timeout;
+        let longest = longest.unwrap_or_else(|| timeout.max(Duration::from_secs(300)));
+        let asked = request.asked_timeout.map(Duration::from_millis);
+        let timeout = asked.unwrap_or(timeout).min(longest);
+        (!timeout.is_zero()).then_some(timeout)
+    }
+
+    /// Holds a connect, unless its browser holds others already (BR-7 to BR-9).
+    fn hold(
+        &mut self,
+        key: SessionKey,
+        request: &Request,
+        mut answer: Box<Answer>,
+        timeout: Duration,
+    ) -> Result<(), Box<Answer>> {
+        let connection = request.connection();
+        let open = connection.filter(|connection| self.connections.get(*connection).is_some());
+        let Some(connection) = open else {
+            return Err(answer);
+        };
+        let exchange = request.transport().is_some_and(Transport::is_exchange);
+        let limit = self.hold_limit(request.peer.http).filter(|_| exchange);
+        let browser = request.peer.browser.filter(|_| limit.is_some());
+        if let (Some(browser), Some(limit)) = (browser, limit)
+            && self.browsers.get(&browser).copied().unwrap_or(0) >= limit
+        {
+            self.refuse_hold(key, &mut answer);
+            return Err(answer);
+        }
+        let Some(session) = self.sessions.get_mut(key) else {
+            return Err(answer);
+        };
+        if core::mem::take(&mut session.multiple) {
+            // BR-9: told once that it may be held again, with interval 0.
+            let timings = self.timings(key);
+            answer.reply.advice = Some(self.retry_advice(&timings));
+            return Err(answer);
+        }
+        if let Some(browser) = browser {
+            *self.browsers.or_default(browser) += 1;
+        }
+        let until = self.now + timeout;
+        let hold = Hold {
+            connection,
+            until,
+            answer: *answer,
+            browser,
+        };
+        self.end_connecting(key);
+        self.timers.set(until, Alarm::Session(key));
+        self.counters.connects_held += 1;
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.state = State::Held(Box::new(hold));
+        }
+        if let Some(entry) = self.connections.get_mut(connection) {
+            entry.held = Some(key);
+        }
+        Ok(())
+    }
+
+    /// BR-8: the browser has other sessions that hold connects.
+    fn refuse_hold(&mut self, key: SessionKey, answer: &mut Answer) {
+        self.counters.connects_multiple += 1;
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.multiple = true;
+            session.advised = None;
+        }
+        let interval = self.config.multi_session_interval;
+        let refused = interval.is_zero();
+        let timings = self.timings(key);
+        answer.reply.advice = Some(Advice {
+            reconnect: Some(if refused {
+                Reconnect::None
+            } else {
+                Reconnect::Retry
+            }),
+            interval: (!refused).then(|| millis(interval)),
+            timeout: (!refused).then(|| millis(timings.timeout)),
+            multiple_clients: Some(true),
+            ..Advice::default()
+        });
+        if refused {
+            answer.reply.outcome = Err(ProtocolError::too_many_sessions());
+        } else if let Some(session) = self.sessions.get_mut(key) {
+            // The wait that it is told counts towards its expiry (AD-8).
+            session.client_interval = Some(interval);
+        }
+    }
+
+    /// A connect's answer is about to leave: the session is away from now on.
+    fn let_answer_leave(&mut self, key: SessionKey, answer: &mut Answer) {
+        if let Some(window) = self.draining {
+            answer.reply.advice = Some(self.drain_advice(key, window));
+        }
+        self.end_connecting(key);
+        self.go_away(key);
+    }
+
+    /// The session is between two connects.
+    pub(crate) fn go_away(&mut self, key: SessionKey) {
+        self.stop_clock(key);
+        let timings = self.timings(key);
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        session.state = State::Away { expires: now };
+        let interval = session.client_interval.unwrap_or(timings.interval);
+        self.start_clock(key, interval + timings.max_interval);
+    }
+
+    /// A session is no longer worked on by a connect.
+    pub(crate) fn end_connecting(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        if let State::Connecting {
+            stuck: Some(stuck), ..
+        } = session.state
+        {
+            self.timers.clear(stuck, Alarm::Session(key));
+        }
+    }
+
+    /// Takes the hold from a session, which is then between two connects.
+    pub(crate) fn end_hold(&mut self, key: SessionKey) -> Option<Box<Hold>> {
+        let now = self.now;
+        let session = self.sessions.get_mut(key)?;
+        session.hold()?;
+        let state = core::mem::replace(&mut session.state, State::Away { expires: now });
+        let State::Held(hold) = state else {
+            return None;
+        };
+        self.timers.clear(hold.until, Alarm::Session(key));
+        if let Some(entry) = self.connections.get_mut(hold.connection) {
+            entry.held = None;
+        }
+        if let Some(browser) = hold.browser {
+            let left = self.browsers.get_mut(&browser).map_or(0, |holds| {
+                *holds = holds.saturating_sub(1);
+                *holds
+            });
+            if left == 0 {
+                self.browsers.remove(&browser);
+            }
+        }
+        self.go_away(key);
+        Some(hold)
+    }
+
+    /// Answers the held connect of a session (CN-6, CN-7), if there is one.
+    pub(crate) fn release_hold(&mut self, key: SessionKey, advice: Option<Advice>) {
+        let Some(mut hold) = self.end_hold(key) else {
+            return;
+        };
+        if advice.is_some() {
+            hold.answer.reply.advice = advice;
+        } else {
+            self.advise_changed(key, &mut hold.answer);
+        }
+        self.send_held(*hold, Carries::Queue(key));
+    }
+
+    /// CN-16: timings that changed during the hold show in its answer.
+    fn advise_changed(&mut self, key: SessionKey, answer: &mut Answer) {
+        let Some(transport) = self.sessions.get(key).and_then(|session| session.transport) else {
+            return;
+        };
+        let advised = self.advised(key, transport);
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if session.advised != Some(advised) {
+            session.advised = Some(advised);
+            let timings = self.timings(key);
+            answer.reply.advice = Some(self.retry_advice(&timings));
+        }
+    }
+
+    /// Sends the answer of a hold that has ended.
+    pub(crate) fn send_held(&mut self, hold: Hold, carries: Carries) {
+        let connection = hold.connection;
+        let answers = alloc::vec![hold.answer];
+        let response = Response {
+            answers,
+            carries,
+            cookie: None,
+        };
+        if let Some(entry) = self.connections.get_mut(connection) {
+            entry.ready.push_back(response);
+        }
+        self.due(connection);
+    }
+
+    /// The time of a session's hold, or of its work on a connect, has come.
+    pub(crate) fn session_alarm(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        match &session.state {
+            State::Held(_) => {
+                let advice = self.draining.map(|window| self.drain_advice(key, window));
+                self.release_hold(key, advice);
+            }
+            // TM-7: somebody never finished.
+            State::Connecting { .. } => self.remove(key, Removal::Stuck),
+            State::Fresh { .. } | State::Away { .. } | State::Leaving { .. } | State::Local => {}
+        }
+    }
+
+    /// The position that a reply may acknowledge to the client as sent, given what it carries
+    /// (DESIGN: never past an unsettled event, never below what was presented).
+    pub(crate) fn ack_number(&self, session: &Session, last: Option<Position>, all: bool) -> u64 {
+        let settled = session.settled(self.log.seen());
+        let reached = if all {
+            settled
+        } else {
+            last.unwrap_or(session.acknowledged)
+        };
+        reached.max(session.acknowledged).since(session.start)
+    }
+}

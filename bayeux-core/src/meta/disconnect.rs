@@ -1,0 +1,304 @@
+//! `/meta/disconnect` (section 13), and every other way for a session to end.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::connection::{Answer, AnswerKind, Carries, Response};
+use crate::id::ConnectionId;
+use crate::io::{CloseReason, Transport};
+use crate::message::{Event, ProtocolError};
+use crate::meta::final_advice;
+use crate::report::{Removal, ReportKind};
+use crate::request::{Current, Flow, Request, RequestKey, Stage};
+use crate::session::{SessionKey, State};
+use crate::store::{Position, StoreRequest};
+use crate::tickets::StoreUse;
+use crate::timer::Alarm;
+use crate::turn::Turn;
+
+impl Turn<'_> {
+    /// The client says goodbye (DC-1).
+    pub(crate) fn begin_disconnect(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        current: &mut Current,
+    ) -> Flow {
+        let Some(session) = request.session else {
+            return Flow::Silent;
+        };
+        let Some(entry) = self.sessions.get_mut(session) else {
+            return Flow::Silent;
+        };
+        let (id, fence) = (entry.id, entry.fence);
+        let transport = request.transport().unwrap_or(Transport::LongPolling);
+        let socket = entry.socket;
+        // DC-3: what still waits goes with this response, if responses carry events at all.
+        let entry = self.sessions.get(session);
+        let carried = entry.is_some_and(|entry| !self.is_deliver_only(entry, transport));
+        let exchange = transport.is_exchange();
+        if carried
+            && (exchange || socket == request.connection())
+            && let Some(entry) = self.sessions.get_mut(session)
+        {
+            request.rest = entry.queue.drain().map(|(_, event)| event).collect();
+        }
+        if let Some(mut hold) = self.end_hold(session) {
+            // CN-12: the held connect is released, and told not to come back.
+            hold.answer.reply.advice = Some(final_advice());
+            hold.answer.kind = AnswerKind::Other;
+            self.send_held(*hold, Carries::Nothing);
+        }
+        self.remove(session, Removal::Disconnected);
+        request.session = None;
+        request.refusal = Some(ProtocolError::session_unknown());
+        if self.log.is_down() {
+            return Flow::succeed(&current.message);
+        }
+        self.store(
+            StoreRequest::End { session: id, fence },
+            StoreUse::Step(key),
+        );
+        current.stage = Stage::Disconnect;
+        Flow::Wait
+    }
+
+    /// The store has forgotten the session, or has not: it is gone here either way.
+    pub(crate) fn disconnected(&mut self, request: &Request, current: &mut Current) -> Flow {
+        if current.stored.take().is_none() {
+            return Flow::Wait;
+        }
+        if let Some(connection) = request.connection() {
+            self.start_grace(connection);
+        }
+        Flow::Answer(Box::new(Answer::to(&current.message)))
+    }
+
+    /// The server ends a session (DC-5): what waits for it, then the news of its end, then the
+    /// answer to its connect.
+    pub(crate) fn disconnect_session(&mut self, key: SessionKey, reason: Removal) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let (id, fence) = (session.id, session.fence);
+        let mut rest: Vec<_> = session.queue.drain().collect();
+        rest.push((Position::new(u64::MAX), Arc::new(Event::disconnect())));
+        let socket = session.socket;
+        let transport = session.transport;
+        let pushes = transport
+            .zip(self.sessions.get(key))
+            .is_some_and(|(transport, session)| {
+                session.socket.is_some() && !self.is_deliver_only(session, transport)
+            });
+        let local = self
+            .sessions
+            .get(key)
+            .is_some_and(|session| session.is_local());
+        self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        if let Some(mut hold) = self.end_hold(key) {
+            hold.answer.reply.advice = Some(final_advice());
+            hold.answer.kind = AnswerKind::Other;
+            let connection = hold.connection;
+            self.send_held(*hold, all(rest));
+            self.remove(key, reason);
+            self.start_grace(connection);
+        } else if let Some(socket) = socket.filter(|_| pushes || local) {
+            let response = Response {
+                carries: all(rest),
+                ..Response::default()
+            };
+            if let Some(entry) = self.connections.get_mut(socket) {
+                entry.ready.push_back(response);
+            }
+            self.due(socket);
+            self.remove(key, reason);
+            self.start_grace(socket);
+        } else {
+            self.leave(key, rest, reason);
+        }
+    }
+
+    /// Nothing can carry a session's last events: they wait for its next connect.
+    fn leave(&mut self, key: SessionKey, rest: Vec<(Position, Arc<Event>)>, reason: Removal) {
+        let connecting = self
+            .sessions
+            .get(key)
+            .is_some_and(|session| matches!(session.state, State::Connecting { .. }));
+        if connecting {
+            // CN-12: a connect that is being worked on finds the session gone.
+            self.remove(key, reason);
+            return;
+        }
+        self.unsubscribe_all(key);
+        self.go_away(key);
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let id = session.id;
+        if let State::Away { expires } = session.state {
+            session.state = State::Leaving { expires, rest };
+        }
+        self.counters.sessions_removed += 1;
+        self.report(ReportKind::SessionRemoved(id, reason));
+    }
+
+    /// Removes a session, and says so.
+    pub(crate) fn remove(&mut self, key: SessionKey, reason: Removal) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        let (id, leaving) = (session.id, session.is_leaving());
+        if let State::Connecting { request, .. } = session.state
+            && let Some(request) = self.requests.get_mut(request)
+        {
+            request.gone = Some(reason);
+        }
+        self.forget(key);
+        if leaving {
+            return;
+        }
+        self.counters.sessions_removed += 1;
+        match reason {
+            Removal::Expired => self.counters.sessions_expired += 1,
+            Removal::QueueFull => self.counters.sessions_overflowed += 1,
+            Removal::Taken => self.counters.sessions_taken += 1,
+            Removal::Disconnected
+            | Removal::DisconnectedByServer
+            | Removal::Stuck
+            | Removal::Inactive
+            | Removal::Released
+            | Removal::Gap
+            | Removal::Broken => {}
+        }
+        self.report(ReportKind::SessionRemoved(id, reason));
+    }
+
+    /// Removes every trace of a session.
+    pub(crate) fn forget(&mut self, key: SessionKey) {
+        if let Some(hold) = self.end_hold(key) {
+            self.close(hold.connection, CloseReason::SessionOver);
+        }
+        self.end_connecting(key);
+        self.stop_clock(key);
+        self.unsubscribe_all(key);
+        self.calm(key);
+        let Some(session) = self.sessions.remove(key) else {
+            return;
+        };
+        if let Some(address) = session.address {
+            self.addresses.remove(address);
+        }
+        self.counters.events_discarded += session.queue.len() as u64;
+        let waiting = session.paused.into_iter().chain(session.awaiting);
+        let connecting = match session.state {
+            State::Connecting { request, .. } => Some(request),
+            State::Fresh { .. }
+            | State::Held(_)
+            | State::Away { .. }
+            | State::Leaving { .. }
+            | State::Local => None,
+        };
+        for request in Vec::from_iter(waiting.chain(connecting)) {
+            self.advance(request);
+        }
+    }
+
+    fn unsubscribe_all(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        for subscribed in core::mem::take(&mut session.subscriptions) {
+            self.leave_channel(subscribed.channel, subscribed.index);
+        }
+    }
+
+    /// Ends a session whose client has to begin anew: it is told so if it listens, and otherwise
+    /// when it comes back.
+    pub(crate) fn expel(&mut self, key: SessionKey, reason: Removal) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        let (id, fence, socket) = (session.id, session.fence, session.socket);
+        let in_flight = session.in_flight;
+        if let Some(mut hold) = self.end_hold(key) {
+            let transport = self
+                .connections
+                .get(hold.connection)
+                .map(|entry| entry.transport);
+            let interval = self.spread();
+            let advice =
+                self.handshake_advice(transport.unwrap_or(Transport::LongPolling), interval);
+            hold.answer.reply.outcome = Err(ProtocolError::session_unknown());
+            hold.answer.reply.advice = Some(advice);
+            hold.answer.kind = AnswerKind::Other;
+            self.send_held(*hold, Carries::Nothing);
+        }
+        self.remove(key, reason);
+        // A carrier that takes nothing any more would never hear of it.
+        for connection in socket.into_iter().chain(in_flight) {
+            let stuck = self
+                .connections
+                .get(connection)
+                .is_some_and(|c| c.sending.is_some());
+            if stuck {
+                self.close(connection, CloseReason::SessionOver);
+            }
+        }
+        if !matches!(reason, Removal::Taken | Removal::Gap) && !self.log.is_down() {
+            self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        }
+    }
+
+    /// A session has not come back in time (TM-6).
+    pub(crate) fn expire(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        let (id, fence, leaving) = (session.id, session.fence, session.is_leaving());
+        let carriers = session.socket.into_iter().chain(session.in_flight);
+        for connection in Vec::from_iter(carriers) {
+            self.close(connection, CloseReason::SessionOver);
+        }
+        self.remove(key, Removal::Expired);
+        if !leaving {
+            self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        }
+    }
+
+    /// DE-8: a duplex without session stays a while, for a new handshake.
+    fn start_grace(&mut self, connection: ConnectionId) {
+        let until = self.now + self.config.disconnected_grace;
+        let Some(entry) = self.connections.get_mut(connection) else {
+            return;
+        };
+        if entry.transport.is_exchange() || entry.grace.is_some() || entry.local {
+            return;
+        }
+        entry.grace = Some(until);
+        entry.session = None;
+        self.timers.set(until, Alarm::Duplex(connection));
+    }
+
+    /// The duplex is used again.
+    pub(crate) fn end_grace(&mut self, connection: ConnectionId) {
+        let grace = self
+            .connections
+            .get_mut(connection)
+            .and_then(|entry| entry.grace.take());
+        if let Some(until) = grace {
+            self.timers.clear(until, Alarm::Duplex(connection));
+        }
+    }
+
+    pub(crate) fn duplex_alarm(&mut self, connection: ConnectionId) {
+        if let Some(entry) = self.connections.get_mut(connection) {
+            entry.grace = None;
+        }
+        self.close(connection, CloseReason::Idle);
+    }
+}
+
+fn all(rest: Vec<(Position, Arc<Event>)>) -> Carries {
+    Carries::Rest(rest.into_iter().map(|(_, event)| event).collect())
+}

@@ -1,0 +1,397 @@
+//! Publishing (sections 11 and 12): from a client's message to an entry of the log.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::channel::{ChannelKind, ChannelName, ChannelPattern};
+use crate::connection::Answer;
+use crate::decide::{Consultation, Order, Step, reaches};
+use crate::decision::{Role, Scope, Subject, Verdict};
+use crate::message::{Event, Id, Message, Payload, ProtocolError};
+use crate::meta::subscribe::{BY_POLICY, refuse};
+use crate::report::ReportKind;
+use crate::request::{Current, Flow, Request, RequestKey, Stage};
+use crate::store::{Destination, Echo, Laziness, NewEntry, Position, StoreReply, StoreRequest};
+use crate::tickets::StoreUse;
+use crate::timesync::http_date;
+use crate::turn::Turn;
+
+/// How far a publish has come.
+pub(crate) struct PublishStage {
+    channel: ChannelName,
+    pattern: ChannelPattern,
+    question: Question,
+    /// What subscribers will get, once it is encoded.
+    event: Option<Event>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Create,
+    Publish,
+    Handle,
+    Outgoing,
+    Append,
+}
+
+impl Turn<'_> {
+    pub(crate) fn begin_publish(&mut self, current: &mut Current) -> Flow {
+        let text = current.message.channel.as_deref().unwrap_or_default();
+        // PB-5: a wildcard is no channel to publish to.
+        let channel = ChannelName::parse(text, &self.config.grammar);
+        let Some(channel) = channel.ok().filter(|channel| !channel.is_reserved()) else {
+            return Flow::fail(&current.message, ProtocolError::channel_invalid());
+        };
+        if matches!(channel.kind(), ChannelKind::Meta(_)) {
+            // ER-2: always refused, whatever the policy says.
+            let error = ProtocolError::channel_create_denied(BY_POLICY);
+            return Flow::fail(&current.message, error);
+        }
+        let pattern = ChannelPattern::from(channel.clone());
+        let question = Question::Create;
+        let stage = PublishStage {
+            channel,
+            pattern,
+            question,
+            event: None,
+        };
+        current.stage = Stage::Publish(Box::new(stage));
+        Flow::Go
+    }
+
+    pub(crate) fn publish(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        current: &mut Current,
+    ) -> Flow {
+        if let Stage::Publish(stage) = &mut current.stage
+            && self.deciders.is_empty()
+        {
+            stage.question = Question::Append;
+        }
+        loop {
+            let Stage::Publish(stage) = &current.stage else {
+                return Flow::Go;
+            };
+            let (channel, pattern) = (stage.channel.clone(), stage.pattern.clone());
+            let next = match stage.question {
+                Question::Create => {
+                    if self.channels.find(channel.as_str()).is_none() {
+                        let subject = |current: &Current| {
+                            Subject::Create(pattern.clone(), current.message.clone().into())
+                        };
+                        let create = |operations: &crate::Operations| operations.create;
+                        let asked =
+                            self.authorize(key, request, current, create, Some(&pattern), subject);
+                        let error = |why| ProtocolError::channel_create_denied(why);
+                        if let Some(flow) = refuse(current, asked, error) {
+                            return flow;
+                        }
+                    }
+                    Question::Publish
+                }
+                Question::Publish => {
+                    let subject = |current: &Current| {
+                        Subject::Publish(channel.clone(), current.message.clone().into())
+                    };
+                    let publish = |operations: &crate::Operations| operations.publish;
+                    let asked =
+                        self.authorize(key, request, current, publish, Some(&pattern), subject);
+                    let error = |why| ProtocolError::publish_denied(why);
+                    if let Some(flow) = refuse(current, asked, error) {
+                        return flow;
+                    }
+                    Question::Handle
+                }
+                Question::Handle => match self.handle_message(key, request, current, &channel) {
+                    Some(flow) => return flow,
+                    None => Question::Outgoing,
+                },
+                Question::Outgoing => match self.freeze(key, request, current, &channel) {
+                    Some(flow) => return flow,
+                    None => Question::Append,
+                },
+                Question::Append => return self.append(key, request, current),
+            };
+            if let Stage::Publish(stage) = &mut current.stage {
+                stage.question = next;
+                current.consultation = Consultation::new(match next {
+                    Question::Outgoing => Order::Reversed,
+                    Question::Create | Question::Publish | Question::Handle | Question::Append => {
+                        Order::Registered
+                    }
+                });
+            }
+        }
+    }
+
+    /// Handlers see the message (PB-9, SV-1): `None` once all have.
+    fn handle_message(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        current: &mut Current,
+        channel: &ChannelName,
+    ) -> Option<Flow> {
+        loop {
+            let wanted = |role: &Role| match role {
+                Role::Handler(Scope::Pattern(pattern)) => reaches(pattern, channel).then(Vec::new),
+                Role::Handler(Scope::Template(template)) => {
+                    let parameters = template.matches(channel)?;
+                    Some(
+                        parameters
+                            .map(|(name, value)| (name.into(), value.into()))
+                            .collect(),
+                    )
+                }
+                Role::Policy(_)
+                | Role::Authorizer { .. }
+                | Role::Incoming
+                | Role::Outgoing
+                | Role::SessionOutgoing => None,
+            };
+            let subject = |current: &Current, parameters| Subject::Handle {
+                channel: channel.clone(),
+                parameters,
+                message: current.message.clone().into(),
+            };
+            match self.consult(key, request, current, wanted, subject) {
+                Step::Waiting => return Some(Flow::Wait),
+                Step::Late => {
+                    return Some(Flow::fail(&current.message, ProtocolError::unavailable()));
+                }
+                Step::Done => return None,
+                Step::Verdict(Verdict::Drop) => {
+                    return Some(Flow::fail(
+                        &current.message,
+                        ProtocolError::message_deleted(),
+                    ));
+                }
+                Step::Verdict(Verdict::Deny(denial)) => {
+                    let error = ProtocolError::message_deleted();
+                    return Some(Flow::deny(&current.message, error, *denial));
+                }
+                Step::Verdict(Verdict::Replace(message)) => {
+                    current.message.data = message.data;
+                    current.message.ext = message.ext;
+                }
+                Step::Verdict(Verdict::Answer { successful, data }) => {
+                    return Some(self.answer_call(key, request, current, successful, &data));
+                }
+                Step::Verdict(
+                    Verdict::Allow
+                    | Verdict::Abstain
+                    | Verdict::ReplaceEvent(_)
+                    | Verdict::Extend(_)
+                    | Verdict::Admit(_),
+                ) => {}
+            }
+        }
+    }
+
+    /// SV-4: the result of a remote call goes to the caller alone, as an event with the call's id.
+    fn answer_call(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        current: &Current,
+        successful: bool,
+        data: &Payload,
+    ) -> Flow {
+        let message = &current.message;
+        let session = request.session.and_then(|key| self.sessions.get(key));
+        let (Id::Given(id), Some(session)) = (&message.id, session) else {
+            return Flow::succeed(message);
+        };
+        let channel = message.channel.as_deref().unwrap_or_default();
+        let entry = NewEntry {
+            origin: None,
+            fence: None,
+            to: Destination::Session(session.id),
+            event: Event::answer(channel, id, successful, data),
+            laziness: Laziness::Prompt,
+            echo: Echo::ToPublisher,
+        };
+        request.calls = true;
+        self.hand_over(key, request, current, entry)
+    }
+
+    /// Extensions see the event once, before it is fixed for all (PL-10): `None` once all have.
+    fn freeze(
+        &mut self,
+        key: RequestKey,
+        request: &Request,
+        current: &mut Current,
+        channel: &ChannelName,
+    ) -> Option<Flow> {
+        if channel.kind() != ChannelKind::Broadcast || !self.deciders.see_outgoing() {
+            return None;
+        }
+        let mut event = match &mut current.stage {
+            Stage::Publish(stage) => stage.event.take(),
+            Stage::Incoming
+            | Stage::Dispatch
+            | Stage::Handshake(_)
+            | Stage::Connect
+            | Stage::Subscribe(_)
+            | Stage::Disconnect
+            | Stage::Reply(_) => None,
+        }
+        .unwrap_or_else(|| self.encode(channel, &current.message));
+        loop {
+            let wanted = |role: &Role| (*role == Role::Outgoing).then_some(());
+            let asked = event.clone();
+            let subject = |_: &Current, ()| Subject::Event(asked);
+            let step = self.consult(key, request, current, wanted, subject);
+            let flow = match step {
+                Step::Verdict(Verdict::ReplaceEvent(replaced)) => {
+                    event = replaced;
+                    continue;
+                }
+                Step::Verdict(Verdict::Drop | Verdict::Deny(_)) => {
+                    return Some(Flow::fail(
+                        &current.message,
+                        ProtocolError::message_deleted(),
+                    ));
+                }
+                Step::Verdict(
+                    Verdict::Allow
+                    | Verdict::Abstain
+                    | Verdict::Replace(_)
+                    | Verdict::Extend(_)
+                    | Verdict::Admit(_)
+                    | Verdict::Answer { .. },
+                )
+                | Step::Late => continue,
+                Step::Waiting => Some(Flow::Wait),
+                Step::Done => None,
+            };
+            if let Stage::Publish(stage) = &mut current.stage {
+                stage.event = Some(event);
+            }
+            return flow;
+        }
+    }
+
+    fn encode(&self, channel: &ChannelName, message: &Message) -> Event {
+        let timestamp = self.timestamp();
+        Event::publish(
+            channel,
+            message,
+            &self.config.strip_ext,
+            timestamp.as_deref(),
+        )
+    }
+
+    /// EX-2: the time of day, if messages carry it.
+    pub(crate) fn timestamp(&self) -> Option<Box<str>> {
+        let since_1970 = || {
+            self.config
+                .wall_clock
+                .saturating_add(self.now.since_epoch())
+        };
+        self.config.timestamp.then(|| http_date(since_1970()))
+    }
+
+    /// Everybody agrees: the entry goes to the log. A service message has nowhere further to go.
+    fn append(&mut self, key: RequestKey, request: &mut Request, current: &mut Current) -> Flow {
+        let Stage::Publish(stage) = &mut current.stage else {
+            return Flow::Go;
+        };
+        let (channel, event) = (stage.channel.clone(), stage.event.take());
+        if channel.kind() == ChannelKind::Service {
+            return Flow::succeed(&current.message);
+        }
+        if self.log.is_down() {
+            return Flow::fail(&current.message, ProtocolError::unavailable());
+        }
+        let existing = self.channels.find(channel.as_str());
+        if existing.is_some() || self.channels.len() < self.config.limits.max_channels {
+            self.touch_channel(&stage.pattern);
+        } else {
+            self.counters.channels_limited += 1;
+        }
+        let session = request.session.and_then(|key| self.sessions.get(key));
+        let own = session.and_then(|session| session.settings.echo);
+        let entry = NewEntry {
+            origin: session.map(|session| session.id),
+            fence: session.map(|session| session.fence),
+            echo: own.unwrap_or(self.config.broadcast_to_publisher),
+            event: event.unwrap_or_else(|| self.encode(&channel, &current.message)),
+            to: Destination::Channel(channel),
+            laziness: Laziness::Prompt,
+        };
+        self.hand_over(key, request, current, entry)
+    }
+
+    /// Asks the store to append: the message is done, its reply waits.
+    fn hand_over(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        current: &Current,
+        entry: NewEntry,
+    ) -> Flow {
+        let session = request.session;
+        if let Some(session) = session.and_then(|session| self.sessions.get_mut(session)) {
+            session.open_appends += 1;
+        }
+        let what = StoreUse::Append {
+            request: key,
+            slot: current.slot,
+            session,
+        };
+        self.store(StoreRequest::Append(Box::new(entry)), what);
+        Self::wait_for_store(request, current.slot, Answer::to(&current.message));
+        Flow::Handed
+    }
+
+    /// The store has appended a client's entry, or has not.
+    pub(crate) fn appended(&mut self, what: StoreUse, reply: &StoreReply) {
+        let StoreUse::Append {
+            request,
+            slot,
+            session,
+        } = what
+        else {
+            return;
+        };
+        let (outcome, position) = match reply {
+            StoreReply::Appended(position) => (Ok(()), *position),
+            StoreReply::Fenced | StoreReply::Unknown => {
+                (Err(ProtocolError::session_unknown()), Position::ZERO)
+            }
+            StoreReply::Done
+            | StoreReply::Claimed(_)
+            | StoreReply::Unowned
+            | StoreReply::Entries(_)
+            | StoreReply::Gap
+            | StoreReply::Answered(_)
+            | StoreReply::Failed => (Err(ProtocolError::unavailable()), Position::ZERO),
+        };
+        let entry = session.and_then(|session| self.sessions.get(session));
+        let origin = entry.map(|session| session.id);
+        let subscribed = entry.is_some_and(|session| !session.subscriptions.is_empty());
+        if outcome.is_ok() {
+            self.counters.published += 1;
+            if self.config.reports.messages {
+                self.report(ReportKind::Published(origin, position));
+            }
+        }
+        // RC-2, SU-11: what may be for the publisher itself is to travel with the reply.
+        let calls = self
+            .requests
+            .get_mut(request)
+            .is_some_and(|request| request.calls);
+        let after = if subscribed || calls {
+            position
+        } else {
+            Position::ZERO
+        };
+        self.fill(request, slot, outcome, after);
+        if let Some(session) = session {
+            self.append_settled(session);
+        }
+    }
+}

@@ -1,0 +1,542 @@
+//! `/meta/subscribe` and `/meta/unsubscribe` (section 10).
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::channel::{ChannelKey, ChannelKind, ChannelPattern, MetaChannel, Subscriber};
+use crate::connection::Answer;
+use crate::decide::{Authorization, covers};
+use crate::decision::Subject;
+use crate::message::ProtocolError;
+use crate::report::ReportKind;
+use crate::request::{Current, Flow, Request, RequestKey, Stage};
+use crate::session::{SessionKey, Subscribed};
+use crate::store::{Position, StoreReply, StoreRequest};
+use crate::tickets::StoreUse;
+use crate::timer::Alarm;
+use crate::turn::Turn;
+
+/// What policy calls a refusal that it gives no reason for (PL-7).
+pub(crate) const BY_POLICY: &str = "denied_by_security_policy";
+
+/// How far a subscription has come: each pattern is decided on in order.
+pub(crate) struct SubscribeStage {
+    patterns: Vec<ChannelPattern>,
+    at: usize,
+    question: Question,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Create,
+    Subscribe,
+}
+
+/// Which of the two it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Subscribe,
+    Unsubscribe,
+}
+
+impl Turn<'_> {
+    pub(crate) fn begin_subscribe(&mut self, current: &mut Current, kind: Kind) -> Flow {
+        let patterns = match self.parse_subscription(current) {
+            Ok(patterns) => patterns,
+            Err(error) => return Flow::fail(&current.message, error),
+        };
+        let stage = SubscribeStage {
+            patterns,
+            at: 0,
+            question: Question::Create,
+        };
+        if kind == Kind::Unsubscribe {
+            current.stage = Stage::Subscribe(Box::new(SubscribeStage {
+                at: usize::MAX,
+                ..stage
+            }));
+        } else {
+            current.stage = Stage::Subscribe(Box::new(stage));
+        }
+        Flow::Go
+    }
+
+    /// SU-1, DE-11: all names of an array are checked for syntax first.
+    fn parse_subscription(&self, current: &Current) -> Result<Vec<ChannelPattern>, ProtocolError> {
+        let Some(subscription) = &current.message.subscription else {
+            return Err(ProtocolError::subscription_missing());
+        };
+        let names = subscription
+            .names
+            .as_deref()
+            .filter(|names| !names.is_empty());
+        let names = names.ok_or_else(ProtocolError::subscription_invalid)?;
+        let parse = |name: &str| {
+            let pattern = ChannelPattern::parse(name, &self.config.grammar).ok();
+            pattern.filter(|pattern| !pattern.is_reserved())
+        };
+        let patterns = names
+            .iter()
+            .map(|name| parse(name))
+            .collect::<Option<Vec<_>>>();
+        patterns.ok_or_else(ProtocolError::subscription_invalid)
+    }
+
+    pub(crate) fn subscribe(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        current: &mut Current,
+    ) -> Flow {
+        let Stage::Subscribe(stage) = &mut current.stage else {
+            return Flow::Silent;
+        };
+        let Some(session) = request
+            .session
+            .filter(|key| self.sessions.get(*key).is_some())
+        else {
+            let error = ProtocolError::subscribe_failed();
+            return Flow::fail(&current.message, error);
+        };
+        if stage.at == usize::MAX {
+            let patterns = core::mem::take(&mut stage.patterns);
+            return self.unsubscribe(key, request, current, session, patterns);
+        }
+        let mut refused = None;
+        while let Some(pattern) = {
+            let Stage::Subscribe(stage) = &current.stage else {
+                return Flow::Silent;
+            };
+            stage.patterns.get(stage.at).cloned()
+        } {
+            match self.may_subscribe(key, request, current, session, &pattern) {
+                Some(Flow::Wait) => return Flow::Wait,
+                Some(refusal) => {
+                    refused = Some(refusal);
+                    break;
+                }
+                None => {
+                    if let Stage::Subscribe(stage) = &mut current.stage {
+                        stage.at += 1;
+                        stage.question = Question::Create;
+                    }
+                }
+            }
+        }
+        let Stage::Subscribe(stage) = &mut current.stage else {
+            return Flow::Silent;
+        };
+        let (mut patterns, granted) = (core::mem::take(&mut stage.patterns), stage.at);
+        // SU-3: stops at the first refusal; what came before it stays, unless it is all or nothing.
+        let keep = if refused.is_some() && self.config.subscribe_all_or_nothing {
+            0
+        } else {
+            granted
+        };
+        patterns.truncate(keep);
+        self.take_up(key, request, current, session, patterns, refused)
+    }
+
+    /// Decides on one pattern: `None` if it is granted.
+    fn may_subscribe(
+        &mut self,
+        key: RequestKey,
+        request: &Request,
+        current: &mut Current,
+        session: SessionKey,
+        pattern: &ChannelPattern,
+    ) -> Option<Flow> {
+        match pattern.kind() {
+            // SU-7: refused, in the words that CometD has for each.
+            ChannelKind::Meta(MetaChannel::Other) => {
+                let error = ProtocolError::create_denied(BY_POLICY);
+                return Some(Flow::fail(&current.message, error));
+            }
+            ChannelKind::Meta(
+                MetaChannel::Handshake
+                | MetaChannel::Connect
+                | MetaChannel::Subscribe
+                | MetaChannel::Unsubscribe
+                | MetaChannel::Disconnect,
+            ) => {
+                let error = ProtocolError::subscribe_denied(BY_POLICY);
+                return Some(Flow::fail(&current.message, error));
+            }
+            // SU-6: succeeds, and does nothing.
+            ChannelKind::Service => return None,
+            ChannelKind::Broadcast => {}
+        }
+        if let Some(refused) = self.subscription_limit(current, session, pattern) {
+            return Some(refused);
+        }
+        loop {
+            let Stage::Subscribe(stage) = &current.stage else {
+                return Some(Flow::Silent);
+            };
+            let question = stage.question;
+            if question == Question::Create && self.channels.find(pattern.as_str()).is_none() {
+                let subject = |current: &Current| {
+                    Subject::Create(pattern.clone(), current.message.clone().into())
+                };
+                let asked =
+                    self.authorize(key, request, current, |o| o.create, Some(pattern), subject);
+                if let Some(flow) = refuse(current, asked, ProtocolError::create_denied) {
+                    return Some(flow);
+                }
+            } else if question == Question::Subscribe {
+                let subject = |current: &Current| {
+                    Subject::Subscribe(pattern.clone(), current.message.clone().into())
+                };
+                let asked = self.authorize(
+                    key,
+                    request,
+                    current,
+                    |o| o.subscribe,
+                    Some(pattern),
+                    subject,
+                );
+                return refuse(current, asked, ProtocolError::subscribe_denied);
+            }
+            if let Stage::Subscribe(stage) = &mut current.stage {
+                stage.question = Question::Subscribe;
+            }
+        }
+    }
+
+    /// DE-16: no room for one more.
+    fn subscription_limit(
+        &mut self,
+        current: &Current,
+        session: SessionKey,
+        pattern: &ChannelPattern,
+    ) -> Option<Flow> {
+        let limits = &self.config.limits;
+        let (subscriptions, channels) = (limits.max_subscriptions, limits.max_channels);
+        let existing = self.channels.find(pattern.as_str());
+        let entry = self.sessions.get(session)?;
+        let mut had = entry.subscriptions.iter();
+        if existing.is_some_and(|channel| had.any(|s| s.channel == channel)) {
+            return None;
+        }
+        let Stage::Subscribe(stage) = &current.stage else {
+            return None;
+        };
+        if entry.subscriptions.len() + stage.at >= subscriptions {
+            self.counters.subscriptions_limited += 1;
+            let error = ProtocolError::too_many_subscriptions();
+            return Some(Flow::fail(&current.message, error));
+        }
+        if existing.is_none() && self.channels.len() + stage.at >= channels {
+            self.counters.channels_limited += 1;
+            let error = ProtocolError::create_denied("too_many_channels");
+            return Some(Flow::fail(&current.message, error));
+        }
+        None
+    }
+
+    /// Subscribes here, and asks the store to remember it.
+    fn take_up(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        current: &Current,
+        session: SessionKey,
+        patterns: Vec<ChannelPattern>,
+        refused: Option<Flow>,
+    ) -> Flow {
+        let broadcast = |pattern: &ChannelPattern| pattern.kind() == ChannelKind::Broadcast;
+        let patterns = Vec::from_iter(patterns.into_iter().filter(broadcast));
+        let since = self.log.seen();
+        let added: Vec<_> = patterns
+            .iter()
+            .filter(|pattern| self.add_subscription(session, pattern, since))
+            .cloned()
+            .collect();
+        let answer = match refused {
+            Some(Flow::Answer(answer)) => *answer,
+            Some(other) => return other,
+            None => Answer::to(&current.message),
+        };
+        let Some(entry) = self.sessions.get(session).filter(|_| !added.is_empty()) else {
+            return Flow::Answer(Box::new(answer));
+        };
+        if self.log.is_down() {
+            self.undo_subscriptions(session, &added);
+            return Flow::fail(&current.message, ProtocolError::unavailable());
+        }
+        let (id, fence) = (entry.id, entry.fence);
+        let slot = current.slot;
+        let store = StoreRequest::Subscribe {
+            session: id,
+            fence,
+            patterns: added.clone(),
+            since,
+        };
+        self.store(
+            store,
+            StoreUse::Subscribe {
+                request: key,
+                slot,
+                session,
+                added,
+            },
+        );
+        Self::wait_for_store(request, slot, answer);
+        Flow::Handed
+    }
+
+    fn unsubscribe(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        current: &Current,
+        session: SessionKey,
+        patterns: Vec<ChannelPattern>,
+    ) -> Flow {
+        if patterns
+            .iter()
+            .any(|pattern| matches!(pattern.kind(), ChannelKind::Meta(_)))
+        {
+            let error = ProtocolError::subscribe_denied(BY_POLICY);
+            return Flow::fail(&current.message, error);
+        }
+        let removed: Vec<_> = patterns
+            .into_iter()
+            .filter(|pattern| self.remove_subscription(session, pattern))
+            .collect();
+        let answer = Answer::to(&current.message);
+        let Some(entry) = self.sessions.get(session).filter(|_| !removed.is_empty()) else {
+            // SU-5: what was not there is gone.
+            return Flow::Answer(Box::new(answer));
+        };
+        let (id, fence) = (entry.id, entry.fence);
+        let store = StoreRequest::Unsubscribe {
+            session: id,
+            fence,
+            patterns: removed,
+        };
+        self.store(
+            store,
+            StoreUse::Slot {
+                request: key,
+                slot: current.slot,
+            },
+        );
+        Self::wait_for_store(request, current.slot, answer);
+        Flow::Handed
+    }
+
+    /// The store has remembered subscriptions, or has not.
+    pub(crate) fn subscribed(&mut self, what: StoreUse, reply: &StoreReply) {
+        let StoreUse::Subscribe {
+            request,
+            slot,
+            session,
+            added,
+        } = what
+        else {
+            return;
+        };
+        let outcome = match reply {
+            StoreReply::Done => Ok(()),
+            StoreReply::Fenced | StoreReply::Unknown => Err(ProtocolError::subscribe_failed()),
+            StoreReply::Appended(_)
+            | StoreReply::Claimed(_)
+            | StoreReply::Unowned
+            | StoreReply::Entries(_)
+            | StoreReply::Gap
+            | StoreReply::Answered(_)
+            | StoreReply::Failed => Err(ProtocolError::unavailable()),
+        };
+        if outcome.is_err() {
+            self.undo_subscriptions(session, &added);
+        }
+        self.fill(request, slot, outcome, Position::ZERO);
+    }
+
+    pub(crate) fn undo_subscriptions(&mut self, session: SessionKey, added: &[ChannelPattern]) {
+        for pattern in added {
+            self.remove_subscription(session, pattern);
+        }
+    }
+
+    /// Subscribes a session; whether it was not subscribed before.
+    pub(crate) fn add_subscription(
+        &mut self,
+        key: SessionKey,
+        pattern: &ChannelPattern,
+        since: Position,
+    ) -> bool {
+        let channel = self.touch_channel(pattern);
+        let Some(session) = self.sessions.get(key) else {
+            return false;
+        };
+        if session
+            .subscriptions
+            .iter()
+            .any(|subscribed| subscribed.channel == channel)
+        {
+            return false;
+        }
+        let id = session.id;
+        let entry = u32::try_from(session.subscriptions.len()).unwrap_or(u32::MAX);
+        let index = self.channels.add(
+            channel,
+            Subscriber {
+                session: key.slot(),
+                entry,
+            },
+        );
+        self.keep_channel(channel);
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.subscriptions.push(Subscribed {
+                channel,
+                index,
+                since,
+            });
+        }
+        self.report(ReportKind::Subscribed(id, pattern.clone()));
+        true
+    }
+
+    /// Takes a subscription away; whether it was there.
+    pub(crate) fn remove_subscription(
+        &mut self,
+        key: SessionKey,
+        pattern: &ChannelPattern,
+    ) -> bool {
+        let Some(channel) = self.channels.find(pattern.as_str()) else {
+            return false;
+        };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return false;
+        };
+        let id = session.id;
+        let place = session
+            .subscriptions
+            .iter()
+            .position(|held| held.channel == channel);
+        let Some(place) = place else { return false };
+        let removed = session.subscriptions.swap_remove(place);
+        let moved = session.subscriptions.get(place).copied();
+        if let Some(moved) = moved {
+            // The last subscription has taken its place: its channel has to know.
+            let entry = u32::try_from(place).unwrap_or(u32::MAX);
+            if let Some(channel) = self.channels.get_mut(moved.channel)
+                && let Some(subscriber) = channel.subscribers.get_mut(moved.index as usize)
+            {
+                subscriber.entry = entry;
+            }
+        }
+        self.leave_channel(channel, removed.index);
+        self.report(ReportKind::Unsubscribed(id, pattern.clone()));
+        true
+    }
+
+    /// Takes the subscriber at `index` from a channel.
+    pub(crate) fn leave_channel(&mut self, channel: ChannelKey, index: u32) {
+        if let Some(moved) = self.channels.take(channel, index)
+            && let Some((_, session)) = self.sessions.at_slot(moved.subscriber.session)
+        {
+            let entry = moved.subscriber.entry as usize;
+            if let Some(subscribed) = session.subscriptions.get_mut(entry) {
+                subscribed.index = moved.index;
+            }
+        }
+        let empty = self
+            .channels
+            .get(channel)
+            .is_some_and(|entry| entry.subscribers.is_empty());
+        if empty {
+            self.let_channel_idle(channel);
+        }
+    }
+
+    /// The channel of `pattern`, made if it is not there; it does not stay for that alone (CH-13).
+    pub(crate) fn touch_channel(&mut self, pattern: &ChannelPattern) -> ChannelKey {
+        if let Some(channel) = self.channels.find(pattern.as_str()) {
+            if self
+                .channels
+                .get(channel)
+                .is_some_and(|entry| entry.subscribers.is_empty())
+            {
+                self.let_channel_idle(channel);
+            }
+            return channel;
+        }
+        let channel = self.channels.create(pattern.clone());
+        let persistent = self.is_persistent(pattern);
+        if let Some(entry) = self.channels.get_mut(channel) {
+            entry.persistent = persistent;
+        }
+        self.report(ReportKind::ChannelCreated(pattern.clone()));
+        self.let_channel_idle(channel);
+        channel
+    }
+
+    /// Whether the configuration has a channel stay (CH-13).
+    fn is_persistent(&self, pattern: &ChannelPattern) -> bool {
+        let mut rules = self.config.channels.iter().filter(|rule| rule.persistent);
+        rules.any(|rule| covers(&rule.pattern, pattern))
+    }
+
+    /// A channel that nobody is subscribed to goes after three sweeps (CH-13).
+    fn let_channel_idle(&mut self, channel: ChannelKey) {
+        let at = self.now + self.config.sweep_period * 3;
+        let Some(entry) = self.channels.get_mut(channel) else {
+            return;
+        };
+        if entry.persistent {
+            return;
+        }
+        let before = entry.idle_until.replace(at);
+        if let Some(before) = before {
+            self.timers.clear(before, Alarm::Channel(channel));
+        }
+        self.timers.set(at, Alarm::Channel(channel));
+    }
+
+    /// Somebody is subscribed: the channel stays.
+    fn keep_channel(&mut self, channel: ChannelKey) {
+        let idle = self
+            .channels
+            .get_mut(channel)
+            .and_then(|entry| entry.idle_until.take());
+        if let Some(at) = idle {
+            self.timers.clear(at, Alarm::Channel(channel));
+        }
+    }
+
+    /// Nobody has used a channel for three sweeps.
+    pub(crate) fn channel_alarm(&mut self, channel: ChannelKey) {
+        let Some(entry) = self.channels.get_mut(channel) else {
+            return;
+        };
+        entry.idle_until = None;
+        if entry.subscribers.is_empty() {
+            let pattern = entry.pattern.clone();
+            self.channels.remove(channel);
+            self.report(ReportKind::ChannelRemoved(pattern));
+        }
+    }
+}
+
+/// What a consultation means for the message at hand: `None` if it may go on.
+pub(crate) fn refuse(
+    current: &Current,
+    asked: Authorization,
+    error: fn(Cow<'static, str>) -> ProtocolError,
+) -> Option<Flow> {
+    match asked {
+        Authorization::Waiting => Some(Flow::Wait),
+        Authorization::Allowed => None,
+        Authorization::Late => Some(Flow::fail(&current.message, ProtocolError::unavailable())),
+        Authorization::Denied(denial) => {
+            let why = denial.reason.clone();
+            let why = why.map_or(Cow::Borrowed(BY_POLICY), |why| Cow::Owned(why.into()));
+            let error = error(why);
+            Some(Flow::deny(&current.message, error, *denial))
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! What the application asks for (calls), and how an engine lets go of everything (draining).
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::call::{Call, CallResult, Phase, SessionView};
+use crate::channel::{ChannelKind, ChannelName, ChannelPattern};
+use crate::config::Change;
+use crate::connection::Connection;
+use crate::id::{CallTicket, ConnectionId, SessionId};
+use crate::io::{CloseReason, Output, Peer, Transport};
+use crate::message::{Advice, Event, Extensions, Message, Payload};
+use crate::meta::millis;
+use crate::report::{Removal, ReportKind};
+use crate::session::{Session, SessionKey, State};
+use crate::store::{
+    Destination, Echo, Fence, Laziness, NewEntry, Position, SessionRecord, SessionSettings,
+    StoreReply, StoreRequest,
+};
+use crate::tickets::StoreUse;
+use crate::time::Instant;
+use crate::timer::Alarm;
+use crate::turn::Turn;
+
+impl Turn<'_> {
+    pub(crate) fn called(&mut self, ticket: CallTicket, call: Call) {
+        let result = match call {
+            Call::Publish {
+                channel,
+                data,
+                ext,
+                laziness,
+            } => {
+                return self.call_publish(ticket, channel, data, ext, laziness);
+            }
+            Call::Deliver {
+                session,
+                channel,
+                data,
+                laziness,
+            } => {
+                return self.call_deliver(ticket, session, &channel, &data, laziness);
+            }
+            Call::Open { connection } => return self.call_open(ticket, connection),
+            Call::Subscribe { session, pattern } => {
+                return self.call_subscribe(ticket, session, pattern);
+            }
+            Call::Unsubscribe { session, pattern } => {
+                return self.call_unsubscribe(ticket, session, pattern);
+            }
+            Call::Disconnect { session } => self.call_disconnect(session),
+            Call::Batch { session } => self.with_session(session, |session| session.batching += 1),
+            Call::Flush { session } => self.call_flush(session),
+            Call::Configure {
+                session,
+                timeout,
+                interval,
+                max_interval,
+            } => self.with_session(session, |session| {
+                let settings = &mut session.settings;
+                settings.timeout = timeout.or(settings.timeout);
+                settings.interval = interval.or(settings.interval);
+                settings.max_interval = max_interval.or(settings.max_interval);
+            }),
+            Call::ListSessions { from, limit } => self.list_sessions(from, limit),
+            Call::ListChannels { from, limit } => self.list_channels(from, limit),
+            Call::ListSubscribers {
+                pattern,
+                from,
+                limit,
+            } => self.list_subscribers(&pattern, from, limit),
+            Call::Inspect { session } => self.inspect(session),
+            Call::Count => CallResult::Counters(Box::new(self.counters)),
+        };
+        self.give_back(ticket, result);
+    }
+
+    fn give_back(&mut self, ticket: CallTicket, result: CallResult) {
+        self.outbox.push(Output::Return { ticket, result });
+    }
+
+    fn with_session(&mut self, id: SessionId, act: impl FnOnce(&mut Session)) -> CallResult {
+        let session = self
+            .sessions
+            .find(id)
+            .and_then(|key| self.sessions.get_mut(key));
+        session.map_or(CallResult::Unknown, |session| {
+            act(session);
+            CallResult::Done
+        })
+    }
+
+    fn call_publish(
+        &mut self,
+        ticket: CallTicket,
+        channel: ChannelName,
+        data: Payload,
+        ext: Option<Extensions>,
+        laziness: Laziness,
+    ) {
+        if channel.kind() != ChannelKind::Broadcast || channel.is_reserved() {
+            // Nobody could receive it: the one answer that says so.
+            return self.give_back(ticket, CallResult::Limited);
+        }
+        let message = Message {
+            data: Some(data),
+            ext,
+            ..Message::default()
+        };
+        let timestamp = self.timestamp();
+        let event = Event::publish(&channel, &message, &[], timestamp.as_deref());
+        self.call_append(ticket, Destination::Channel(channel), event, laziness);
+    }
+
+    fn call_deliver(
+        &mut self,
+        ticket: CallTicket,
+        session: SessionId,
+        channel: &ChannelName,
+        data: &Payload,
+        laziness: Laziness,
+    ) {
+        let known = self
+            .sessions
+            .find(session)
+            .and_then(|key| self.sessions.get(key));
+        if known.is_none_or(Session::is_leaving) {
+            return self.give_back(ticket, CallResult::Unknown);
+        }
+        let event = Event::deliver(channel, data);
+        self.call_append(ticket, Destination::Session(session), event, laziness);
+    }
+
+    fn call_append(
+        &mut self,
+        ticket: CallTicket,
+        to: Destination,
+        event: Event,
+        laziness: Laziness,
+    ) {
+        if self.log.is_down() {
+            return self.give_back(ticket, CallResult::Unavailable);
+        }
+        let echo = Echo::ToPublisher;
+        let entry = NewEntry {
+            origin: None,
+            fence: None,
+            to,
+            event,
+            laziness,
+            echo,
+        };
+        let what = StoreUse::Call {
+            call: ticket,
+            session: None,
+            added: Vec::new(),
+        };
+        self.store(StoreRequest::Append(Box::new(entry)), what);
+    }
+
+    /// Opens a session of the application's own. It is of this process, and not in the store.
+    fn call_open(&mut self, ticket: CallTicket, connection: ConnectionId) {
+        if self.sessions.len() >= self.config.limits.max_sessions
+            || self.connections.get(connection).is_some()
+        {
+            return self.give_back(ticket, CallResult::Limited);
+        }
+        let id = self.mint();
+        let seen = self.log.seen();
+        let record = SessionRecord {
+            session: id,
+            fence: Fence::default(),
+            browser: None,
+            bound: false,
+            settings: SessionSettings::default(),
+            start: seen,
+            released: None,
+            subscriptions: Vec::new(),
+        };
+        let mut session = Session::new(record, self.now, seen);
+        session.state = State::Local;
+        session.socket = Some(connection);
+        let key = self.sessions.insert(session);
+        let mut entry = Connection::new(Transport::WebSocket, Peer::default());
+        entry.session = Some(key);
+        entry.local = true;
+        self.connections.insert(connection, entry);
+        self.report(ReportKind::SessionCreated(id));
+        self.give_back(ticket, CallResult::Opened(id));
+    }
+
+    fn call_subscribe(&mut self, ticket: CallTicket, id: SessionId, pattern: ChannelPattern) {
+        let Some(key) = self.sessions.find(id) else {
+            return self.give_back(ticket, CallResult::Unknown);
+        };
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        let (fence, local) = (session.fence, session.is_local());
+        let full = session.subscriptions.len() >= self.config.limits.max_subscriptions;
+        if full || pattern.kind() != ChannelKind::Broadcast || pattern.is_reserved() {
+            return self.give_back(ticket, CallResult::Limited);
+        }
+        if !local && self.log.is_down() {
+            return self.give_back(ticket, CallResult::Unavailable);
+        }
+        let since = self.log.seen();
+        let added = self.add_subscription(key, &pattern, since);
+        if local || !added {
+            return self.give_back(ticket, CallResult::Done);
+        }
+        let patterns = alloc::vec![pattern];
+        let added = patterns.clone();
+        let what = StoreUse::Call {
+            call: ticket,
+            session: Some(key),
+            added,
+        };
+        self.store(
+            StoreRequest::Subscribe {
+                session: id,
+                fence,
+                patterns,
+                since,
+            },
+            what,
+        );
+    }
+
+    fn call_unsubscribe(&mut self, ticket: CallTicket, id: SessionId, pattern: ChannelPattern) {
+        let Some(key) = self.sessions.find(id) else {
+            return self.give_back(ticket, CallResult::Unknown);
+        };
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        let (fence, local) = (session.fence, session.is_local());
+        if !self.remove_subscription(key, &pattern) || local {
+            return self.give_back(ticket, CallResult::Done);
+        }
+        let what = StoreUse::Call {
+            call: ticket,
+            session: Some(key),
+            added: Vec::new(),
+        };
+        let patterns = alloc::vec![pattern];
+        self.store(
+            StoreRequest::Unsubscribe {
+                session: id,
+                fence,
+                patterns,
+            },
+            what,
+        );
+    }
+
+    /// The store has answered what a call asked of it.
+    pub(crate) fn call_stored(
+        &mut self,
+        call: CallTicket,
+        session: Option<SessionKey>,
+        added: &[ChannelPattern],
+        reply: StoreReply,
+    ) {
+        let result = match reply {
+            StoreReply::Done => CallResult::Done,
+            StoreReply::Appended(position) => {
+                self.counters.published += 1;
+                if self.config.reports.messages {
+                    self.report(ReportKind::Published(None, position));
+                }
+                CallResult::Appended(position)
+            }
+            StoreReply::Unknown | StoreReply::Fenced => CallResult::Unknown,
+            StoreReply::Claimed(_)
+            | StoreReply::Unowned
+            | StoreReply::Entries(_)
+            | StoreReply::Gap
+            | StoreReply::Answered(_)
+            | StoreReply::Failed => CallResult::Unavailable,
+        };
+        if let Some(session) = session.filter(|_| result != CallResult::Done) {
+            self.undo_subscriptions(session, added);
+        }
+        self.give_back(call, result);
+    }
+
+    fn call_disconnect(&mut self, id: SessionId) -> CallResult {
+        let Some(key) = self.sessions.find(id) else {
+            return CallResult::Unknown;
+        };
+        if self.sessions.get(key).is_none_or(Session::is_leaving) {
+            return CallResult::Unknown;
+        }
+        self.disconnect_session(key, Removal::DisconnectedByServer);
+        CallResult::Done
+    }
+
+    fn call_flush(&mut self, id: SessionId) -> CallResult {
+        let result = self.with_session(id, |session| {
+            session.batching = session.batching.saturating_sub(1)
+        });
+        if let Some(key) = self.sessions.find(id) {
+            self.wake(key);
+        }
+        result
+    }
+
+    fn list_sessions(&self, from: u32, limit: u32) -> CallResult {
+        let (keys, next) = self.sessions.page(from, limit);
+        let sessions = keys.iter().filter_map(|key| self.sessions.get(*key));
+        CallResult::Sessions(sessions.map(|session| session.id).collect(), next)
+    }
+
+    fn list_channels(&self, from: u32, limit: u32) -> CallResult {
+        let (channels, next) = self.channels.page(from, limit);
+        CallResult::Channels(channels, next)
+    }
+
+    fn list_subscribers(&mut self, pattern: &ChannelPattern, from: u32, limit: u32) -> CallResult {
+        let channel = self.channels.find(pattern.as_str());
+        let Some(channel) = channel.and_then(|channel| self.channels.get(channel)) else {
+            return CallResult::Sessions(Vec::new(), None);
+        };
+        let stop = from.saturating_add(limit);
+        let next = (channel.subscribers.len() > stop as usize).then_some(stop);
+        let page = channel
+            .subscribers
+            .iter()
+            .skip(from as usize)
+            .take(limit as usize);
+        let slots: Vec<_> = page.map(|subscriber| subscriber.session).collect();
+        let mut ids = Vec::with_capacity(slots.len());
+        for slot in slots {
+            ids.extend(self.sessions.at_slot(slot).map(|(_, session)| session.id));
+        }
+        CallResult::Sessions(ids, next)
+    }
+
+    fn inspect(&self, id: SessionId) -> CallResult {
+        let session = self
+            .sessions
+            .find(id)
+            .and_then(|key| self.sessions.get(key));
+        let Some(session) = session else {
+            return CallResult::Unknown;
+        };
+        let pattern = |subscribed: &crate::session::Subscribed| {
+            self.channels
+                .get(subscribed.channel)
+                .map(|channel| channel.pattern.clone())
+        };
+        let view = SessionView {
+            session: session.id,
+            phase: match session.state {
+                State::Fresh { .. } => Phase::Fresh,
+                State::Connecting { .. } => Phase::Connecting,
+                State::Held(_) => Phase::Held,
+                State::Away { .. } | State::Leaving { .. } => Phase::Away,
+                State::Local => Phase::Local,
+            },
+            transport: session.transport.filter(|_| session.connected),
+            acknowledged: session.settings.acknowledged,
+            subscriptions: session.subscriptions.iter().filter_map(pattern).collect(),
+            queued: (session.queue.len(), session.queue.bytes()),
+            expires_in: session
+                .expires()
+                .map(|at| self.expiries.remaining(self.now, at)),
+        };
+        CallResult::Session(Box::new(view))
+    }
+
+    pub(crate) fn configured(&mut self, change: Change) {
+        match change {
+            Change::AddDecider(decider) => self.deciders.add(decider),
+            Change::RemoveDecider(id) => self.deciders.remove(id),
+            Change::Limits(limits) => self.config.limits = *limits,
+            Change::WallClock(wall_clock) => self.config.wall_clock = wall_clock,
+        }
+    }
+
+    /// TM-11, DE-7: held connects are answered over a window; then every session is let go of.
+    pub(crate) fn drain(&mut self, over: Duration) {
+        if self.draining.is_some() {
+            return;
+        }
+        let end = self.now + over;
+        self.draining = Some(end);
+        self.timers.set(end, Alarm::Drain);
+        for key in self.sessions.keys() {
+            let later = Duration::from_millis(self.entropy.below(millis(over).max(1)));
+            let at = self.now + later;
+            let Some(session) = self.sessions.get_mut(key) else {
+                continue;
+            };
+            if let State::Held(hold) = &mut session.state {
+                let before = core::mem::replace(&mut hold.until, at);
+                self.timers.clear(before, Alarm::Session(key));
+                self.timers.set(at, Alarm::Session(key));
+            }
+        }
+    }
+
+    /// The window is over.
+    pub(crate) fn drained(&mut self) {
+        for key in self.sessions.keys() {
+            self.release_hold(key, None);
+            self.let_go(key);
+        }
+        for connection in self.connections.duplexes() {
+            self.finish_duplex(connection);
+        }
+        self.report(ReportKind::Drained);
+    }
+
+    /// Gives a session back to the store, with the exact position that its client has.
+    fn let_go(&mut self, key: SessionKey) {
+        let seen = self.log.seen();
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        if session.is_local() || session.is_leaving() {
+            return;
+        }
+        let (session_id, fence) = (session.id, session.fence);
+        let settled = session.settled(seen);
+        let before_queue = session
+            .queue
+            .first()
+            .map(|first| Position::new(first.number().saturating_sub(1)));
+        let cursor = if session.settings.acknowledged {
+            session.acknowledged
+        } else {
+            before_queue.map_or(settled, |before| before.min(settled))
+        };
+        if !self.log.is_down() {
+            let release = StoreRequest::Release {
+                session: session_id,
+                fence,
+                cursor,
+            };
+            self.store(release, StoreUse::Nothing);
+        }
+    }
+
+    fn finish_duplex(&mut self, connection: ConnectionId) {
+        let Some(entry) = self.connections.get(connection) else {
+            return;
+        };
+        if !entry.transport.is_exchange() && !entry.local {
+            self.close(connection, CloseReason::Shutdown);
+        }
+    }
+
+    /// DE-7: complete advice with a wait that spreads clients over the window.
+    pub(crate) fn drain_advice(&mut self, key: SessionKey, end: Instant) -> Advice {
+        let window = end.saturating_duration_since(self.now);
+        let interval = self.entropy.below(millis(window).saturating_add(1));
+        let mut advice = self.retry_advice(&self.timings(key));
+        advice.interval = Some(interval);
+        advice
+    }
+}

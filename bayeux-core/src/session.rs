@@ -1,0 +1,329 @@
+//! Sessions, and where each of them stands.
+//!
+//! ```text
+//!              connect                 nothing to say
+//!   Fresh ───────────────▶ Connecting ───────────────▶ Held
+//!     │                     ▲      │                    │  event, timeout, abort,
+//!     │             connect │      │ answered           │  newer connect
+//!     │                     └──── Away ◀────────────────┘
+//!     └── expires ──▶ gone ◀───────┘ expires
+//! ```
+//!
+//! `Leaving` is `Away` with nothing before it but the last connect; `Local` has no connects.
+
+mod queue;
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use slab::Slab;
+
+pub(crate) use self::queue::{Keep, Queue, Queued};
+use crate::channel::ChannelKey;
+use crate::connection::Answer;
+use crate::id::{BrowserId, ConnectionId, Entropy, SessionId, StoreTicket};
+use crate::io::Transport;
+use crate::keyed::Keyed;
+use crate::message::Event;
+use crate::request::RequestKey;
+use crate::store::{Fence, Position, SessionRecord, SessionSettings};
+use crate::time::Instant;
+
+/// Where a session is in [`Sessions`]; finds nothing once the session is gone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct SessionKey {
+    slot: u32,
+    generation: u32,
+}
+
+impl SessionKey {
+    /// The number by which channels know it while it lives.
+    pub(crate) const fn slot(self) -> u32 {
+        self.slot
+    }
+}
+
+/// One session.
+pub(crate) struct Session {
+    generation: u32,
+    pub(crate) id: SessionId,
+    pub(crate) fence: Fence,
+    pub(crate) state: State,
+    /// The duplex that carries its events, if one does (WS-7, DE-1).
+    pub(crate) socket: Option<ConnectionId>,
+    /// Whether it has connected once (CN-2).
+    pub(crate) connected: bool,
+    /// What its last connect came by.
+    pub(crate) transport: Option<Transport>,
+    /// The `interval` that its client asked for with the last connect (AD-7).
+    pub(crate) client_interval: Option<Duration>,
+    /// What its client was last told of timings (AD-3).
+    pub(crate) advised: Option<Advised>,
+    pub(crate) settings: Box<SessionSettings>,
+    pub(crate) browser: Option<BrowserId>,
+    /// Its cookie has come back once: from now on it is found with that alone (DE-5).
+    pub(crate) bound: bool,
+    /// It was told to poll slowly, its browser having another (BR-9).
+    pub(crate) multiple: bool,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) subscriptions: Vec<Subscribed>,
+    pub(crate) queue: Queue,
+    /// Where what is in flight is in flight.
+    pub(crate) in_flight: Option<ConnectionId>,
+    /// How many hold back its events: requests that are worked on (QU-2), the application (QU-3).
+    pub(crate) batching: u32,
+    /// The position that its acknowledgement numbers count from.
+    pub(crate) start: Position,
+    /// Up to here its client has everything (with acknowledgement).
+    pub(crate) acknowledged: Position,
+    /// Entries up to here have been queued for it, or need not be.
+    pub(crate) received: Position,
+    /// Some subscriptions begin after what this engine had seen when it claimed the session.
+    pub(crate) floor: Position,
+    /// The log is being read for it: entries between here and `until` may be missing in its queue.
+    pub(crate) reading: Option<Reading>,
+    /// The request that waits for the log to be read, or to reach a position.
+    pub(crate) awaiting: Option<RequestKey>,
+    /// Appends that the store has not answered.
+    pub(crate) open_appends: usize,
+    /// Requests that wait until there are fewer.
+    pub(crate) paused: Vec<RequestKey>,
+    /// When it last did something but connect (EX-3).
+    pub(crate) active: Instant,
+}
+
+/// A part of the log that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    pub(crate) ticket: StoreTicket,
+    pub(crate) after: Position,
+}
+
+/// A subscription, seen from its session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subscribed {
+    pub(crate) channel: ChannelKey,
+    /// Where in the channel's list of subscribers.
+    pub(crate) index: u32,
+    pub(crate) since: Position,
+}
+
+/// Timings as a client knows them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Advised {
+    pub(crate) transport: Transport,
+    pub(crate) timeout: Duration,
+    pub(crate) interval: Duration,
+}
+
+/// Where a session stands between two of its connects.
+pub(crate) enum State {
+    /// Handshaken; has not connected yet.
+    Fresh { expires: Instant },
+    /// A connect is being worked on by this request.
+    Connecting {
+        request: RequestKey,
+        stuck: Option<Instant>,
+    },
+    /// A connect waits for something to say.
+    Held(Box<Hold>),
+    /// The last connect was answered; gone unless it comes back before `expires`.
+    Away { expires: Instant },
+    /// Disconnected by the server between two connects; the next one takes the rest (DC-5).
+    Leaving {
+        expires: Instant,
+        rest: Vec<(Position, Arc<Event>)>,
+    },
+    /// The application's own: events leave on this connection.
+    Local,
+}
+
+/// A connect that is held.
+pub(crate) struct Hold {
+    pub(crate) connection: ConnectionId,
+    pub(crate) until: Instant,
+    /// How it will be answered, but for what is known only then.
+    pub(crate) answer: Answer,
+    /// The browser whose hold this is, if it counts (BR-7).
+    pub(crate) browser: Option<BrowserId>,
+}
+
+impl Session {
+    /// A session as `record` has it, without connection.
+    pub(crate) fn new(record: SessionRecord, now: Instant, seen: Position) -> Self {
+        Self {
+            generation: 0,
+            id: record.session,
+            fence: record.fence,
+            state: State::Fresh { expires: now },
+            socket: None,
+            connected: false,
+            transport: None,
+            client_interval: None,
+            advised: None,
+            settings: Box::new(record.settings),
+            browser: record.browser,
+            bound: record.bound,
+            multiple: false,
+            address: None,
+            subscriptions: Vec::new(),
+            queue: Queue::default(),
+            in_flight: None,
+            batching: 0,
+            start: record.start,
+            acknowledged: record.start,
+            received: seen,
+            floor: Position::ZERO,
+            reading: None,
+            awaiting: None,
+            open_appends: 0,
+            paused: Vec::new(),
+            active: now,
+        }
+    }
+
+    pub(crate) const fn key(&self, slot: u32) -> SessionKey {
+        SessionKey {
+            slot,
+            generation: self.generation,
+        }
+    }
+
+    /// What its events are kept until.
+    pub(crate) const fn keep(&self) -> Keep {
+        if self.settings.acknowledged {
+            Keep::Acknowledged
+        } else {
+            Keep::Written
+        }
+    }
+
+    pub(crate) const fn hold(&self) -> Option<&Hold> {
+        match &self.state {
+            State::Held(hold) => Some(hold),
+            State::Fresh { .. }
+            | State::Connecting { .. }
+            | State::Away { .. }
+            | State::Leaving { .. }
+            | State::Local => None,
+        }
+    }
+
+    /// When it expires, if that is running.
+    pub(crate) const fn expires(&self) -> Option<Instant> {
+        match &self.state {
+            State::Fresh { expires } | State::Away { expires } | State::Leaving { expires, .. } => {
+                Some(*expires)
+            }
+            State::Connecting { .. } | State::Held(_) | State::Local => None,
+        }
+    }
+
+    pub(crate) const fn is_leaving(&self) -> bool {
+        matches!(self.state, State::Leaving { .. })
+    }
+
+    pub(crate) const fn is_local(&self) -> bool {
+        matches!(self.state, State::Local)
+    }
+
+    /// Up to where the fate of every entry of the log is settled for this session, `seen` being
+    /// what the engine has seen.
+    pub(crate) fn settled(&self, seen: Position) -> Position {
+        if let Some(reading) = self.reading {
+            return reading.after;
+        }
+        if self.settings.outgoing.is_empty() {
+            return seen;
+        }
+        let unsettled = self.queue.unsettled();
+        unsettled.map_or(seen, |first| {
+            Position::new(first.number().saturating_sub(1))
+        })
+    }
+}
+
+/// All sessions of an engine, by key and by name.
+pub(crate) struct Sessions {
+    slots: Slab<Box<Session>>,
+    names: Keyed<SessionId, SessionKey>,
+    generation: u32,
+}
+
+impl Sessions {
+    pub(crate) fn new(entropy: &mut Entropy) -> Self {
+        Self {
+            slots: Slab::new(),
+            names: Keyed::new(entropy),
+            generation: 0,
+        }
+    }
+
+    pub(crate) fn insert(&mut self, mut session: Session) -> SessionKey {
+        self.generation = self.generation.wrapping_add(1);
+        session.generation = self.generation;
+        let id = session.id;
+        let slot = self.slots.insert(Box::new(session));
+        let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+        let key = SessionKey {
+            slot,
+            generation: self.generation,
+        };
+        self.names.insert(id, key);
+        key
+    }
+
+    pub(crate) fn remove(&mut self, key: SessionKey) -> Option<Box<Session>> {
+        self.get(key)?;
+        let session = self.slots.try_remove(key.slot as usize)?;
+        self.names.remove(&session.id);
+        Some(session)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
+        let session = self.slots.get_mut(key.slot as usize)?;
+        (session.generation == key.generation).then_some(session)
+    }
+
+    pub(crate) fn get(&self, key: SessionKey) -> Option<&Session> {
+        let session = self.slots.get(key.slot as usize)?;
+        (session.generation == key.generation).then_some(session)
+    }
+
+    pub(crate) fn find(&self, id: SessionId) -> Option<SessionKey> {
+        self.names.get(&id).copied()
+    }
+
+    /// The session that a channel knows by this number.
+    pub(crate) fn at_slot(&mut self, slot: u32) -> Option<(SessionKey, &mut Session)> {
+        let session = self.slots.get_mut(slot as usize)?;
+        Some((session.key(slot), session))
+    }
+
+    /// The sessions from slot `from` on, at most `limit` of them, and the slot after the last one if
+    /// there may be more.
+    pub(crate) fn page(&self, from: u32, limit: u32) -> (Vec<SessionKey>, Option<u32>) {
+        let end = u32::try_from(self.slots.capacity()).unwrap_or(u32::MAX);
+        let stop = from.saturating_add(limit).min(end);
+        let keys = (from..stop).filter_map(|slot| {
+            let session = self.slots.get(slot as usize)?;
+            Some(session.key(slot))
+        });
+        (keys.collect(), (stop < end).then_some(stop))
+    }
+
+    /// All of them, for what concerns all of them: a shutdown, the loss of the log.
+    pub(crate) fn keys(&self) -> Vec<SessionKey> {
+        let slots = self.slots.iter();
+        slots
+            .map(|(slot, session)| session.key(u32::try_from(slot).unwrap_or(u32::MAX)))
+            .collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+}

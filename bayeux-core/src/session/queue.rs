@@ -1,0 +1,273 @@
+//! One session's events, from the log to the wire.
+//!
+//! In order of position. With acknowledgement an event stays until the client has said that it has
+//! it; without, until it was written. Those in flight stay at the front, so that a connection that
+//! closes too early gives them back by doing nothing (QU-9).
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+
+use crate::id::DecisionTicket;
+use crate::message::Event;
+use crate::store::{Laziness, Position};
+use crate::time::Instant;
+
+/// An event that waits for its session.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub(crate) position: Position,
+    pub(crate) event: Arc<Event>,
+    pub(crate) laziness: Laziness,
+    /// The question whose verdict it waits for.
+    pub(crate) pending: Option<DecisionTicket>,
+}
+
+/// A session's queue.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    entries: VecDeque<Queued>,
+    bytes: usize,
+    /// How many at the front are on their way to a connection (never with acknowledgement).
+    in_flight: usize,
+    /// The last one that was sent at least once (with acknowledgement only).
+    sent: Position,
+    /// How many that were not sent yet do not want to wait.
+    prompt: usize,
+    /// The lazy ones have waited long enough.
+    overdue: bool,
+    /// When they will have.
+    hurry_at: Option<Instant>,
+}
+
+/// How a queue gives out its events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Keep {
+    /// Until written.
+    Written,
+    /// Until acknowledged.
+    Acknowledged,
+}
+
+impl Queue {
+    pub(crate) fn push(&mut self, queued: Queued) {
+        self.bytes += queued.event.size();
+        self.prompt += usize::from(queued.laziness == Laziness::Prompt);
+        self.entries.push_back(queued);
+    }
+
+    /// Puts events that were read from the log before those that have come since.
+    pub(crate) fn push_front(&mut self, queued: Queued) {
+        debug_assert!(self.in_flight == 0, "nothing leaves while the log is read");
+        self.bytes += queued.event.size();
+        self.prompt += usize::from(queued.laziness == Laziness::Prompt);
+        self.entries.push_front(queued);
+    }
+
+    /// Chooses what leaves now: everything settled from the front, within `max_bytes` but for the
+    /// first. Says how many.
+    pub(crate) fn take(&mut self, keep: Keep, max_bytes: usize) -> usize {
+        debug_assert!(self.in_flight == 0, "one batch is in flight at a time");
+        let mut bytes = 0;
+        let mut count = 0;
+        for queued in &self.entries {
+            bytes += queued.event.size() + 1;
+            if queued.pending.is_some() || (count > 0 && bytes > max_bytes) {
+                break;
+            }
+            count += 1;
+            if keep == Keep::Written || queued.position > self.sent {
+                self.prompt -= usize::from(queued.laziness == Laziness::Prompt);
+            }
+        }
+        match keep {
+            Keep::Written => self.in_flight = count,
+            Keep::Acknowledged => {
+                let last = count.checked_sub(1).and_then(|last| self.entries.get(last));
+                self.sent = last.map_or(self.sent, |last| last.position.max(self.sent));
+            }
+        }
+        if count == self.entries.len() {
+            self.overdue = false;
+        }
+        count
+    }
+
+    /// What was in flight has arrived. Says how many.
+    pub(crate) fn written(&mut self) -> usize {
+        let count = self.in_flight;
+        for queued in self.entries.drain(..count) {
+            self.bytes -= queued.event.size();
+        }
+        self.in_flight = 0;
+        self.shrink();
+        count
+    }
+
+    /// What was in flight has not arrived. Says how many.
+    pub(crate) fn requeue(&mut self) -> usize {
+        let count = self.in_flight;
+        let returned = self.entries.iter().take(count);
+        self.prompt += returned
+            .filter(|queued| queued.laziness == Laziness::Prompt)
+            .count();
+        self.in_flight = 0;
+        count
+    }
+
+    /// Forgets what the client has, up to and with `position`.
+    pub(crate) fn acknowledge(&mut self, position: Position) {
+        while self
+            .entries
+            .front()
+            .is_some_and(|queued| queued.position <= position)
+        {
+            self.pop(0);
+        }
+        self.shrink();
+    }
+
+    /// Drops the oldest event that is not in flight.
+    pub(crate) fn drop_oldest(&mut self) -> Option<Position> {
+        self.pop(self.in_flight).map(|queued| queued.position)
+    }
+
+    /// Takes out the event at `index`.
+    fn pop(&mut self, index: usize) -> Option<Queued> {
+        let queued = self.entries.remove(index)?;
+        self.bytes -= queued.event.size();
+        if queued.position > self.sent {
+            self.prompt -= usize::from(queued.laziness == Laziness::Prompt);
+        }
+        Some(queued)
+    }
+
+    /// Settles the event that waits for the verdict on `ticket`: it leaves as `event`, or not at
+    /// all.
+    pub(crate) fn settle(&mut self, ticket: DecisionTicket, event: Option<Arc<Event>>) {
+        let Some(index) = self
+            .entries
+            .iter()
+            .position(|queued| queued.pending == Some(ticket))
+        else {
+            return;
+        };
+        let Some(event) = event else {
+            self.pop(index);
+            return;
+        };
+        if let Some(queued) = self.entries.get_mut(index) {
+            self.bytes = self.bytes - queued.event.size() + event.size();
+            queued.event = event;
+            queued.pending = None;
+        }
+    }
+
+    /// Lets what is `event` by now wait for the next question.
+    pub(crate) fn ask_again(
+        &mut self,
+        ticket: DecisionTicket,
+        next: DecisionTicket,
+        event: Arc<Event>,
+    ) {
+        let waiting = self
+            .entries
+            .iter_mut()
+            .find(|queued| queued.pending == Some(ticket));
+        if let Some(queued) = waiting {
+            self.bytes = self.bytes - queued.event.size() + event.size();
+            queued.event = event;
+            queued.pending = Some(next);
+        }
+    }
+
+    /// The event that waits for the verdict on `ticket`.
+    pub(crate) fn pending(&self, ticket: DecisionTicket) -> Option<Arc<Event>> {
+        let waiting = self
+            .entries
+            .iter()
+            .find(|queued| queued.pending == Some(ticket));
+        waiting.map(|queued| Arc::clone(&queued.event))
+    }
+
+    /// When the lazy events do not want to wait any longer.
+    pub(crate) const fn hurry_at(&self) -> Option<Instant> {
+        self.hurry_at
+    }
+
+    pub(crate) const fn set_hurry_at(&mut self, at: Option<Instant>) {
+        self.hurry_at = at;
+    }
+
+    /// The lazy events do not want to wait any longer.
+    pub(crate) fn hurry(&mut self) {
+        self.overdue = true;
+    }
+
+    /// Everything that could still leave, for the last response of a session.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Position, Arc<Event>)> {
+        let in_flight = self.in_flight;
+        self.in_flight = 0;
+        self.bytes = 0;
+        self.prompt = 0;
+        let rest = self.entries.drain(..).skip(in_flight);
+        rest.filter(|queued| queued.pending.is_none())
+            .map(|queued| (queued.position, queued.event))
+    }
+
+    fn shrink(&mut self) {
+        if self.entries.is_empty() && self.entries.capacity() > 8 {
+            self.entries = VecDeque::new();
+        }
+    }
+
+    /// The first `count` events.
+    pub(crate) fn front(&self, count: usize) -> impl Iterator<Item = &Queued> {
+        self.entries.iter().take(count)
+    }
+
+    /// Whether something wants to leave at once.
+    pub(crate) fn is_prompt(&self) -> bool {
+        let unsent = self.entries.len() > self.in_flight;
+        (self.prompt > 0 || (self.overdue && unsent)) && self.is_settled_in_front()
+    }
+
+    /// Whether the next event to leave waits for no verdict.
+    fn is_settled_in_front(&self) -> bool {
+        self.entries
+            .get(self.in_flight)
+            .is_some_and(|queued| queued.pending.is_none())
+    }
+
+    /// Whether something was sent that the client has not acknowledged (AK-6).
+    pub(crate) fn is_unacknowledged(&self) -> bool {
+        self.entries
+            .front()
+            .is_some_and(|queued| queued.position <= self.sent)
+    }
+
+    /// The first event whose fate is not settled.
+    pub(crate) fn unsettled(&self) -> Option<Position> {
+        let waiting = self.entries.iter().find(|queued| queued.pending.is_some());
+        waiting.map(|queued| queued.position)
+    }
+
+    /// The first event that has not left the queue.
+    pub(crate) fn first(&self) -> Option<Position> {
+        self.entries.front().map(|queued| queued.position)
+    }
+
+    /// The last event among the first `count`.
+    pub(crate) fn last_of(&self, count: usize) -> Option<Position> {
+        self.entries
+            .get(count.checked_sub(1)?)
+            .map(|queued| queued.position)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}

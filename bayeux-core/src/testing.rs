@@ -1,0 +1,649 @@
+//! Script: one engine under scripted time, for tests of the engine, of deciders and of stores.
+//!
+//! A script is a driver that does what a real one does, at once and by hand: it hands over frames,
+//! writes what it is told to write, keeps the log in a [`MemoryStore`], and says what time it is.
+//! After every step it checks what must always be true: an exchange has one end, a connection has at
+//! most one batch that is not written, and an engine that has nothing to say waits for something.
+//!
+//! A script panics where a test should fail; it is not for servers.
+//!
+//! ```
+//! # use bayeux_core::{Config, testing::Script};
+//! # use serde_json::json;
+//! let mut script = Script::new(Config::default());
+//! let alice = script.connected();
+//! script.subscribe(&alice, "/news");
+//! let held = script.connect(&alice);
+//!
+//! script.at(1_500).publish("/news", json!("hi"));
+//!
+//! let connected = json!({"id": "4", "channel": "/meta/connect", "successful": true});
+//! script.expect(held, json!([{"channel": "/news", "data": "hi"}, connected]));
+//! ```
+
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a failing test has to fail"
+)]
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::{
+    BrowserId, Call, CallResult, CallTicket, ChannelName, CloseReason, Config, ConnectionId,
+    DecisionTicket, Engine, Input, Laziness, MemoryOptions, MemoryStore, MessageId, Messages,
+    NodeId, Notice, Output, Payload, Peer, Question, Report, ReportKind, Seed, StoreReply,
+    StoreRequest, StoreTicket, Transport, Verdict,
+};
+use crate::{DecodeLimits, Instant};
+
+/// An engine, the log, and everything that the engine has ordered so far.
+pub struct Script {
+    engine: Engine,
+    now: Instant,
+    store: Store,
+    connections: BTreeMap<ConnectionId, Connection>,
+    last_connection: u64,
+    last_id: u64,
+    last_call: u64,
+    writing: Writing,
+    questions: VecDeque<(DecisionTicket, Question)>,
+    results: BTreeMap<CallTicket, CallResult>,
+    reports: Vec<Report>,
+    limits: DecodeLimits,
+}
+
+/// Who answers what the engine asks of the store.
+enum Store {
+    Memory(Box<MemoryStore>, NodeId),
+    /// The test does.
+    Scripted(VecDeque<(StoreTicket, StoreRequest)>),
+}
+
+/// Whether what is sent is written at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    AtOnce,
+    ByHand,
+}
+
+/// What a script knows of a connection.
+struct Connection {
+    transport: Transport,
+    sent: VecDeque<Bytes>,
+    cookie: Option<BrowserId>,
+    last: bool,
+    unwritten: bool,
+    closed: Option<CloseReason>,
+    /// It has had its one response, or is gone.
+    over: bool,
+    /// Frames that it may hand over.
+    credit: u32,
+}
+
+/// A client's side of a session.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Its `clientId`.
+    pub session: String,
+    /// What it talks over.
+    pub transport: Transport,
+    /// Its websocket, if it talks over one.
+    pub socket: Option<ConnectionId>,
+    /// What it says of itself with each request.
+    pub peer: Peer,
+}
+
+impl Script {
+    /// An engine with this configuration and a log of its own, at time 0.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let mut store = MemoryStore::new(MemoryOptions::for_config(&config));
+        let node = store.attach();
+        Self::with(config, Store::Memory(Box::new(store), node))
+    }
+
+    /// The same, but the test plays the store.
+    #[must_use]
+    pub fn with_scripted_store(config: Config) -> Self {
+        Self::with(config, Store::Scripted(VecDeque::new()))
+    }
+
+    fn with(config: Config, store: Store) -> Self {
+        let limits = DecodeLimits::default();
+        Self {
+            engine: Engine::new(config, Seed::new([42; 32])),
+            now: Instant::EPOCH,
+            store,
+            connections: BTreeMap::new(),
+            last_connection: 0,
+            last_id: 0,
+            last_call: 0,
+            writing: Writing::AtOnce,
+            questions: VecDeque::new(),
+            results: BTreeMap::new(),
+            reports: Vec::new(),
+            limits,
+        }
+    }
+
+    // Time.
+
+    /// Lets time pass until `millis` after the epoch; whatever is due on the way happens when it is
+    /// due.
+    pub fn at(&mut self, millis: u64) -> &mut Self {
+        let target = Instant::from_millis(millis);
+        assert!(
+            target >= self.now,
+            "time does not run back: {target:?} is before {:?}",
+            self.now
+        );
+        while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= target) {
+            self.now = self.now.max(due);
+            self.fact(Input::Elapsed);
+            let next = self.engine.poll_timeout();
+            assert!(
+                next.is_none_or(|next| next > self.now),
+                "an alarm that is due stays due"
+            );
+        }
+        self.now = target;
+        self
+    }
+
+    /// Lets `millis` pass.
+    pub fn after(&mut self, millis: u64) -> &mut Self {
+        let now = u64::try_from(self.now.since_epoch().as_millis()).unwrap_or(u64::MAX);
+        self.at(now + millis)
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    // Facts.
+
+    /// Hands a fact to the engine, and does what it orders.
+    pub fn fact(&mut self, input: Input) -> &mut Self {
+        self.engine.handle(self.now, input);
+        self.obey();
+        self
+    }
+
+    /// The store says something unasked.
+    pub fn notify(&mut self, notice: Notice) -> &mut Self {
+        self.fact(Input::Notified { notice })
+    }
+
+    /// Opens a connection for a peer that nothing is known of.
+    pub fn open(&mut self, transport: Transport) -> ConnectionId {
+        self.open_as(transport, Peer::default())
+    }
+
+    /// Opens a connection.
+    pub fn open_as(&mut self, transport: Transport, peer: Peer) -> ConnectionId {
+        self.last_connection += 1;
+        let connection = ConnectionId::new(self.last_connection);
+        self.connections
+            .insert(connection, Connection::new(transport));
+        self.fact(Input::Opened {
+            connection,
+            transport,
+            peer,
+        });
+        connection
+    }
+
+    /// Hands over a frame: a message, or a list of them.
+    pub fn send(&mut self, connection: ConnectionId, frame: Value) -> &mut Self {
+        let messages = Messages::decode(frame.to_string(), &self.limits).expect("valid messages");
+        let entry = self.connection(connection);
+        assert!(entry.credit > 0, "{connection:?} was not asked for a frame");
+        entry.credit -= 1;
+        self.fact(Input::Received {
+            connection,
+            messages,
+        })
+    }
+
+    /// Sends a frame over HTTP, on an exchange of its own.
+    pub fn post(&mut self, frame: Value) -> ConnectionId {
+        self.post_as(Peer::default(), frame)
+    }
+
+    /// The same for a known peer.
+    pub fn post_as(&mut self, peer: Peer, frame: Value) -> ConnectionId {
+        let connection = self.open_as(Transport::LongPolling, peer);
+        self.send(connection, frame);
+        connection
+    }
+
+    /// The peer, or the network, ends a connection.
+    pub fn close(&mut self, connection: ConnectionId) -> &mut Self {
+        self.connection(connection).over = true;
+        self.fact(Input::Closed { connection })
+    }
+
+    /// From now on nothing is written until [`written`](Self::written) says so.
+    pub fn write_by_hand(&mut self) -> &mut Self {
+        self.writing = Writing::ByHand;
+        self
+    }
+
+    /// What was sent last on a connection is on the wire.
+    pub fn written(&mut self, connection: ConnectionId) -> &mut Self {
+        let entry = self.connection(connection);
+        assert!(
+            entry.unwritten,
+            "nothing on {connection:?} waits to be written"
+        );
+        entry.unwritten = false;
+        entry.over |= entry.transport.is_exchange();
+        self.fact(Input::Written { connection })
+    }
+
+    /// A decider answers the oldest question that is open.
+    pub fn decide(&mut self, verdict: Verdict) -> &mut Self {
+        let (ticket, _) = self.questions.pop_front().expect("no question is open");
+        self.fact(Input::Decided { ticket, verdict })
+    }
+
+    /// The store answers a request.
+    pub fn stored(&mut self, ticket: StoreTicket, reply: StoreReply) -> &mut Self {
+        self.fact(Input::Stored { ticket, reply })
+    }
+
+    /// The application calls, and gets its answer.
+    pub fn call(&mut self, call: Call) -> CallResult {
+        let ticket = self.call_later(call);
+        self.result(ticket).expect("the call is not answered yet")
+    }
+
+    /// The application calls; the answer may come later.
+    pub fn call_later(&mut self, call: Call) -> CallTicket {
+        self.last_call += 1;
+        let ticket = CallTicket::new(self.last_call);
+        self.fact(Input::Called { ticket, call });
+        ticket
+    }
+
+    /// The answer to a call, if it has come.
+    pub fn result(&mut self, ticket: CallTicket) -> Option<CallResult> {
+        self.results.remove(&ticket)
+    }
+
+    /// The application publishes.
+    pub fn publish(&mut self, channel: &str, data: Value) -> &mut Self {
+        let channel: ChannelName = channel.parse().expect("a channel name");
+        let data = Payload::from(data);
+        self.call_later(Call::Publish {
+            channel,
+            data,
+            ext: None,
+            laziness: Laziness::Prompt,
+        });
+        self
+    }
+
+    // Clients.
+
+    /// A client that has shaken hands over long-polling.
+    pub fn handshaken(&mut self) -> Client {
+        self.handshaken_over(Transport::LongPolling, Value::Null)
+    }
+
+    /// A client that has shaken hands, with these extensions.
+    pub fn handshaken_over(&mut self, transport: Transport, ext: Value) -> Client {
+        self.handshaken_as(Peer::default(), transport, ext)
+    }
+
+    /// The same for a known peer.
+    pub fn handshaken_as(&mut self, peer: Peer, transport: Transport, ext: Value) -> Client {
+        let connection = self.open_as(transport, peer.clone());
+        let types = json!(["websocket", "long-polling", "callback-polling"]);
+        let mut message = json!({
+            "id": self.id(), "channel": "/meta/handshake", "version": "1.0",
+            "supportedConnectionTypes": types,
+        });
+        add(&mut message, "ext", ext);
+        self.send(connection, message);
+        let reply = self.take(connection);
+        let session = reply.pointer("/0/clientId").and_then(Value::as_str);
+        let session = session.unwrap_or_else(|| panic!("the handshake was refused: {reply}"));
+        let socket = (!transport.is_exchange()).then_some(connection);
+        Client {
+            session: session.to_string(),
+            transport,
+            socket,
+            peer,
+        }
+    }
+
+    /// A long-polling client whose first connect was answered.
+    pub fn connected(&mut self) -> Client {
+        self.connected_over(Transport::LongPolling, Value::Null)
+    }
+
+    /// A client whose first connect was answered.
+    pub fn connected_over(&mut self, transport: Transport, ext: Value) -> Client {
+        let client = self.handshaken_over(transport, ext);
+        self.first_connect(&client);
+        client
+    }
+
+    /// The first connect of a client, and its answer.
+    pub fn first_connect(&mut self, client: &Client) -> Value {
+        let connection = self.connect_with(client, json!({}));
+        self.take(connection)
+    }
+
+    /// Sends a connect; it may be held.
+    pub fn connect(&mut self, client: &Client) -> ConnectionId {
+        self.connect_with(client, json!({}))
+    }
+
+    /// Sends a connect with these members.
+    pub fn connect_with(&mut self, client: &Client, members: Value) -> ConnectionId {
+        let mut message = json!({
+            "id": self.id(), "channel": "/meta/connect", "clientId": client.session,
+            "connectionType": client.transport.name(),
+        });
+        merge(&mut message, members);
+        self.request(client, message)
+    }
+
+    /// Sends a message, or a list of them, of a client, over what it talks over.
+    pub fn request(&mut self, client: &Client, frame: Value) -> ConnectionId {
+        let connection = match client.socket {
+            Some(socket) => socket,
+            None => self.open_as(client.transport, client.peer.clone()),
+        };
+        self.send(connection, frame);
+        connection
+    }
+
+    /// A client subscribes, successfully.
+    pub fn subscribe(&mut self, client: &Client, pattern: &str) -> &mut Self {
+        let id = self.id();
+        let message = json!({
+            "id": id, "channel": "/meta/subscribe", "clientId": client.session,
+            "subscription": pattern,
+        });
+        let connection = self.request(client, message);
+        let reply = self.take(connection);
+        let replies = reply.as_array().map(Vec::as_slice).unwrap_or_default();
+        let successful = replies.iter().any(|reply| {
+            reply.get("id") == Some(&json!(id)) && reply.get("successful") == Some(&json!(true))
+        });
+        assert!(
+            successful,
+            "the subscription to {pattern} was refused: {reply}"
+        );
+        self
+    }
+
+    /// A client publishes; the answer is to be taken from the connection.
+    pub fn publish_as(&mut self, client: &Client, channel: &str, data: Value) -> ConnectionId {
+        let id = self.id();
+        let message =
+            json!({"id": id, "channel": channel, "clientId": client.session, "data": data});
+        self.request(client, message)
+    }
+
+    /// The next message identifier, a decimal string.
+    pub fn id(&mut self) -> String {
+        self.last_id += 1;
+        self.last_id.to_string()
+    }
+
+    // What has come of it.
+
+    /// Takes the oldest frame that was sent on a connection.
+    pub fn take(&mut self, connection: ConnectionId) -> Value {
+        let frame = self.try_take(connection);
+        frame.unwrap_or_else(|| panic!("nothing was sent on {connection:?}"))
+    }
+
+    /// Takes the oldest frame that was sent on a connection, if there is one.
+    pub fn try_take(&mut self, connection: ConnectionId) -> Option<Value> {
+        let frame = self.take_bytes(connection)?;
+        Some(serde_json::from_slice(&frame).expect("what is sent is JSON"))
+    }
+
+    /// The same, as it goes over the wire.
+    pub fn take_bytes(&mut self, connection: ConnectionId) -> Option<Bytes> {
+        self.connection(connection).sent.pop_front()
+    }
+
+    /// The oldest frame that was sent on a connection is this.
+    pub fn expect(&mut self, connection: ConnectionId, frame: Value) -> &mut Self {
+        let sent = self.take(connection);
+        assert_eq!(sent, frame, "\n  sent: {sent}\nwanted: {frame}\n");
+        self
+    }
+
+    /// Nothing was sent on a connection, and it was not closed.
+    pub fn expect_nothing(&mut self, connection: ConnectionId) -> &mut Self {
+        let entry = self.connection(connection);
+        assert_eq!(entry.closed, None, "{connection:?} was closed");
+        let sent = entry.sent.front();
+        assert!(
+            sent.is_none(),
+            "on {connection:?}: {}",
+            String::from_utf8_lossy(sent.unwrap_or(&Bytes::new()))
+        );
+        self
+    }
+
+    /// The engine has closed a connection, for this reason.
+    pub fn expect_closed(&mut self, connection: ConnectionId, reason: CloseReason) -> &mut Self {
+        let closed = self.connection(connection).closed;
+        assert_eq!(closed, Some(reason), "{connection:?}");
+        self
+    }
+
+    /// Whether the engine has closed a connection, and why.
+    pub fn closed(&mut self, connection: ConnectionId) -> Option<CloseReason> {
+        self.connection(connection).closed
+    }
+
+    /// Whether a duplex was asked for its next frame.
+    pub fn is_asked(&mut self, connection: ConnectionId) -> bool {
+        self.connection(connection).credit > 0
+    }
+
+    /// The browser cookie that a response has set.
+    pub fn cookie(&mut self, connection: ConnectionId) -> Option<BrowserId> {
+        self.connection(connection).cookie
+    }
+
+    /// Whether a response said that the HTTP connection is not to be used again.
+    pub fn is_last(&mut self, connection: ConnectionId) -> bool {
+        self.connection(connection).last
+    }
+
+    /// The oldest question to a decider that is open.
+    pub fn question(&self) -> Option<&Question> {
+        self.questions.front().map(|(_, question)| question)
+    }
+
+    /// Takes the oldest question that is open, to be answered by hand or never.
+    pub fn take_question(&mut self) -> (DecisionTicket, Question) {
+        self.questions.pop_front().expect("no question is open")
+    }
+
+    /// The oldest request to a scripted store that was not taken yet.
+    pub fn take_store(&mut self) -> (StoreTicket, StoreRequest) {
+        let Store::Scripted(requests) = &mut self.store else {
+            panic!("the store is no script")
+        };
+        requests
+            .pop_front()
+            .expect("the store was asked for nothing")
+    }
+
+    /// Whether a scripted store was asked for something that was not taken yet.
+    #[must_use]
+    pub fn has_store_requests(&self) -> bool {
+        matches!(&self.store, Store::Scripted(requests) if !requests.is_empty())
+    }
+
+    /// Everything reported since this was asked last.
+    pub fn reports(&mut self) -> Vec<ReportKind> {
+        self.reports.drain(..).map(|report| report.kind).collect()
+    }
+
+    /// The engine itself.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn connection(&mut self, connection: ConnectionId) -> &mut Connection {
+        let entry = self.connections.get_mut(&connection);
+        entry.unwrap_or_else(|| panic!("{connection:?} was never opened"))
+    }
+
+    // The driver.
+
+    /// Does what the engine orders until it orders nothing more.
+    fn obey(&mut self) {
+        loop {
+            while let Some(output) = self.engine.poll_output() {
+                self.obey_one(output);
+            }
+            let Store::Memory(store, node) = &mut self.store else {
+                break;
+            };
+            let Some(news) = store.poll(*node, self.now) else {
+                break;
+            };
+            self.engine.handle(self.now, news);
+        }
+        let due = self.engine.poll_timeout();
+        assert!(
+            due.is_none_or(|due| due > self.now),
+            "what is due was not done"
+        );
+    }
+
+    fn obey_one(&mut self, output: Output) {
+        match output {
+            Output::Receive { connection } => {
+                let entry = self.connection(connection);
+                assert!(!entry.transport.is_exchange(), "an exchange has one body");
+                assert_eq!(entry.credit, 0, "a frame was asked for twice");
+                entry.credit += 1;
+            }
+            Output::Send { connection, batch } => {
+                let by_hand = self.writing == Writing::ByHand;
+                let entry = self.connection(connection);
+                assert!(
+                    !entry.over && entry.closed.is_none(),
+                    "{connection:?} has had its end"
+                );
+                assert!(
+                    !entry.unwritten,
+                    "{connection:?} has a batch that is not written"
+                );
+                let exchange = entry.transport.is_exchange();
+                assert!(
+                    !exchange || batch.frames().len() == 1,
+                    "an exchange has one body"
+                );
+                assert!(batch.frames().len() > 0, "a batch says something");
+                entry.sent.extend(batch.frames().cloned());
+                entry.cookie = entry.cookie.or(batch.cookie());
+                entry.last |= batch.is_last();
+                entry.unwritten = true;
+                if !by_hand {
+                    entry.unwritten = false;
+                    entry.over |= exchange;
+                    self.engine.handle(self.now, Input::Written { connection });
+                }
+            }
+            Output::Close { connection, reason } => {
+                let entry = self.connection(connection);
+                assert_eq!(entry.closed, None, "{connection:?} was closed twice");
+                entry.closed = Some(reason);
+                if !core::mem::replace(&mut entry.over, true) {
+                    self.engine.handle(self.now, Input::Closed { connection });
+                }
+            }
+            Output::Store { ticket, request } => match &mut self.store {
+                Store::Memory(store, node) => store.submit(*node, self.now, ticket, request),
+                Store::Scripted(requests) => requests.push_back((ticket, request)),
+            },
+            Output::Decide { ticket, question } => self.questions.push_back((ticket, *question)),
+            Output::Return { ticket, result } => {
+                let before = self.results.insert(ticket, result);
+                assert_eq!(before, None, "a call was answered twice");
+            }
+            Output::Report(report) => {
+                if let ReportKind::Broken(what) = report.kind {
+                    panic!("the engine is broken: {what}");
+                }
+                self.reports.push(report);
+            }
+        }
+    }
+
+    /// A connection that the application's own session is to use.
+    pub fn open_local(&mut self) -> (ConnectionId, CallResult) {
+        self.last_connection += 1;
+        let connection = ConnectionId::new(self.last_connection);
+        self.connections
+            .insert(connection, Connection::new(Transport::WebSocket));
+        let result = self.call(Call::Open { connection });
+        (connection, result)
+    }
+}
+
+impl Connection {
+    const fn new(transport: Transport) -> Self {
+        Self {
+            transport,
+            sent: VecDeque::new(),
+            cookie: None,
+            last: false,
+            unwritten: false,
+            closed: None,
+            over: false,
+            credit: 1,
+        }
+    }
+}
+
+/// An event as a subscriber gets it.
+#[must_use]
+pub fn event(channel: &str, data: Value) -> Value {
+    json!({"channel": channel, "data": data})
+}
+
+/// A message identifier that is a decimal string.
+#[must_use]
+pub fn message_id(number: u64) -> MessageId {
+    MessageId::new(&number.to_string())
+}
+
+fn add(message: &mut Value, name: &str, value: Value) {
+    if let (Some(members), false) = (message.as_object_mut(), value.is_null()) {
+        members.insert(name.to_string(), value);
+    }
+}
+
+fn merge(message: &mut Value, members: Value) {
+    if let Value::Object(members) = members {
+        for (name, value) in members {
+            add(message, &name, value);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What waits on time, in one ordered set: nothing ever walks all sessions.
+
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+
+use crate::channel::ChannelKey;
+use crate::id::{ConnectionId, DecisionTicket, StoreTicket};
+use crate::request::RequestKey;
+use crate::session::SessionKey;
+use crate::time::Instant;
+
+/// What is to happen when a time comes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Alarm {
+    /// A held connect has been held long enough, or a connect is being worked on for too long.
+    Session(SessionKey),
+    /// A session's lazy events have waited long enough (QU-6).
+    Lazy(SessionKey),
+    /// A request has waited for the log long enough.
+    Request(RequestKey),
+    /// The store has not answered.
+    Store(StoreTicket),
+    /// A decider has not answered.
+    Decision(DecisionTicket),
+    /// Nobody has used this channel (CH-13).
+    Channel(ChannelKey),
+    /// A duplex has been without a session (DE-8).
+    Duplex(ConnectionId),
+    /// The window of a shutdown is over.
+    Drain,
+}
+
+/// Alarms in order of time. Whoever sets one keeps its time, to clear it.
+#[derive(Default)]
+pub(crate) struct Timers(BTreeSet<(Instant, Alarm)>);
+
+impl Timers {
+    pub(crate) fn set(&mut self, at: Instant, alarm: Alarm) {
+        self.0.insert((at, alarm));
+    }
+
+    pub(crate) fn clear(&mut self, at: Instant, alarm: Alarm) {
+        self.0.remove(&(at, alarm));
+    }
+
+    /// Takes out the first alarm that is due.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<Alarm> {
+        let &(at, alarm) = self.0.first()?;
+        if at > now {
+            return None;
+        }
+        self.0.pop_first();
+        Some(alarm)
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.0.first().map(|&(at, _)| at)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// When sessions expire, by a clock that stands still while the store is away: nobody is to lose a
+/// session because *we* could not be reached (DESIGN: an outage is not a refusal).
+#[derive(Default)]
+pub(crate) struct Expiries {
+    /// In order of time.
+    set: BTreeSet<(Instant, SessionKey)>,
+    /// Since when the clock stands.
+    stopped: Option<Instant>,
+    /// For how long it has stood before.
+    lost: Duration,
+}
+
+impl Expiries {
+    /// What this clock says at `now`.
+    fn reading(&self, now: Instant) -> Instant {
+        let running = self.stopped.unwrap_or(now);
+        Instant::EPOCH + running.saturating_duration_since(Instant::EPOCH + self.lost)
+    }
+
+    /// Lets `session` expire `after` from now, and says when that is on this clock.
+    pub(crate) fn set(&mut self, now: Instant, after: Duration, session: SessionKey) -> Instant {
+        let at = self.reading(now) + after;
+        self.set.insert((at, session));
+        at
+    }
+
+    pub(crate) fn clear(&mut self, at: Instant, session: SessionKey) {
+        self.set.remove(&(at, session));
+    }
+
+    /// How long it is from `now` until `at` on this clock.
+    pub(crate) fn remaining(&self, now: Instant, at: Instant) -> Duration {
+        at.saturating_duration_since(self.reading(now))
+    }
+
+    /// Stops the clock.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        self.stopped.get_or_insert(now);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&mut self, now: Instant) {
+        if let Some(since) = self.stopped.take() {
+            self.lost += now.saturating_duration_since(since);
+        }
+    }
+
+    /// Takes out the first session that has expired.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<SessionKey> {
+        let &(at, session) = self.set.first()?;
+        if self.stopped.is_some() || at > self.reading(now) {
+            return None;
+        }
+        self.set.pop_first();
+        Some(session)
+    }
+
+    /// When the first one does, on the driver's clock.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        if self.stopped.is_some() {
+            return None;
+        }
+        self.set.first().map(|&(at, _)| at + self.lost)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.set.len()
+    }
+}

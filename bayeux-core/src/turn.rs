@@ -1,0 +1,224 @@
+//! One turn: the engine's parts borrowed apart for the handling of one fact.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::net::IpAddr;
+
+use crate::channel::Channels;
+use crate::config::{Config, Limits};
+use crate::connection::Connections;
+use crate::decide::Deciders;
+use crate::decision::Question;
+use crate::id::{BrowserId, ConnectionId, DecisionTicket, Entropy, Seed, StoreTicket};
+use crate::io::{CloseReason, Output};
+use crate::keyed::Keyed;
+use crate::log::Log;
+use crate::report::{Counters, Report, ReportKind};
+use crate::request::Requests;
+use crate::session::Sessions;
+use crate::store::StoreRequest;
+use crate::tickets::{Asker, StoreUse, Tickets};
+use crate::time::Instant;
+use crate::timer::{Alarm, Expiries, Timers};
+
+/// Everything that an engine holds.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) deciders: Deciders,
+    pub(crate) sessions: Sessions,
+    pub(crate) connections: Connections,
+    pub(crate) channels: Channels,
+    pub(crate) requests: Requests,
+    pub(crate) tickets: Tickets,
+    pub(crate) log: Log,
+    pub(crate) timers: Timers,
+    pub(crate) expiries: Expiries,
+    pub(crate) addresses: Addresses,
+    /// How many holds count for each browser (BR-7).
+    pub(crate) browsers: Keyed<BrowserId, u32>,
+    pub(crate) outbox: Outbox,
+    pub(crate) counters: Counters,
+    pub(crate) entropy: Entropy,
+    /// When the window of a shutdown ends, once one has begun.
+    pub(crate) draining: Option<Instant>,
+}
+
+impl Parts {
+    pub(crate) fn new(config: Config, seed: Seed) -> Self {
+        let mut entropy = Entropy::new(seed);
+        Self {
+            deciders: Deciders::new(config.deciders.clone()),
+            sessions: Sessions::new(&mut entropy),
+            connections: Connections::new(&mut entropy),
+            channels: Channels::new((entropy.word(), entropy.word())),
+            requests: Requests::default(),
+            tickets: Tickets::default(),
+            log: Log::default(),
+            timers: Timers::default(),
+            expiries: Expiries::default(),
+            addresses: Addresses::new(&mut entropy),
+            browsers: Keyed::new(&mut entropy),
+            outbox: Outbox::default(),
+            counters: Counters::default(),
+            draining: None,
+            entropy,
+            config,
+        }
+    }
+}
+
+/// The parts at one point in time. Handlers are its methods, each in the file of its subject.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Instant,
+    parts: &'a mut Parts,
+}
+
+impl core::ops::Deref for Turn<'_> {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        self.parts
+    }
+}
+
+impl core::ops::DerefMut for Turn<'_> {
+    fn deref_mut(&mut self) -> &mut Parts {
+        self.parts
+    }
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) const fn new(now: Instant, parts: &'a mut Parts) -> Self {
+        Self { now, parts }
+    }
+
+    /// Lets `connection` be looked at when the next order is asked for.
+    pub(crate) fn due(&mut self, connection: ConnectionId) {
+        let parts = &mut *self.parts;
+        if let Some(entry) = parts.connections.get_mut(connection)
+            && !entry.due
+            && !entry.closing
+        {
+            entry.due = true;
+            parts.outbox.due.push_back(connection);
+        }
+    }
+
+    /// Asks the driver to end `connection`; it stays until it is `Closed`.
+    pub(crate) fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
+        let Some(entry) = self.connections.get_mut(connection) else {
+            return;
+        };
+        if !core::mem::replace(&mut entry.closing, true) {
+            entry.ready.clear();
+            self.outbox.push(Output::Close { connection, reason });
+        }
+    }
+
+    /// Asks the store; the reply goes to `what`.
+    pub(crate) fn store(&mut self, request: StoreRequest, what: StoreUse) -> StoreTicket {
+        let deadline = self.now + self.config.store_timeout;
+        let ticket = self.tickets.open_store(what, deadline);
+        self.timers.set(deadline, Alarm::Store(ticket));
+        self.outbox.push(Output::Store { ticket, request });
+        ticket
+    }
+
+    /// Asks a decider; the verdict goes to `asker`.
+    pub(crate) fn ask(&mut self, question: Question, asker: Asker) -> DecisionTicket {
+        let deadline = self.now + self.config.decision_timeout;
+        let ticket = self.tickets.open_question(asker, deadline);
+        self.timers.set(deadline, Alarm::Decision(ticket));
+        self.counters.decisions += 1;
+        let question = Box::new(question);
+        self.outbox.push(Output::Decide { ticket, question });
+        ticket
+    }
+
+    pub(crate) fn report(&mut self, kind: ReportKind) {
+        let report = Report { at: self.now, kind };
+        self.outbox.push(Output::Report(report));
+    }
+
+    /// A promise of ours to ourselves does not hold: said aloud, and the show goes on.
+    pub(crate) fn broken(&mut self, what: &'static str) {
+        debug_assert!(false, "{what}");
+        self.report(ReportKind::Broken(what));
+    }
+}
+
+/// Orders that wait to be polled.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    /// In order.
+    orders: VecDeque<Output>,
+    /// Connections for which a batch is built when polled.
+    pub(crate) due: VecDeque<ConnectionId>,
+}
+
+impl Outbox {
+    pub(crate) fn push(&mut self, output: Output) {
+        self.orders.push_back(output);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Output> {
+        self.orders.pop_front()
+    }
+}
+
+/// What is counted per address (HS-17, DE-16). An IPv6 client counts by its /64, of which it has all
+/// addresses.
+pub(crate) struct Addresses {
+    sessions: Keyed<IpAddr, usize>,
+    handshakes: Keyed<IpAddr, usize>,
+    /// The second that `handshakes` counts.
+    second: u64,
+}
+
+impl Addresses {
+    fn new(entropy: &mut Entropy) -> Self {
+        Self {
+            sessions: Keyed::new(entropy),
+            handshakes: Keyed::new(entropy),
+            second: 0,
+        }
+    }
+
+    /// Counts a handshake from `address`; whether the limits permit it.
+    pub(crate) fn admit(&mut self, address: IpAddr, now: Instant, limits: &Limits) -> bool {
+        let address = network(address);
+        let second = now.since_epoch().as_secs();
+        if self.second != second {
+            self.second = second;
+            self.handshakes.clear();
+        }
+        let handshakes = self.handshakes.or_default(address);
+        *handshakes += 1;
+        *handshakes <= limits.max_handshakes_per_second
+            && self.sessions.get(&address).copied().unwrap_or(0) < limits.max_sessions_per_address
+    }
+
+    /// Counts a session of `address`.
+    pub(crate) fn add(&mut self, address: IpAddr) {
+        *self.sessions.or_default(network(address)) += 1;
+    }
+
+    /// Counts it no longer.
+    pub(crate) fn remove(&mut self, address: IpAddr) {
+        let address = network(address);
+        let Some(sessions) = self.sessions.get_mut(&address) else {
+            return;
+        };
+        *sessions = sessions.saturating_sub(1);
+        if *sessions == 0 {
+            self.sessions.remove(&address);
+        }
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+    }
+}

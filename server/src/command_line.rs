@@ -1,0 +1,299 @@
+//! The command line that all server binaries share.
+//!
+//! [`parse`] makes [`Settings`] of flags, variables and a file, or a [`Stop`]: whatever is wrong is told in
+//! one line and ends the process with exit code 2.
+
+use core::fmt;
+use core::net::SocketAddr;
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::iter;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bayeux_core::http::Origins;
+use clap::builder::NonEmptyStringValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::config::{self, Draft, FLAGS, Flag, Given, Settings};
+
+/// The settings that this process was started with: `args` as the operating system gave them, the
+/// program's own name first, and the variables `BAYEUX_…` of the environment.
+///
+/// # Errors
+///
+/// If the process is to end instead: after `--help` and `--version` with exit code 0, after a mistake
+/// with exit code 2.
+pub fn parse(
+    name: &'static str,
+    about: &'static str,
+    args: impl Iterator<Item = OsString>,
+) -> Result<Settings, Stop> {
+    parse_with(name, about, args, |variable| env::var_os(variable))
+}
+
+/// The same as [`parse`] with the variables of `variable` instead of the environment's.
+///
+/// # Errors
+///
+/// As [`parse`].
+///
+/// ```
+/// use bayeux_server::command_line::parse_with;
+///
+/// let args = ["server", "--shards", "2"].map(Into::into);
+/// let settings = parse_with("server", "Serves.", args.into_iter(), |_| None)?;
+/// assert_eq!(settings.shards.get(), 2);
+///
+/// let args = ["server", "--shards", "0"].map(Into::into);
+/// let stop = parse_with("server", "Serves.", args.into_iter(), |_| None).unwrap_err();
+/// assert_eq!((stop.code, &*stop.text), (2, "--shards: must be between 1 and 1024, got \"0\""));
+/// # Ok::<(), bayeux_server::command_line::Stop>(())
+/// ```
+pub fn parse_with(
+    name: &'static str,
+    about: &'static str,
+    args: impl Iterator<Item = OsString>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Settings, Stop> {
+    let matches = command(name, about)
+        .try_get_matches_from(args)
+        .map_err(|error| Stop::of(&error))?;
+    let mut draft = Draft::default();
+    if let Some(path) = file(&matches, &variable) {
+        config::read(&path, &mut draft).map_err(|text| Stop::usage(&text))?;
+    }
+    for flag in &FLAGS {
+        let given = match flags(&matches, flag) {
+            given if given.is_empty() => variables(flag, &variable)?,
+            given => given,
+        };
+        if !given.is_empty() {
+            flag.apply(&mut draft, &given)
+                .map_err(|text| Stop::usage(&text))?;
+        }
+    }
+    draft.finish().map_err(|text| Stop::usage(&text))
+}
+
+/// What a server prints when it listens at `bound`: where it is reached, and who is let in.
+#[must_use]
+pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
+    let mut lines = Vec::new();
+    for address in bound {
+        lines.extend(
+            settings
+                .paths
+                .iter()
+                .map(|path| format!("listening on {}{path}", url(address))),
+        );
+    }
+    lines.extend(
+        bound
+            .first()
+            .map(|address| format!("try it in a browser: {}/", url(address))),
+    );
+    if settings.http.origins == Origins::Own {
+        lines.push("pages of other origins are refused; --allow-origin lets them in".into());
+    }
+    lines.join("\n")
+}
+
+/// Scheme, host and port of a server that listens at `address`.
+fn url(address: &SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("http://localhost:{}", address.port())
+    } else {
+        format!("http://{address}")
+    }
+}
+
+/// Why a process ends before it serves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stop {
+    /// The exit code: 0 after what was asked for, 1 if the system does not allow to serve, 2 after a
+    /// mistake in flags, variables or file.
+    pub code: u8,
+    /// What to tell; one line unless `code` is 0.
+    pub text: String,
+}
+
+impl Stop {
+    /// The server cannot listen at `address`.
+    #[must_use]
+    pub fn cannot_listen(address: SocketAddr, error: &io::Error) -> Self {
+        let text = if error.kind() == io::ErrorKind::AddrInUse {
+            format!("{address} is in use")
+        } else {
+            format!("cannot listen at {address}: {error}")
+        };
+        Self {
+            code: 1,
+            text: one_line(&text),
+        }
+    }
+
+    /// The system does not let the server start.
+    #[must_use]
+    pub fn cannot_start(error: &impl fmt::Display) -> Self {
+        Self {
+            code: 1,
+            text: one_line(&format!("cannot start: {error}")),
+        }
+    }
+
+    /// Somebody asked for something that cannot be.
+    fn usage(text: &str) -> Self {
+        Self {
+            code: 2,
+            text: one_line(text),
+        }
+    }
+
+    fn of(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        if matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        ) {
+            Self {
+                code: 0,
+                text: text.trim_end().into(),
+            }
+        } else {
+            Self::usage(&condensed(&text))
+        }
+    }
+
+    /// Prints the text, to standard output if it was asked for, else to standard error.
+    #[must_use]
+    pub fn tell(&self) -> ExitCode {
+        if self.code == 0 {
+            println!("{}", self.text);
+        } else {
+            eprintln!("{}", self.text);
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Stop {}
+
+/// The text without what would begin a line, or do worse in a terminal.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
+        .collect()
+}
+
+/// What clap says in several paragraphs, without the usage.
+fn condensed(text: &str) -> String {
+    let said = text.strip_prefix("error: ").unwrap_or(text);
+    said.lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty())
+        .map(|line| line.strip_prefix("tip: ").unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+fn command(name: &'static str, about: &'static str) -> Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("TOML file with all that can be set [env: BAYEUX_CONFIG]");
+    Command::new(name)
+        .about(about)
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(FLAGS.iter().map(arg))
+        .arg(config)
+        .after_help(
+            "A flag counts more than its variable, and a variable more than the file. Variables of flags \
+             that may be repeated take values separated by commas.",
+        )
+        .after_long_help(format!(
+            "A flag counts more than its variable, and a variable more than the file. Variables of flags \
+             that may be repeated take values separated by commas.\n\n{}",
+            config::summary()
+        ))
+}
+
+fn arg(flag: &'static Flag) -> Arg {
+    let (action, often) = match flag.times {
+        config::Times::Once => (ArgAction::Set, ""),
+        config::Times::Often => (ArgAction::Append, "; repeatable"),
+    };
+    Arg::new(flag.name)
+        .long(flag.name)
+        .value_name(flag.value)
+        .action(action)
+        .allow_negative_numbers(true)
+        .value_parser(NonEmptyStringValueParser::new())
+        .help(format!(
+            "{}{often} [env: {}] [default: {}]",
+            flag.meaning,
+            flag.variable(),
+            flag.default
+        ))
+}
+
+/// The file to read, if any.
+fn file(matches: &ArgMatches, variable: &impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let from_flag = matches.get_one::<PathBuf>("config").cloned();
+    let from_variable = || {
+        variable("BAYEUX_CONFIG")
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+    };
+    from_flag.or_else(from_variable)
+}
+
+fn flags(matches: &ArgMatches, flag: &Flag) -> Vec<Given> {
+    let values = matches.get_many::<String>(flag.name).into_iter().flatten();
+    values
+        .map(|text| Given {
+            source: format!("--{}", flag.name),
+            text: text.clone(),
+        })
+        .collect()
+}
+
+fn variables(
+    flag: &Flag,
+    variable: &impl Fn(&str) -> Option<OsString>,
+) -> Result<Vec<Given>, Stop> {
+    let source = flag.variable();
+    let Some(value) = variable(&source) else {
+        return Ok(Vec::new());
+    };
+    let Ok(text) = value.into_string() else {
+        return Err(Stop::usage(&format!("{source}: is not UTF-8")));
+    };
+    let texts: Vec<_> = match flag.times {
+        config::Times::Once => iter::once(text.trim()).collect(),
+        config::Times::Often => text.split(',').map(str::trim).collect(),
+    };
+    let texts = texts.into_iter().filter(|text| !text.is_empty());
+    Ok(texts
+        .map(|text| Given {
+            source: source.clone(),
+            text: text.into(),
+        })
+        .collect())
+}

@@ -1,0 +1,176 @@
+//! Settings on their way: what a file, variables and flags have said so far.
+
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::ToSocketAddrs;
+
+use bayeux_core::http::SameSite;
+use bayeux_core::{Activity, ActivityMode, BrowserBinding};
+
+use super::Settings;
+use super::slot::{in_milliseconds, milliseconds, quoted};
+
+/// Settings on their way. [`finish`](Draft::finish) checks what no single key can tell.
+pub(crate) struct Draft {
+    pub(crate) settings: Settings,
+    /// Where to listen; names are looked up at the end, so that one which is overruled does not matter.
+    pub(crate) listen: Vec<(String, Endpoint)>,
+    /// What the activity extension does if it is on.
+    pub(crate) activity: Activity,
+    /// Whether it is.
+    pub(crate) activity_on: bool,
+    /// `trustClientSession`.
+    pub(crate) trust_client_session: bool,
+    /// Where a key of the file was set: what to say in front of a complaint about it.
+    pub(crate) sources: BTreeMap<String, String>,
+}
+
+/// A place to listen at.
+#[derive(Clone, Debug)]
+pub(crate) enum Endpoint {
+    Address(SocketAddr),
+    Name(String, u16),
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            listen: Vec::new(),
+            activity: Activity {
+                mode: ActivityMode::Client,
+                max_inactivity: milliseconds(300_000),
+            },
+            activity_on: false,
+            trust_client_session: false,
+            sources: BTreeMap::new(),
+        }
+    }
+}
+
+impl Draft {
+    /// The settings, if they agree with each other; else one line that says why not.
+    pub(crate) fn finish(mut self) -> Result<Settings, String> {
+        self.bind_sessions()?;
+        self.check_cookie()?;
+        self.check_idle()?;
+        self.resolve()?;
+        self.settings.engine.activity = self.activity_on.then_some(self.activity);
+        Ok(self.settings)
+    }
+
+    fn bind_sessions(&mut self) -> Result<(), String> {
+        if !self.trust_client_session {
+            return Ok(());
+        }
+        let binding = &mut self.settings.engine.browser_binding;
+        if self.sources.contains_key("browserBinding") && *binding != BrowserBinding::Off {
+            return Err(self.complaint(
+                &["trustClientSession"],
+                "contradicts browserBinding, which is to be \"off\" or left out",
+            ));
+        }
+        *binding = BrowserBinding::Off;
+        Ok(())
+    }
+
+    fn check_cookie(&self) -> Result<(), String> {
+        let cookie = &self.settings.cookie;
+        let crosses = cookie.same_site == Some(SameSite::None);
+        if (crosses || cookie.partitioned) && !cookie.secure {
+            let key = if crosses {
+                "browserCookieSameSite"
+            } else {
+                "browserCookiePartitioned"
+            };
+            return Err(self.complaint(
+                &[key],
+                "browsers drop such a cookie unless browserCookieSecure is true",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A websocket that is cut while its connect is held can never be idle in peace (WS-14).
+    fn check_idle(&self) -> Result<(), String> {
+        let engine = &self.settings.engine;
+        let timeout = engine.websocket.timeout.unwrap_or(engine.timeout);
+        let interval = engine.websocket.interval.unwrap_or(engine.interval);
+        match self.settings.deadlines.websocket_idle {
+            Some(idle) if idle <= timeout + interval => Err(self.complaint(
+                &["ws.idleTimeout", "ws.timeout", "ws.interval", "timeout", "interval"],
+                &format!(
+                    "ws.idleTimeout ({}) must be longer than a websocket's timeout ({}) and interval ({}) \
+                     together",
+                    in_milliseconds(idle),
+                    in_milliseconds(timeout),
+                    in_milliseconds(interval)
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn resolve(&mut self) -> Result<(), String> {
+        if self.listen.is_empty() {
+            return Ok(());
+        }
+        let mut addresses: Vec<SocketAddr> = Vec::new();
+        for (source, endpoint) in &self.listen {
+            let address = endpoint
+                .resolve()
+                .map_err(|why| format!("{source}: {why}"))?;
+            if address.port() != 0 && addresses.contains(&address) {
+                return Err(format!("{source}: {address} is given twice"));
+            }
+            addresses.push(address);
+        }
+        self.settings.listen = addresses;
+        Ok(())
+    }
+
+    /// `text` behind the place of the first of `keys` that was set.
+    fn complaint(&self, keys: &[&str], text: &str) -> String {
+        match keys.iter().find_map(|key| self.sources.get(*key)) {
+            Some(source) => format!("{source}: {text}"),
+            None => text.into(),
+        }
+    }
+}
+
+impl Endpoint {
+    /// Reads `host:port`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Address(address));
+        }
+        text.rsplit_once(':')
+            .filter(|(host, _)| !host.is_empty() && !host.contains([':', '/', '[', ']', ' ']))
+            .and_then(|(host, port)| Some(Self::Name(host.into(), port.parse().ok()?)))
+            .ok_or_else(|| {
+                format!(
+                    "must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080, got {}",
+                    quoted(text)
+                )
+            })
+    }
+
+    /// The address: of a name the first of IPv4, or the first if it has none.
+    fn resolve(&self) -> Result<SocketAddr, String> {
+        let (name, port) = match self {
+            Self::Address(address) => return Ok(*address),
+            Self::Name(name, port) => (name.as_str(), *port),
+        };
+        let addresses: Vec<_> = (name, port)
+            .to_socket_addrs()
+            .map_err(|error| format!("cannot find the address of {}: {error}", quoted(name)))?
+            .collect();
+        let first = addresses
+            .iter()
+            .find(|address| address.is_ipv4())
+            .or(addresses.first());
+        first
+            .copied()
+            .ok_or_else(|| format!("{} has no address", quoted(name)))
+    }
+}

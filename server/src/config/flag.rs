@@ -1,0 +1,243 @@
+//! What can be said by flag, by variable and in `[server]` of the file.
+
+use core::num::NonZeroU32;
+
+use bayeux_core::http::{ForwardedBy, Mount, Network, Origin, Origins, TrustedProxies};
+
+use super::draft::{Draft, Endpoint};
+use super::slot::quoted;
+use super::{Store, mounts};
+
+/// The most engines of one process.
+pub(crate) const MOST_SHARDS: NonZeroU32 = match NonZeroU32::new(1_024) {
+    Some(most) => most,
+    None => NonZeroU32::MIN,
+};
+
+/// One flag.
+pub(crate) struct Flag {
+    /// Its long name, also its key in `[server]`.
+    pub(crate) name: &'static str,
+    /// What stands for its value in the help.
+    pub(crate) value: &'static str,
+    /// How often it may be given.
+    pub(crate) times: Times,
+    pub(crate) meaning: &'static str,
+    pub(crate) default: &'static str,
+    apply: fn(&mut Draft, &[Given]) -> Result<(), String>,
+}
+
+/// How often a flag may be given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Times {
+    Once,
+    Often,
+}
+
+/// A value with the place where it was given.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    pub(crate) source: String,
+    pub(crate) text: String,
+}
+
+impl Given {
+    fn refused(&self, why: impl core::fmt::Display) -> String {
+        format!("{}: {why}, got {}", self.source, quoted(&self.text))
+    }
+}
+
+impl Flag {
+    /// The environment variable that says the same.
+    pub(crate) fn variable(&self) -> String {
+        format!("BAYEUX_{}", self.name.replace('-', "_").to_uppercase())
+    }
+
+    /// Takes these values instead of any before; one or more.
+    pub(crate) fn apply(&self, draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+        (self.apply)(draft, given)
+    }
+}
+
+/// All flags but those that are about flags: `--config`, `--help` and `--version`.
+pub(crate) static FLAGS: [Flag; 7] = [
+    Flag {
+        name: "listen",
+        value: "ADDR",
+        times: Times::Often,
+        meaning: "Address and port to listen at; of a name, its first IPv4 address",
+        default: "127.0.0.1:8080",
+        apply: listen,
+    },
+    Flag {
+        name: "path",
+        value: "PATH",
+        times: Times::Often,
+        meaning: "Path at which Bayeux is spoken, with everything below it",
+        default: "/bayeux, /faye, /cometd",
+        apply: path,
+    },
+    Flag {
+        name: "store",
+        value: "STORE",
+        times: Times::Once,
+        meaning: "Where messages and sessions are kept: memory",
+        default: "memory",
+        apply: store,
+    },
+    Flag {
+        name: "shards",
+        value: "N",
+        times: Times::Once,
+        meaning: "Engines to run, each on a thread of its own: 1 to 1024",
+        default: "one for each core",
+        apply: shards,
+    },
+    Flag {
+        name: "allow-origin",
+        value: "ORIGIN",
+        times: Times::Often,
+        meaning: "Origin such as https://chat.example whose pages may use the server, besides its own; \
+                  * for any",
+        default: "none",
+        apply: allow_origin,
+    },
+    Flag {
+        name: "trusted-proxy",
+        value: "CIDR",
+        times: Times::Often,
+        meaning: "Address or network such as 10.0.0.0/8 whose X-Forwarded-For and X-Forwarded-Proto count",
+        default: "none",
+        apply: trusted_proxy,
+    },
+    Flag {
+        name: "log",
+        value: "FILTER",
+        times: Times::Once,
+        meaning: "What to log: off, error, warn, info, debug or trace, also by target: info,hyper=warn",
+        default: "info",
+        apply: log,
+    },
+];
+
+fn listen(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    draft.listen = given
+        .iter()
+        .map(|given| match Endpoint::parse(&given.text) {
+            Ok(endpoint) => Ok((given.source.clone(), endpoint)),
+            Err(why) => Err(format!("{}: {why}", given.source)),
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(())
+}
+
+fn path(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    let mut paths: Vec<Box<str>> = Vec::new();
+    for given in given {
+        given
+            .text
+            .parse::<Mount>()
+            .map_err(|error| given.refused(error))?;
+        let path = match given.text.trim_end_matches('/') {
+            "" => "/",
+            path => path,
+        };
+        if paths.iter().any(|other| **other == *path) {
+            return Err(format!("{}: {path} is given twice", given.source));
+        }
+        paths.push(path.into());
+    }
+    draft.settings.http.mounts = mounts(paths.iter().map(|path| &**path));
+    draft.settings.paths = paths;
+    Ok(())
+}
+
+fn store(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    for given in given {
+        draft.settings.store = match given.text.as_str() {
+            "memory" => Store::Memory,
+            _ => return Err(given.refused("must be memory")),
+        };
+    }
+    Ok(())
+}
+
+fn shards(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    for given in given {
+        let number = given
+            .text
+            .parse::<NonZeroU32>()
+            .ok()
+            .filter(|number| *number <= MOST_SHARDS);
+        let refused = || given.refused(format_args!("must be between 1 and {MOST_SHARDS}"));
+        draft.settings.shards = number.ok_or_else(refused)?;
+    }
+    Ok(())
+}
+
+fn allow_origin(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    if let Some(any) = given.iter().find(|given| given.text == "*") {
+        if given.len() > 1 {
+            return Err(format!(
+                "{}: * allows any origin and must stand alone",
+                any.source
+            ));
+        }
+        draft.settings.http.origins = Origins::Any;
+        return Ok(());
+    }
+    let origins = given
+        .iter()
+        .map(|given| {
+            given
+                .text
+                .parse::<Origin>()
+                .map_err(|error| given.refused(error))
+        })
+        .collect::<Result<Box<[_]>, _>>()?;
+    draft.settings.http.origins = if origins.is_empty() {
+        Origins::Own
+    } else {
+        Origins::Listed(origins)
+    };
+    Ok(())
+}
+
+fn trusted_proxy(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    let networks = given
+        .iter()
+        .map(|given| {
+            given
+                .text
+                .parse::<Network>()
+                .map_err(|error| given.refused(error))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    draft.settings.trusted_proxies = TrustedProxies::new(networks, ForwardedBy::XForwarded);
+    Ok(())
+}
+
+fn log(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    for given in given {
+        if !given.text.split(',').all(is_directive) {
+            return Err(given.refused(
+                "must be off, error, warn, info, debug or trace, or target=level, separated by commas",
+            ));
+        }
+        draft.settings.log = given.text.as_str().into();
+    }
+    Ok(())
+}
+
+/// Whether `text` is a level, or a target, `=` and a level.
+fn is_directive(text: &str) -> bool {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_target = |target: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-');
+        !target.is_empty() && target.bytes().all(fits)
+    };
+    match text.split_once('=') {
+        Some((target, level)) => is_target(target) && LEVELS.contains(&level),
+        None => LEVELS.contains(&text),
+    }
+}
