@@ -5,6 +5,16 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// The first byte of a text in one frame.
 const TEXT: u8 = 0x81;
 
+/// Up to this size a frame is one buffer, head and all; beyond, the payload is never copied.
+const JOINED: usize = 4 << 10;
+
+/// A frame to be written: its two buffers, of which the first may be all of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) head: Bytes,
+    pub(crate) payload: Bytes,
+}
+
 /// The last frame that was prepared.
 ///
 /// An event for a thousand sockets comes as a thousand batches that share one buffer: only the
@@ -16,19 +26,31 @@ pub(crate) struct Frames {
 
 struct Prepared {
     payload: Bytes,
-    frame: Bytes,
+    frame: Frame,
 }
 
 impl Frames {
     /// `payload`, which is UTF-8, as a text message as a server sends it: unmasked (RFC 6455, section 5).
-    pub(crate) fn prepared(&mut self, payload: &Bytes) -> Bytes {
+    pub(crate) fn prepared(&mut self, payload: &Bytes) -> Frame {
         if let Some(last) = &self.last
             && std::ptr::eq(last.payload.as_ptr(), payload.as_ptr())
             && last.payload.len() == payload.len()
         {
             return last.frame.clone();
         }
-        let frame = with_head(payload);
+        let mut head = head(payload.len());
+        let frame = if payload.len() <= JOINED {
+            head.extend_from_slice(payload);
+            Frame {
+                head: head.freeze(),
+                payload: Bytes::new(),
+            }
+        } else {
+            Frame {
+                head: head.freeze(),
+                payload: payload.clone(),
+            }
+        };
         self.last = Some(Prepared {
             payload: payload.clone(),
             frame: frame.clone(),
@@ -42,22 +64,22 @@ impl Frames {
     }
 }
 
-fn with_head(payload: &Bytes) -> Bytes {
-    let mut frame = BytesMut::with_capacity(payload.len() + 10);
-    frame.put_u8(TEXT);
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
-        (Ok(length @ 0..=125), _) => frame.put_u8(length),
+fn head(length: usize) -> BytesMut {
+    let capacity = if length <= JOINED { length + 10 } else { 10 };
+    let mut head = BytesMut::with_capacity(capacity);
+    head.put_u8(TEXT);
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length @ 0..=125), _) => head.put_u8(length),
         (_, Ok(length)) => {
-            frame.put_u8(126);
-            frame.put_u16(length);
+            head.put_u8(126);
+            head.put_u16(length);
         }
         (_, Err(_)) => {
-            frame.put_u8(127);
-            frame.put_u64(u64::try_from(payload.len()).unwrap_or(u64::MAX));
+            head.put_u8(127);
+            head.put_u64(u64::try_from(length).unwrap_or(u64::MAX));
         }
     }
-    frame.extend_from_slice(payload);
-    frame.freeze()
+    head
 }
 
 #[cfg(test)]
@@ -77,10 +99,10 @@ mod tests {
 
         for (length, head) in table {
             let payload = Bytes::from(vec![b'x'; length]);
-            let frame = with_head(&payload);
+            let frame = Frames::default().prepared(&payload);
 
-            assert!(frame.starts_with(head), "{length}");
-            assert_eq!(frame.len(), head.len() + length);
+            assert!(frame.head.starts_with(head), "{length}");
+            assert_eq!(frame.head.len() + frame.payload.len(), head.len() + length);
         }
     }
 
@@ -93,7 +115,17 @@ mod tests {
         let second = frames.prepared(&payload.clone());
         let other = frames.prepared(&Bytes::from_static(b"[ ]"));
 
-        assert_eq!(first.as_ptr(), second.as_ptr());
-        assert_ne!(first.as_ptr(), other.as_ptr());
+        assert_eq!(first.head.as_ptr(), second.head.as_ptr());
+        assert_ne!(first.head.as_ptr(), other.head.as_ptr());
+    }
+
+    #[test]
+    fn a_large_payload_is_not_copied() {
+        let payload = Bytes::from(vec![b'x'; JOINED + 1]);
+
+        assert_eq!(
+            Frames::default().prepared(&payload).payload.as_ptr(),
+            payload.as_ptr()
+        );
     }
 }

@@ -54,6 +54,8 @@ struct Inner<T> {
     is_blocked: bool,
     /// Whether the engine waits to hear that its last order to send is finished.
     is_owed: bool,
+    /// Whether what comes is no longer understood.
+    is_deaf: bool,
     /// Whether it was the engine that began the end.
     is_released: bool,
     phase: Phase,
@@ -116,6 +118,7 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
             is_wanted: true,
             is_blocked: false,
             is_owed: false,
+            is_deaf: false,
             is_released: false,
             phase: Phase::Open,
             active: now,
@@ -198,15 +201,30 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
                 }
                 Some(Ok(Message::Binary(_))) => 1003,
                 Some(Ok(_)) => continue,
-                None => return Poll::Ready(Event::Over),
+                None => return self.answer_goodbye(inner, now),
                 Some(Err(error)) => match code_of(&error) {
-                    Some(code) => code,
+                    Some(code) => {
+                        inner.is_deaf = true;
+                        code
+                    }
                     None => return Poll::Ready(Event::Over),
                 },
             };
             self.begin_closing(inner, now, code);
             return inner.poll_closing(cx);
         }
+    }
+
+    /// The peer has said goodbye, and tungstenite has queued the answer.
+    fn answer_goodbye(&self, inner: &mut Inner<T>, now: Instant) -> Poll<Event> {
+        let until = now + FAREWELL;
+        inner.phase = Phase::Closing {
+            code: 1000,
+            is_sent: true,
+            until,
+        };
+        self.look_at(inner, until);
+        Poll::Ready(Event::Closing(Closed::ByPeer))
     }
 
     /// A message that has begun must end in time.
@@ -288,13 +306,15 @@ impl<T: Read + Write + Unpin> Inner<T> {
             };
             return Poll::Ready(Event::Closing(by));
         }
-        if let Poll::Ready(Err(_)) = Pin::new(&mut self.stream).poll_flush(cx) {
+        let drained = self.stream.get_mut().poll_drain(cx);
+        if let Poll::Ready(Err(_)) = drained {
             return Poll::Ready(Event::Over);
         }
-        loop {
+        while !self.is_deaf {
             match Pin::new(&mut self.stream).poll_next(cx) {
                 Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(_)) | None) => break,
+                Poll::Ready(Some(Err(_))) => self.is_deaf = true,
+                Poll::Ready(None) => return drained.map(|_| Event::Over),
                 Poll::Pending => return Poll::Pending,
             }
         }

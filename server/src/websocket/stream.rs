@@ -13,6 +13,8 @@ use bytes::{Buf, Bytes};
 use futures_util::io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBuf, Write};
 
+use crate::frames::Frame;
+
 /// How many bytes of tungstenite's may wait: a peer that sends pings and reads nothing gets no
 /// more pongs.
 const OWN: usize = 1024;
@@ -26,7 +28,7 @@ pub(super) struct Stream<T> {
     /// How many bytes were read.
     taken: u64,
     /// What is to be written; of the first some may have been already.
-    queue: VecDeque<Bytes>,
+    queue: VecDeque<Frame>,
     is_first_begun: bool,
     /// How many bytes of the queue are tungstenite's, at most.
     own: usize,
@@ -48,7 +50,7 @@ impl<T> Stream<T> {
     }
 
     /// Adds a frame; it leaves with the next [`poll_drain`](Self::poll_drain).
-    pub(super) fn push(&mut self, frame: Bytes) {
+    pub(super) fn push(&mut self, frame: Frame) {
         self.queue.push_back(frame);
     }
 
@@ -58,15 +60,18 @@ impl<T> Stream<T> {
     }
 
     fn advance(&mut self, mut count: usize) {
+        self.is_first_begun |= count > 0;
         while let Some(first) = self.queue.front_mut() {
-            if count < first.len() {
-                first.advance(count);
-                self.is_first_begun |= count > 0;
+            let head = count.min(first.head.len());
+            first.head.advance(head);
+            let payload = (count - head).min(first.payload.len());
+            first.payload.advance(payload);
+            if !first.head.is_empty() || !first.payload.is_empty() {
                 return;
             }
-            count -= first.len();
+            count -= head + payload;
             self.queue.pop_front();
-            self.is_first_begun = false;
+            self.is_first_begun = count > 0;
         }
     }
 }
@@ -76,13 +81,18 @@ impl<T: Write + Unpin> Stream<T> {
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(first) = self.queue.front() {
             let io = Pin::new(&mut self.io);
-            let count = if self.queue.len() == 1 {
-                ready!(io.poll_write(cx, first))?
+            let count = if self.queue.len() == 1 && first.payload.is_empty() {
+                ready!(io.poll_write(cx, &first.head))?
             } else {
                 let mut slices = [IoSlice::new(&[]); SLICES];
                 let mut used = 0;
-                for (slice, frame) in slices.iter_mut().zip(&self.queue) {
-                    *slice = IoSlice::new(frame);
+                let parts = self
+                    .queue
+                    .iter()
+                    .flat_map(|frame| [&frame.head, &frame.payload]);
+                let parts = parts.filter(|part| !part.is_empty());
+                for (slice, part) in slices.iter_mut().zip(parts) {
+                    *slice = IoSlice::new(part);
                     used += 1;
                 }
                 ready!(io.poll_write_vectored(cx, slices.get(..used).unwrap_or_default()))?
@@ -125,7 +135,10 @@ impl<T: Write + Unpin> AsyncWrite for Stream<T> {
             ready!(self.poll_drain(cx))?;
         }
         self.own += bytes.len();
-        self.push(Bytes::copy_from_slice(bytes));
+        self.push(Frame {
+            head: Bytes::copy_from_slice(bytes),
+            payload: Bytes::new(),
+        });
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -175,6 +188,13 @@ mod tests {
         }
     }
 
+    fn frame(head: &'static [u8], payload: &'static [u8]) -> Frame {
+        Frame {
+            head: Bytes::from_static(head),
+            payload: Bytes::from_static(payload),
+        }
+    }
+
     fn drain(stream: &mut Stream<Narrow>, room: usize) -> bool {
         stream.io.room = room;
         stream
@@ -188,9 +208,9 @@ mod tests {
             room: 0,
             written: Vec::new(),
         });
-        stream.push(Bytes::from_static(b"first "));
+        stream.push(frame(b"fi", b"rst "));
         assert!(!drain(&mut stream, 2));
-        stream.push(Bytes::from_static(b"second "));
+        stream.push(frame(b"second ", b""));
         let pong =
             Pin::new(&mut stream).poll_write(&mut Context::from_waker(Waker::noop()), b"pong");
 
@@ -206,11 +226,11 @@ mod tests {
             room: 0,
             written: Vec::new(),
         });
-        stream.push(Bytes::from_static(b"begun"));
-        stream.push(Bytes::from_static(b"not begun"));
+        stream.push(frame(b"be", b"gun"));
+        stream.push(frame(b"not begun", b""));
         assert!(!drain(&mut stream, 1));
         stream.drop_unsent();
-        stream.push(Bytes::from_static(b", bye"));
+        stream.push(frame(b", bye", b""));
 
         assert!(drain(&mut stream, 100));
         assert_eq!(stream.io.written, b"begun, bye");
