@@ -150,15 +150,15 @@ impl Turn<'_> {
                 }
             }
         }
-        if let Some(session) = bound.filter(|_| sending.events.is_none()) {
-            if self.pushes_to(session, connection) {
-                self.take_events(
-                    connection,
-                    Carries::Queue(session),
-                    &mut sending,
-                    &mut events,
-                );
-            }
+        if let Some(session) = bound.filter(|_| sending.events.is_none())
+            && self.pushes_to(session, connection)
+        {
+            self.take_events(
+                connection,
+                Carries::Queue(session),
+                &mut sending,
+                &mut events,
+            );
         }
         let together = sending.connect.and_then(|key| self.sessions.get(key));
         let together = together.is_some_and(|session| session.settings.acknowledged);
@@ -331,11 +331,11 @@ impl Turn<'_> {
         events: &[Arc<Event>],
         truncated: bool,
     ) {
-        if let Some(sync) = answer.timesync.take() {
-            if let Some(value) = sync.answer(self.now, self.config.wall_clock) {
-                let ext = answer.reply.ext.take().unwrap_or_default();
-                answer.reply.ext = Some(ext.with("timesync", value));
-            }
+        if let Some(sync) = answer.timesync.take()
+            && let Some(value) = sync.answer(self.now, self.config.wall_clock)
+        {
+            let ext = answer.reply.ext.take().unwrap_or_default();
+            answer.reply.ext = Some(ext.with("timesync", value));
         }
         answer.reply.timestamp = self.timestamp();
         let key = match answer.kind {

@@ -178,7 +178,15 @@ impl Turn<'_> {
             StoreUse::Slot { request, slot } => {
                 let outcome = match reply {
                     StoreReply::Failed => Err(ProtocolError::unavailable()),
-                    _ => Ok(()),
+                    StoreReply::Done
+                    | StoreReply::Appended(_)
+                    | StoreReply::Claimed(_)
+                    | StoreReply::Unknown
+                    | StoreReply::Unowned
+                    | StoreReply::Fenced
+                    | StoreReply::Entries(_)
+                    | StoreReply::Gap
+                    | StoreReply::Answered(_) => Ok(()),
                 };
                 self.fill(request, slot, outcome, Position::ZERO);
             }

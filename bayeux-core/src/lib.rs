@@ -39,15 +39,16 @@ pub use channel::{
     Grammar, MetaChannel, PatternParts, Wildcard,
 };
 pub use config::{
-    Activity, ActivityMode, BrowserBinding, Change, ChannelRule, Config, Limits, QueuePolicy, Shard,
-    TransportOptions,
+    Activity, ActivityMode, BrowserBinding, Change, ChannelRule, Config, Limits, QueuePolicy,
+    Shard, TransportOptions,
 };
 pub use decision::{
     Admission, Decider, DeciderId, Denial, Operations, Question, Role, Scope, Subject, Verdict,
 };
 pub use engine::{Engine, Load};
 pub use id::{
-    BrowserId, CallTicket, ConnectionId, DecisionTicket, ForwardTicket, Seed, SessionId, StoreTicket,
+    BrowserId, CallTicket, ConnectionId, DecisionTicket, ForwardTicket, Seed, SessionId,
+    StoreTicket,
 };
 pub use io::{Batch, CloseReason, HttpVersion, Input, Output, Peer, PeerDetails, Transport};
 pub use memory::{MemoryOptions, MemoryStore, NodeId};

@@ -6,6 +6,9 @@ pub(crate) mod handshake;
 pub(crate) mod publish;
 pub(crate) mod subscribe;
 
+use alloc::boxed::Box;
+use core::time::Duration;
+
 use crate::channel::MetaChannel;
 use crate::connection::Answer;
 use crate::io::{HttpVersion, Peer, Transport};
@@ -14,8 +17,6 @@ use crate::request::{Current, Flow, Request, RequestKey, Stage, has_valid_id};
 use crate::session::{Advised, Session, SessionKey};
 use crate::turn::Turn;
 use crate::{BrowserBinding, SessionId};
-
-use core::time::Duration;
 
 impl Turn<'_> {
     /// Looks at a message for what it is (PL-1, PL-3).
@@ -39,10 +40,8 @@ impl Turn<'_> {
         let connectionless = operation.is_none()
             && message.session.is_none()
             && self.config.allow_connectionless_publish;
-        if !connectionless {
-            if let Some(refused) = self.check_session(request, current, operation) {
-                return refused;
-            }
+        if !connectionless && let Some(refused) = self.check_session(request, current, operation) {
+            return refused;
         }
         match operation {
             Some(MetaChannel::Connect) => {
@@ -100,7 +99,7 @@ impl Turn<'_> {
     fn refuse_connect(message: &Message, error: ProtocolError, advice: Advice) -> Flow {
         let mut answer = Answer::refuse(message, error);
         answer.reply.advice = Some(advice);
-        Flow::Answer(answer)
+        Flow::Answer(Box::new(answer))
     }
 
     /// TM-5, EX-3: what any message of a session does to its clocks.

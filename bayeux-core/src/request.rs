@@ -166,7 +166,7 @@ pub(crate) enum Flow {
     /// It goes on in the stage that was set.
     Go,
     /// This is the answer, subject to extensions.
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// It is done; the answer comes with the store's.
     Handed,
     /// It is done, and has no answer.
@@ -175,18 +175,18 @@ pub(crate) enum Flow {
 
 impl Flow {
     pub(crate) fn fail(message: &Message, error: ProtocolError) -> Self {
-        Self::Answer(Answer::refuse(message, error))
+        Self::Answer(Box::new(Answer::refuse(message, error)))
     }
 
     pub(crate) fn deny(message: &Message, error: ProtocolError, denial: Denial) -> Self {
         let mut answer = Answer::refuse(message, denial.error.unwrap_or(error));
         answer.reply.advice = denial.advice;
         answer.reply.ext = denial.ext;
-        Self::Answer(answer)
+        Self::Answer(Box::new(answer))
     }
 
     pub(crate) fn succeed(message: &Message) -> Self {
-        Self::Answer(Answer::to(message))
+        Self::Answer(Box::new(Answer::to(message)))
     }
 }
 
@@ -316,10 +316,10 @@ impl Turn<'_> {
             forwarding: None,
         };
         let key = self.requests.insert(request);
-        if let Origin::Connection(connection, _) = origin {
-            if let Some(connection) = self.connections.get_mut(connection) {
-                connection.requests.push(key);
-            }
+        if let Origin::Connection(connection, _) = origin
+            && let Some(connection) = self.connections.get_mut(connection)
+        {
+            connection.requests.push(key);
         }
         let Some(mut request) = self.requests.take(key) else {
             return;
@@ -597,7 +597,7 @@ impl Turn<'_> {
                         answer.timesync = current.timesync.take();
                     }
                     current.consultation = Consultation::new(Order::Reversed);
-                    current.stage = Stage::Reply(Box::new(answer));
+                    current.stage = Stage::Reply(answer);
                 }
                 Flow::Handed => return true,
                 Flow::Silent => {
@@ -731,13 +731,13 @@ impl Turn<'_> {
         request.open = request.open.saturating_sub(1);
         request.after = request.after.max(after);
         let place = request.slots.get_mut(slot);
-        if let Some(place @ Slot::Open(_)) = place {
-            if let Slot::Open(Some(mut answer)) = core::mem::replace(place, Slot::None) {
-                if outcome.is_err() {
-                    answer.reply.outcome = outcome;
-                }
-                *place = Slot::Ready(answer);
+        if let Some(place @ Slot::Open(_)) = place
+            && let Slot::Open(Some(mut answer)) = core::mem::replace(place, Slot::None)
+        {
+            if outcome.is_err() {
+                answer.reply.outcome = outcome;
             }
+            *place = Slot::Ready(answer);
         }
         if request.processed {
             self.finish(key);
@@ -931,10 +931,10 @@ impl Turn<'_> {
         let batching = core::mem::take(&mut request.batching);
         let session = request.session;
         self.stop_waiting(key);
-        if let Some(session) = session.filter(|_| batching) {
-            if let Some(session) = self.sessions.get_mut(session) {
-                session.batching = session.batching.saturating_sub(1);
-            }
+        if let Some(session) = session.filter(|_| batching)
+            && let Some(session) = self.sessions.get_mut(session)
+        {
+            session.batching = session.batching.saturating_sub(1);
         }
     }
 

@@ -317,10 +317,10 @@ impl Sessions {
 
     /// All of them, for what concerns all of them: a shutdown, the loss of the log.
     pub(crate) fn keys(&self) -> Vec<SessionKey> {
-        let of_slot = |(slot, session): (usize, &Box<Session>)| {
-            session.key(u32::try_from(slot).unwrap_or(u32::MAX))
-        };
-        self.slots.iter().map(of_slot).collect()
+        let slots = self.slots.iter();
+        slots
+            .map(|(slot, session)| session.key(u32::try_from(slot).unwrap_or(u32::MAX)))
+            .collect()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -27,6 +27,7 @@
     reason = "a failing test has to fail"
 )]
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -60,7 +61,7 @@ pub struct Script {
 
 /// Who answers what the engine asks of the store.
 enum Store {
-    Memory(MemoryStore, NodeId),
+    Memory(Box<MemoryStore>, NodeId),
     /// The test does.
     Scripted(VecDeque<(StoreTicket, StoreRequest)>),
 }
@@ -105,7 +106,7 @@ impl Script {
     pub fn new(config: Config) -> Self {
         let mut store = MemoryStore::new(MemoryOptions::for_config(&config));
         let node = store.attach();
-        Self::with(config, Store::Memory(store, node))
+        Self::with(config, Store::Memory(Box::new(store), node))
     }
 
     /// The same, but the test plays the store.

@@ -95,11 +95,12 @@ impl<'a> Turn<'a> {
     /// Lets `connection` be looked at when the next order is asked for.
     pub(crate) fn due(&mut self, connection: ConnectionId) {
         let parts = &mut *self.parts;
-        if let Some(entry) = parts.connections.get_mut(connection) {
-            if !entry.due && !entry.closing {
-                entry.due = true;
-                parts.outbox.due.push_back(connection);
-            }
+        if let Some(entry) = parts.connections.get_mut(connection)
+            && !entry.due
+            && !entry.closing
+        {
+            entry.due = true;
+            parts.outbox.due.push_back(connection);
         }
     }
 

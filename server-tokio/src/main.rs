@@ -13,7 +13,7 @@ const ABOUT: &str = "A Bayeux server: publish and subscribe for the clients of C
 
 fn main() -> ExitCode {
     let arguments = std::env::args_os();
-    match command_line::parse("bayeux-server", ABOUT, arguments).and_then(serve) {
+    match command_line::parse("bayeux-server-tokio", ABOUT, arguments).and_then(serve) {
         Ok(code) => code,
         Err(stop) => stop.tell(),
     }

@@ -82,7 +82,7 @@ impl Turn<'_> {
         self.forget(session);
         let mut answer = Answer::to(&current.message);
         answer.reply.advice = Some(final_advice());
-        Flow::Answer(answer)
+        Flow::Answer(Box::new(answer))
     }
 
     /// A newer connect ends the one before it (CN-9, BR-10, WS-10).
@@ -202,17 +202,16 @@ impl Turn<'_> {
             entry.awaiting = Some(key);
             return Flow::Wait;
         }
-        if entry.settings.acknowledged {
-            if let Some(number) = presented(&current.message) {
-                if !self.acknowledge(session, number, key, request) {
-                    return Flow::Wait;
-                }
-            }
+        if entry.settings.acknowledged
+            && let Some(number) = presented(&current.message)
+            && !self.acknowledge(session, number, key, request)
+        {
+            return Flow::Wait;
         }
         let mut answer = Answer::to(&current.message);
         answer.kind = AnswerKind::Connect(session);
         self.advise(session, request, &current.message, &mut answer);
-        Flow::Answer(answer)
+        Flow::Answer(Box::new(answer))
     }
 
     /// The session ended while its connect was worked on (CN-12).
@@ -223,7 +222,7 @@ impl Turn<'_> {
             Some(Removal::Disconnected | Removal::DisconnectedByServer) => final_advice(),
             Some(_) | None => self.handshake_advice(transport, Duration::ZERO),
         });
-        Flow::Answer(answer)
+        Flow::Answer(Box::new(answer))
     }
 
     /// AK-5, AK-7, DE-3: forgets what the client has; whether that can be done now. A number ahead
@@ -342,11 +341,11 @@ impl Turn<'_> {
         let exchange = request.transport().is_some_and(Transport::is_exchange);
         let limit = self.hold_limit(request.peer.http).filter(|_| exchange);
         let browser = request.peer.browser.filter(|_| limit.is_some());
-        if let (Some(browser), Some(limit)) = (browser, limit) {
-            if self.browsers.get(&browser).copied().unwrap_or(0) >= limit {
-                self.refuse_hold(key, &mut answer);
-                return Err(answer);
-            }
+        if let (Some(browser), Some(limit)) = (browser, limit)
+            && self.browsers.get(&browser).copied().unwrap_or(0) >= limit
+        {
+            self.refuse_hold(key, &mut answer);
+            return Err(answer);
         }
         let Some(session) = self.sessions.get_mut(key) else {
             return Err(answer);

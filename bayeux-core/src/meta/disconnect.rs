@@ -1,5 +1,6 @@
 //! `/meta/disconnect` (section 13), and every other way for a session to end.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -37,10 +38,11 @@ impl Turn<'_> {
         let entry = self.sessions.get(session);
         let carried = entry.is_some_and(|entry| !self.is_deliver_only(entry, transport));
         let exchange = transport.is_exchange();
-        if carried && (exchange || socket == request.connection()) {
-            if let Some(entry) = self.sessions.get_mut(session) {
-                request.rest = entry.queue.drain().map(|(_, event)| event).collect();
-            }
+        if carried
+            && (exchange || socket == request.connection())
+            && let Some(entry) = self.sessions.get_mut(session)
+        {
+            request.rest = entry.queue.drain().map(|(_, event)| event).collect();
         }
         if let Some(mut hold) = self.end_hold(session) {
             // CN-12: the held connect is released, and told not to come back.
@@ -70,7 +72,7 @@ impl Turn<'_> {
         if let Some(connection) = request.connection() {
             self.start_grace(connection);
         }
-        Flow::Answer(Answer::to(&current.message))
+        Flow::Answer(Box::new(Answer::to(&current.message)))
     }
 
     /// The server ends a session (DC-5): what waits for it, then the news of its end, then the
@@ -147,10 +149,10 @@ impl Turn<'_> {
             return;
         };
         let (id, leaving) = (session.id, session.is_leaving());
-        if let State::Connecting { request, .. } = session.state {
-            if let Some(request) = self.requests.get_mut(request) {
-                request.gone = Some(reason);
-            }
+        if let State::Connecting { request, .. } = session.state
+            && let Some(request) = self.requests.get_mut(request)
+        {
+            request.gone = Some(reason);
         }
         self.forget(key);
         if leaving {

@@ -89,7 +89,7 @@ impl Turn<'_> {
         self.counters.handshakes_refused += 1;
         answer.kind = AnswerKind::Handshake;
         answer.reply.handshake = Some(Box::new(self.handshake_fields(None)));
-        Flow::Answer(answer)
+        Flow::Answer(Box::new(answer))
     }
 
     pub(crate) fn handshake(
@@ -126,7 +126,7 @@ impl Turn<'_> {
                     return Flow::Silent;
                 };
                 answer.reply.advice.get_or_insert_with(final_advice);
-                self.refused(answer)
+                self.refused(*answer)
             }
             Authorization::Allowed => self.open_session(key, request, current),
         }
@@ -251,10 +251,10 @@ impl Turn<'_> {
         let timings = self.timings(key);
         self.start_clock(key, timings.interval + timings.max_interval);
         request.session = Some(key);
-        if let (Some(connection), Some(transport)) = (request.connection(), request.transport()) {
-            if !transport.is_exchange() {
-                self.bind_handshaken(connection, key);
-            }
+        if let (Some(connection), Some(transport)) = (request.connection(), request.transport())
+            && !transport.is_exchange()
+        {
+            self.bind_handshaken(connection, key);
         }
         self.counters.handshakes += 1;
         self.report(ReportKind::SessionCreated(id));
@@ -291,7 +291,9 @@ impl Turn<'_> {
         if ahead > 0 {
             return Flow::Wait;
         }
-        Flow::Answer(self.welcome_reply(session, sent, request, current))
+        Flow::Answer(Box::new(
+            self.welcome_reply(session, sent, request, current),
+        ))
     }
 
     fn welcome_reply(

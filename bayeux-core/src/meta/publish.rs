@@ -65,10 +65,10 @@ impl Turn<'_> {
         request: &mut Request,
         current: &mut Current,
     ) -> Flow {
-        if let Stage::Publish(stage) = &mut current.stage {
-            if self.deciders.is_empty() {
-                stage.question = Question::Append;
-            }
+        if let Stage::Publish(stage) = &mut current.stage
+            && self.deciders.is_empty()
+        {
+            stage.question = Question::Append;
         }
         loop {
             let Stage::Publish(stage) = &current.stage else {

@@ -72,11 +72,14 @@ impl Turn<'_> {
             .as_deref()
             .filter(|names| !names.is_empty());
         let names = names.ok_or_else(ProtocolError::subscription_invalid)?;
-        let parse = |name: &Box<str>| {
+        let parse = |name: &str| {
             let pattern = ChannelPattern::parse(name, &self.config.grammar).ok();
             pattern.filter(|pattern| !pattern.is_reserved())
         };
-        let patterns = names.iter().map(parse).collect::<Option<Vec<_>>>();
+        let patterns = names
+            .iter()
+            .map(|name| parse(name))
+            .collect::<Option<Vec<_>>>();
         patterns.ok_or_else(ProtocolError::subscription_invalid)
     }
 
@@ -178,8 +181,7 @@ impl Turn<'_> {
                 };
                 let asked =
                     self.authorize(key, request, current, |o| o.create, Some(pattern), subject);
-                if let Some(flow) = refuse(current, asked, |why| ProtocolError::create_denied(why))
-                {
+                if let Some(flow) = refuse(current, asked, ProtocolError::create_denied) {
                     return Some(flow);
                 }
             } else if question == Question::Subscribe {
@@ -194,7 +196,7 @@ impl Turn<'_> {
                     Some(pattern),
                     subject,
                 );
-                return refuse(current, asked, |why| ProtocolError::subscribe_denied(why));
+                return refuse(current, asked, ProtocolError::subscribe_denied);
             }
             if let Stage::Subscribe(stage) = &mut current.stage {
                 stage.question = Question::Subscribe;
@@ -252,12 +254,12 @@ impl Turn<'_> {
             .cloned()
             .collect();
         let answer = match refused {
-            Some(Flow::Answer(answer)) => answer,
+            Some(Flow::Answer(answer)) => *answer,
             Some(other) => return other,
             None => Answer::to(&current.message),
         };
         let Some(entry) = self.sessions.get(session).filter(|_| !added.is_empty()) else {
-            return Flow::Answer(answer);
+            return Flow::Answer(Box::new(answer));
         };
         if self.log.is_down() {
             self.undo_subscriptions(session, &added);
@@ -306,7 +308,7 @@ impl Turn<'_> {
         let answer = Answer::to(&current.message);
         let Some(entry) = self.sessions.get(session).filter(|_| !removed.is_empty()) else {
             // SU-5: what was not there is gone.
-            return Flow::Answer(answer);
+            return Flow::Answer(Box::new(answer));
         };
         let (id, fence) = (entry.id, entry.fence);
         let store = StoreRequest::Unsubscribe {
@@ -421,10 +423,10 @@ impl Turn<'_> {
         if let Some(moved) = moved {
             // The last subscription has taken its place: its channel has to know.
             let entry = u32::try_from(place).unwrap_or(u32::MAX);
-            if let Some(channel) = self.channels.get_mut(moved.channel) {
-                if let Some(subscriber) = channel.subscribers.get_mut(moved.index as usize) {
-                    subscriber.entry = entry;
-                }
+            if let Some(channel) = self.channels.get_mut(moved.channel)
+                && let Some(subscriber) = channel.subscribers.get_mut(moved.index as usize)
+            {
+                subscriber.entry = entry;
             }
         }
         self.leave_channel(channel, removed.index);
@@ -434,12 +436,12 @@ impl Turn<'_> {
 
     /// Takes the subscriber at `index` from a channel.
     pub(crate) fn leave_channel(&mut self, channel: ChannelKey, index: u32) {
-        if let Some(moved) = self.channels.take(channel, index) {
-            if let Some((_, session)) = self.sessions.at_slot(moved.subscriber.session) {
-                let entry = moved.subscriber.entry as usize;
-                if let Some(subscribed) = session.subscriptions.get_mut(entry) {
-                    subscribed.index = moved.index;
-                }
+        if let Some(moved) = self.channels.take(channel, index)
+            && let Some((_, session)) = self.sessions.at_slot(moved.subscriber.session)
+        {
+            let entry = moved.subscriber.entry as usize;
+            if let Some(subscribed) = session.subscriptions.get_mut(entry) {
+                subscribed.index = moved.index;
             }
         }
         let empty = self
