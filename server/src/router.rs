@@ -79,10 +79,12 @@ impl Router {
     }
 
     /// The shard with the fewest sockets; of several the next in turn, so that sessions spread also
-    /// where each request is a connection of its own.
+    /// where each request is a connection of its own. Each round begins one further on, lest clients
+    /// that come in step always find the same.
     pub(crate) fn least_loaded(&self) -> u32 {
         let count = self.shards();
-        let first = self.turn.fetch_add(1, Ordering::Relaxed);
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let first = turn.wrapping_add(turn / count);
         let load = |shard: u32| {
             self.seat(shard)
                 .map(|seat| seat.sockets.load(Ordering::Relaxed))
