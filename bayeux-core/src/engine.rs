@@ -8,7 +8,7 @@ use crate::decision::Verdict;
 use crate::id::{DecisionTicket, Seed, StoreTicket};
 use crate::io::{Input, Output};
 use crate::message::ProtocolError;
-use crate::report::Counters;
+use crate::report::{Counters, Removal};
 use crate::store::{Position, StoreReply};
 use crate::tickets::{Asker, StoreUse};
 use crate::time::Instant;
@@ -84,6 +84,8 @@ impl Engine {
             requests: parts.requests.len(),
             tickets: parts.tickets.len(),
             timers: parts.timers.len() + parts.expiries.len(),
+            browsers: parts.browsers.len(),
+            addresses: parts.addresses.len(),
         }
     }
 }
@@ -114,6 +116,10 @@ pub struct Load {
     pub tickets: usize,
     /// What waits on time.
     pub timers: usize,
+    /// Browsers that hold connects (BR-7).
+    pub browsers: usize,
+    /// Addresses that have sessions (HS-17).
+    pub addresses: usize,
 }
 
 impl Turn<'_> {
@@ -133,7 +139,7 @@ impl Turn<'_> {
             }
         }
         while let Some(session) = self.expiries.due(now) {
-            self.expire(session);
+            self.expire(session, Removal::Expired);
         }
     }
 

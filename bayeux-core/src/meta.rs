@@ -75,6 +75,9 @@ impl Turn<'_> {
             }
             return None;
         }
+        if operation == Some(MetaChannel::Connect) && request.gone.is_some() {
+            return Some(self.connect_without_session(request, current));
+        }
         let error = request
             .refusal
             .clone()

@@ -11,8 +11,8 @@ use alloc::vec::Vec;
 
 use slab::Slab;
 
-use crate::channel::ChannelName;
-use crate::connection::{Answer, AnswerKind, Carries, Response};
+use crate::channel::{ChannelName, MetaChannel};
+use crate::connection::{Answer, AnswerKind, Carries, Response, Rest};
 use crate::decide::{Arrived, Consultation, Order, Step};
 use crate::decision::{Admission, Denial, Role, Subject, Verdict};
 use crate::id::{BrowserId, ConnectionId, DecisionTicket, ForwardTicket, SessionId};
@@ -64,7 +64,7 @@ pub(crate) struct Request {
     /// All messages are done.
     processed: bool,
     /// It carries what this ended session leaves behind.
-    pub(crate) rest: Vec<Arc<Event>>,
+    pub(crate) rest: Rest,
     pub(crate) cookie: Option<BrowserId>,
     /// One of its messages is a connect that is held now: no answer.
     held: bool,
@@ -74,6 +74,8 @@ pub(crate) struct Request {
     pub(crate) calls: bool,
     /// Why the session of its connect is gone.
     pub(crate) gone: Option<Removal>,
+    /// A newer connect has begun before its own: that is never answered (CN-9).
+    pub(crate) overtaken: bool,
     /// Its messages were handed to the owner of their session.
     forwarding: Option<Vec<Message>>,
 }
@@ -146,6 +148,13 @@ impl Current {
         self.granted = false;
         self.asked_authorizer = false;
         self.consultation = Consultation::new(Order::Registered);
+    }
+
+    /// The session that the message speaks for: a publish without client speaks for none (PB-2),
+    /// whatever the request is of.
+    pub(crate) fn session(&self, request: &Request) -> Option<SessionKey> {
+        let bare = self.message.session.is_none() && self.message.operation().is_none();
+        request.session.filter(|_| !bare)
     }
 
     /// Adds to the terms of a handshake; what was said last counts.
@@ -325,7 +334,7 @@ impl Turn<'_> {
         let named = messages.session().and_then(SessionId::parse);
         let has_connect = messages
             .iter()
-            .any(|message| message.operation() == Some(crate::MetaChannel::Connect));
+            .any(|message| message.operation() == Some(MetaChannel::Connect));
         let total = messages.len();
         let request = Request {
             origin,
@@ -342,12 +351,13 @@ impl Turn<'_> {
             has_waited: false,
             batching: false,
             processed: false,
-            rest: Vec::new(),
+            rest: Rest::default(),
             cookie: None,
             held: false,
             asked_timeout: None,
             calls: false,
             gone: None,
+            overtaken: false,
             forwarding: None,
         };
         let key = self.requests.insert(request);
@@ -366,7 +376,7 @@ impl Turn<'_> {
         };
         if let Some(session) = found {
             request.messages = Vec::from_iter(messages).into_iter();
-            self.adopt(&mut request, session);
+            self.adopt(key, &mut request, session);
         } else if let Some(session) = named.filter(|_| !handshake && self.may_seek(&request)) {
             self.seek(key, &mut request, session, messages, has_connect);
         } else {
@@ -445,7 +455,7 @@ impl Turn<'_> {
                 let exchange =
                     matches!(request.origin, Origin::Connection(_, t) if t.is_exchange());
                 if self.may_find(session, &request.peer, exchange) {
-                    self.adopt(request, session);
+                    self.adopt(key, request, session);
                 } else {
                     request.refusal = Some(ProtocolError::session_unknown());
                 }
@@ -484,11 +494,11 @@ impl Turn<'_> {
     /// Takes a reply that another engine has composed.
     fn pass_on(&mut self, request: &mut Request, reply: Payload) {
         let event = Event::from_object(reply.as_bytes());
-        request.rest.push(Arc::new(event));
+        request.rest.events.push((None, Arc::new(event)));
     }
 
     /// Lets a request speak for `session`.
-    fn adopt(&mut self, request: &mut Request, session: SessionKey) {
+    fn adopt(&mut self, key: RequestKey, request: &mut Request, session: SessionKey) {
         request.session = Some(session);
         let Some(entry) = self.sessions.get_mut(session) else {
             return;
@@ -497,9 +507,12 @@ impl Turn<'_> {
             // Only the connect that takes the rest is still answered (DC-7).
             return;
         }
-        let first = request.messages.as_slice().first();
-        let connects = first.is_some_and(|m| m.operation() == Some(crate::MetaChannel::Connect));
-        if !connects {
+        let connects = |message: &Message| message.operation() == Some(MetaChannel::Connect);
+        let messages = request.messages.as_slice();
+        if messages.iter().any(connects) {
+            entry.arriving.push(key);
+        }
+        if !messages.first().is_some_and(connects) {
             // QU-2: what it causes for itself rides on its own response.
             request.batching = true;
             entry.batching += 1;
@@ -591,8 +604,7 @@ impl Turn<'_> {
                 }
                 true
             }
-            Some(_) => false,
-            None => request.open >= limit,
+            Some(_) | None => request.open >= limit,
         }
     }
 
@@ -807,17 +819,11 @@ impl Turn<'_> {
         slot: usize,
         answer: Box<Answer>,
     ) {
-        if let AnswerKind::Connect(session) = answer.kind
-            && self.is_overtaken(key, session)
-        {
-            // A newer connect has come while extensions looked at the answer (CN-9).
-            return set(&mut request.slots, slot, Slot::None);
-        }
         if answer.reply.outcome.is_err() {
             self.counters.messages_refused += 1;
         }
         let held = match answer.kind {
-            AnswerKind::Connect(session) => self.connected(request, session, answer),
+            AnswerKind::Connect(session) => self.connected(key, request, session, answer),
             AnswerKind::Handshake | AnswerKind::Other => Err(answer),
         };
         request.held |= held.is_ok();
@@ -984,26 +990,24 @@ impl Turn<'_> {
             }
             return;
         }
-        let carries = if request.rest.is_empty() {
+        let carries = if request.rest.events.is_empty() {
             self.may_carry(&answers, session, transport)
         } else {
             Carries::Rest(request.rest)
         };
         // RC-6: a websocket has no answer without something to say.
         let empty = answers.is_empty() && matches!(carries, Carries::Nothing);
+        let carried = matches!(carries, Carries::Queue(_)) && self.is_open(connection);
         if exchange || !empty {
             let response = Response {
                 answers,
                 carries,
                 cookie: request.cookie,
             };
-            if let Some(entry) = self.connections.get_mut(connection) {
-                entry.ready.push_back(response);
-            }
-            self.due(connection);
+            self.send_response(connection, response);
         }
-        // Events that were held back for this response, and that it may not carry.
-        if let Some(session) = session {
+        // Events that were held back for this response, and that it does not carry.
+        if let Some(session) = session.filter(|_| !carried) {
             self.wake(session);
         }
     }
@@ -1032,9 +1036,10 @@ impl Turn<'_> {
             .first()
             .is_some_and(|a| a.kind == AnswerKind::Handshake);
         let refused = ProtocolError::session_unknown();
-        let any = answers
-            .iter()
-            .any(|answer| answer.reply.outcome.as_ref() != Err(&refused));
+        let any = answers.is_empty()
+            || answers
+                .iter()
+                .any(|answer| answer.reply.outcome.as_ref() != Err(&refused));
         let permitted = if handshake {
             self.config.deliver_during_handshake
         } else {
@@ -1075,10 +1080,16 @@ impl Turn<'_> {
         let batching = core::mem::take(&mut request.batching);
         let session = request.session;
         self.stop_waiting(key);
-        if let Some(session) = session.filter(|_| batching)
-            && let Some(session) = self.sessions.get_mut(session)
-        {
-            session.batching = session.batching.saturating_sub(1);
+        let Some(session) = session else { return };
+        let Some(entry) = self.sessions.get_mut(session) else {
+            return;
+        };
+        entry.batching -= u32::from(batching).min(entry.batching);
+        entry.arriving.retain(|arriving| *arriving != key);
+        if entry.connecting() == Some(key) {
+            // Its connect has come to nothing: an extension has dropped the reply.
+            self.end_connecting(session);
+            self.go_away(session);
         }
     }
 
@@ -1209,7 +1220,7 @@ impl Request {
 fn refuses_as_a_whole(request: &Request) -> bool {
     let mut messages = request.messages.as_slice().iter();
     request.refusal == Some(ProtocolError::unavailable())
-        && messages.any(|message| message.operation() == Some(crate::MetaChannel::Connect))
+        && messages.any(|message| message.operation() == Some(MetaChannel::Connect))
 }
 
 fn set(slots: &mut [Slot], index: usize, slot: Slot) {

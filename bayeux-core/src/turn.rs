@@ -113,7 +113,6 @@ impl<'a> Turn<'a> {
             return;
         };
         if !core::mem::replace(&mut entry.closing, true) {
-            entry.ready.clear();
             self.outbox.push(Output::Close { connection, reason });
         }
     }
@@ -199,6 +198,11 @@ impl Addresses {
         *handshakes += 1;
         *handshakes <= limits.max_handshakes_per_second
             && self.sessions.get(&address).copied().unwrap_or(0) < limits.max_sessions_per_address
+    }
+
+    /// How many addresses have sessions.
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len()
     }
 
     /// Counts a session of `address`.
