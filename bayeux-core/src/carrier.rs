@@ -53,6 +53,10 @@ impl Turn<'_> {
         }
         let (transport, peer) = (entry.transport, entry.peer.clone());
         let bound = entry.session;
+        if self.is_drained() {
+            self.close(connection, CloseReason::Shutdown);
+            return;
+        }
         let bound = bound.filter(|session| self.sessions.get(*session).is_some());
         self.begin(
             Origin::Connection(connection, transport),
@@ -105,7 +109,7 @@ impl Turn<'_> {
             let transport = transport.unwrap_or(Transport::LongPolling);
             if transport.is_exchange() || self.is_deliver_only(session, transport) {
                 if session.in_flight.is_none() {
-                    self.release_hold(key, None);
+                    self.release_hold(key);
                 }
                 return;
             }
@@ -113,6 +117,12 @@ impl Turn<'_> {
         if let Some(socket) = session.socket {
             self.due(socket);
         }
+    }
+
+    /// Whether what is ready on a connection may still leave.
+    pub(crate) fn is_open(&self, connection: ConnectionId) -> bool {
+        let entry = self.connections.get(connection);
+        entry.is_some_and(|entry| !entry.closing)
     }
 
     /// The next batch of this connection, if there is something to send.

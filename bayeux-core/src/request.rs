@@ -847,6 +847,10 @@ impl Turn<'_> {
             Slot::Open(_) | Slot::None => None,
         }));
         let exchange = transport.is_exchange();
+        let handshake = answers.first().map(|answer| answer.kind) == Some(AnswerKind::Handshake);
+        if let Some(session) = session.filter(|_| handshake) {
+            self.start_fresh_clock(session);
+        }
         if request.held && (exchange || answers.is_empty()) {
             if let Some(session) = session {
                 self.wake(session);
@@ -860,6 +864,7 @@ impl Turn<'_> {
         };
         // RC-6: a websocket has no answer without something to say.
         let empty = answers.is_empty() && matches!(carries, Carries::Nothing);
+        let carried = matches!(carries, Carries::Queue(_)) && self.is_open(connection);
         if exchange || !empty {
             let response = Response {
                 answers,
@@ -871,8 +876,8 @@ impl Turn<'_> {
             }
             self.due(connection);
         }
-        // Events that were held back for this response, and that it may not carry.
-        if let Some(session) = session {
+        // Events that were held back for this response, and that it does not carry.
+        if let Some(session) = session.filter(|_| !carried) {
             self.wake(session);
         }
     }

@@ -241,6 +241,10 @@ impl Session {
         }
     }
 
+    pub(crate) const fn is_fresh(&self) -> bool {
+        matches!(self.state, State::Fresh { .. })
+    }
+
     pub(crate) const fn is_leaving(&self) -> bool {
         matches!(self.state, State::Leaving { .. })
     }

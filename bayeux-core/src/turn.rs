@@ -41,6 +41,8 @@ pub(crate) struct Parts {
     pub(crate) entropy: Entropy,
     /// When the window of a shutdown ends, once one has begun.
     pub(crate) draining: Option<Instant>,
+    /// Sessions that are being given back at its end.
+    pub(crate) releasing: usize,
 }
 
 impl Parts {
@@ -61,6 +63,7 @@ impl Parts {
             outbox: Outbox::default(),
             counters: Counters::default(),
             draining: None,
+            releasing: 0,
             entropy,
             config,
         }

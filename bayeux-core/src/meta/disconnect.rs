@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::connection::{Answer, AnswerKind, Carries, Response};
 use crate::id::ConnectionId;
@@ -255,6 +256,11 @@ impl Turn<'_> {
             return;
         };
         let (id, fence, leaving) = (session.id, session.fence, session.is_leaving());
+        if reason == Removal::Expired && !session.arriving.is_empty() {
+            // TM-2: its connect is here, and an extension still looks at it.
+            let grace = self.timings(key).max_interval;
+            return self.start_clock(key, grace.max(self.config.sweep_period.max(A_MOMENT)));
+        }
         let connecting = session.connecting();
         let carriers = [session.socket, session.in_flight, session.answering];
         let connecting =
@@ -300,6 +306,9 @@ impl Turn<'_> {
         self.close(connection, CloseReason::Idle);
     }
 }
+
+/// The shortest time that a session which cannot expire yet goes on.
+const A_MOMENT: Duration = Duration::from_millis(1);
 
 /// Whether a session has ended because one side wanted it to.
 const fn is_disconnect(reason: Removal) -> bool {

@@ -248,8 +248,7 @@ impl Turn<'_> {
         }
         session.transport = request.transport();
         let key = self.sessions.insert(session);
-        let timings = self.timings(key);
-        self.start_clock(key, timings.interval + timings.max_interval);
+        self.start_fresh_clock(key);
         request.session = Some(key);
         if let (Some(connection), Some(transport)) = (request.connection(), request.transport())
             && !transport.is_exchange()
@@ -259,6 +258,16 @@ impl Turn<'_> {
         self.counters.handshakes += 1;
         self.report(ReportKind::SessionCreated(id));
         key
+    }
+
+    /// HS-13, TM-3: how long a client may take for its first connect, from the answer to its
+    /// handshake on; and until then at the least, should the answer never come.
+    pub(crate) fn start_fresh_clock(&mut self, key: SessionKey) {
+        let fresh = self.sessions.get(key).is_some_and(Session::is_fresh);
+        if fresh {
+            let timings = self.timings(key);
+            self.start_clock(key, timings.interval + timings.max_interval);
+        }
     }
 
     /// What welcomes the session is in the log, or some of it still is not.

@@ -7,7 +7,9 @@
     reason = "a failing test has to fail"
 )]
 
+mod aborted;
 mod disconnected;
+mod expiry;
 mod overtaken;
 
 use bayeux_core::testing::{Client, Script};
