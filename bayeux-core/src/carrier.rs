@@ -363,9 +363,6 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if self.config.echo_client_id {
-            answer.reply.session = Some(session.id.text().into());
-        }
         if !session.settings.acknowledged {
             return;
         }

@@ -185,12 +185,13 @@ impl Turn<'_> {
             StoreUse::Slot { request, slot } => {
                 let outcome = match reply {
                     StoreReply::Failed => Err(ProtocolError::unavailable()),
+                    StoreReply::Fenced | StoreReply::Unknown => {
+                        Err(ProtocolError::unsubscribe_failed())
+                    }
                     StoreReply::Done
                     | StoreReply::Appended(_)
                     | StoreReply::Claimed(_)
-                    | StoreReply::Unknown
                     | StoreReply::Unowned
-                    | StoreReply::Fenced
                     | StoreReply::Entries(_)
                     | StoreReply::Gap
                     | StoreReply::Answered(_) => Ok(()),
@@ -235,7 +236,8 @@ impl Turn<'_> {
         self.timers.clear(deadline, Alarm::Decision(ticket));
         match asker {
             Asker::Request(request) => {
-                self.decided_for(request, verdict.map_or(Arrived::Late, Arrived::Verdict));
+                let arrived = verdict.map_or(Arrived::Late, Arrived::Verdict);
+                self.decided_for(request, ticket, arrived);
             }
             Asker::Event(session, decider) => self.event_decided(ticket, session, decider, verdict),
         }

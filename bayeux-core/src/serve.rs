@@ -128,7 +128,7 @@ impl Turn<'_> {
         if known.is_none_or(Session::is_leaving) {
             return self.give_back(ticket, CallResult::Unknown);
         }
-        let event = Event::deliver(channel, data);
+        let event = self.stamp(Event::deliver(channel, data));
         self.call_append(ticket, Destination::Session(session), event, laziness);
     }
 
@@ -236,6 +236,9 @@ impl Turn<'_> {
             return;
         };
         let (fence, local) = (session.fence, session.is_local());
+        if !local && self.log.is_down() {
+            return self.give_back(ticket, CallResult::Unavailable);
+        }
         if !self.remove_subscription(key, &pattern) || local {
             return self.give_back(ticket, CallResult::Done);
         }

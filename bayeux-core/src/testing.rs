@@ -207,6 +207,11 @@ impl Script {
     /// Hands over a frame: a message, or a list of them.
     pub fn send(&mut self, connection: ConnectionId, frame: Value) -> &mut Self {
         let messages = Messages::decode(frame.to_string(), &self.limits).expect("valid messages");
+        self.receive(connection, messages)
+    }
+
+    /// The same, decoded.
+    pub fn receive(&mut self, connection: ConnectionId, messages: Messages) -> &mut Self {
         let entry = self.connection(connection);
         assert!(entry.credit > 0, "{connection:?} was not asked for a frame");
         entry.credit -= 1;

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::net::IpAddr;
 
-use crate::channel::Channels;
+use crate::channel::{Channels, Characters};
 use crate::config::{Config, Limits};
 use crate::connection::Connections;
 use crate::decide::Deciders;
@@ -46,7 +46,10 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(crate) fn new(config: Config, seed: Seed) -> Self {
+    pub(crate) fn new(mut config: Config, seed: Seed) -> Self {
+        if !config.validate_message_fields {
+            config.grammar.characters = Characters::Wide;
+        }
         let mut entropy = Entropy::new(seed);
         Self {
             deciders: Deciders::new(config.deciders.clone()),

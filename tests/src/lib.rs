@@ -1,3 +1,5 @@
 //! What the tests of all crates share.
 
+pub mod live;
 pub mod rules;
+pub mod store_contract;

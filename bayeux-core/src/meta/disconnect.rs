@@ -55,6 +55,9 @@ impl Turn<'_> {
         request.session = None;
         request.refusal = Some(ProtocolError::session_unknown());
         if self.log.is_down() {
+            if let Some(connection) = request.connection() {
+                self.start_grace(connection);
+            }
             return Flow::succeed(&current.message);
         }
         self.store(
@@ -79,12 +82,13 @@ impl Turn<'_> {
     /// The server ends a session (DC-5): what waits for it, then the news of its end, then the
     /// answer to its connect.
     pub(crate) fn disconnect_session(&mut self, key: SessionKey, reason: Removal) {
+        let end = self.stamp(Event::disconnect());
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
         let (id, fence) = (session.id, session.fence);
         let mut rest: Vec<_> = session.queue.drain().collect();
-        rest.push((Position::new(u64::MAX), Arc::new(Event::disconnect())));
+        rest.push((Position::new(u64::MAX), Arc::new(end)));
         let socket = session.socket;
         let transport = session.transport;
         let pushes = transport
