@@ -453,7 +453,7 @@ impl Turn<'_> {
         if session.is_leaving() {
             return self.forget(key);
         }
-        let connecting = session.connecting();
+        let connects = session.connects();
         let (session_id, fence) = (session.id, session.fence);
         let settled = session.settled(seen);
         let before_queue = session
@@ -474,10 +474,14 @@ impl Turn<'_> {
             self.releasing += 1;
             self.store(release, StoreUse::Release);
         }
-        let connecting =
-            connecting.and_then(|request| self.requests.get_mut(request)?.connection());
-        if let Some(connection) = connecting {
-            self.close(connection, CloseReason::Shutdown);
+        for request in connects {
+            let connection = self
+                .requests
+                .get_mut(request)
+                .and_then(|request| request.connection());
+            if let Some(connection) = connection {
+                self.close(connection, CloseReason::Shutdown);
+            }
         }
         self.remove(key, Removal::Released);
     }

@@ -231,6 +231,15 @@ impl Session {
         }
     }
 
+    /// The requests that bring its connects, begun or not.
+    pub(crate) fn connects(&self) -> SmallVec<[RequestKey; 1]> {
+        self.arriving
+            .iter()
+            .copied()
+            .chain(self.connecting())
+            .collect()
+    }
+
     /// When it expires, if that is running.
     pub(crate) const fn expires(&self) -> Option<Instant> {
         match &self.state {

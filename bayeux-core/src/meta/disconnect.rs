@@ -154,9 +154,7 @@ impl Turn<'_> {
             return;
         };
         let (id, leaving, socket) = (session.id, session.is_leaving(), session.socket);
-        let mut connects = session.arriving.clone();
-        connects.extend(session.connecting());
-        for request in connects {
+        for request in session.connects() {
             if let Some(request) = self.requests.get_mut(request) {
                 request.gone = Some(reason);
             }

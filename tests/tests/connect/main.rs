@@ -8,7 +8,10 @@
 )]
 
 mod aborted;
+mod advice;
+mod answered;
 mod disconnected;
+mod draining;
 mod expiry;
 mod overtaken;
 
