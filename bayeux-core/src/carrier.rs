@@ -12,12 +12,13 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::config::ActivityMode;
 use crate::connection::{Answer, AnswerKind, Carries, Connection, Response, Sending};
-use crate::id::ConnectionId;
+use crate::id::{ConnectionId, SessionId};
 use crate::io::{Batch, CloseReason, Peer, Transport};
 use crate::message::{Event, Messages, Payload};
 use crate::report::ReportKind;
 use crate::request::Origin;
-use crate::session::{SessionKey, State};
+use crate::session::{SessionKey, State, Taken};
+use crate::store::Position;
 use crate::turn::Turn;
 
 impl Turn<'_> {
@@ -98,7 +99,7 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if session.batching > 0 || !session.queue.is_prompt() {
+        if session.is_batching() || !session.queue.is_prompt() {
             return;
         }
         if let State::Held(hold) = &session.state {
@@ -117,6 +118,15 @@ impl Turn<'_> {
         if let Some(socket) = session.socket {
             self.due(socket);
         }
+    }
+
+    /// Lets a response leave on a connection. If that is gone, so is what the response carries.
+    pub(crate) fn send_response(&mut self, connection: ConnectionId, response: Response) {
+        match self.connections.get_mut(connection) {
+            Some(entry) => entry.ready.push_back(response),
+            None => self.counters.events_discarded += response.losses(),
+        }
+        self.due(connection);
     }
 
     /// Whether what is ready on a connection may still leave.
@@ -140,7 +150,7 @@ impl Turn<'_> {
         if entry.ready.is_empty() {
             return self.build_push(connection, bound?, local);
         }
-        let responses = core::mem::take(&mut entry.ready);
+        let mut responses = core::mem::take(&mut entry.ready);
         let mut frames = Frames::new(
             self.config.messages_per_frame,
             self.config.limits.max_frame_bytes,
@@ -148,12 +158,18 @@ impl Turn<'_> {
         let mut sending = Sending::default();
         let mut answers = Vec::new();
         let mut events = Vec::new();
-        for mut response in responses {
+        while let Some(mut response) = responses.pop_front() {
+            // One batch carries the events of one session: what speaks for another waits (RC-5).
+            let other = matches!(response.carries, Carries::Queue(key)
+                if sending.events.is_some_and(|first| first != key));
+            if other {
+                responses.push_front(response);
+                break;
+            }
             let carries = core::mem::take(&mut response.carries);
-            let keyed = matches!(carries, Carries::Queue(_));
-            let truncated = self.take_events(connection, carries, &mut sending, &mut events);
+            self.take_events(connection, carries, &mut sending, &mut events);
             for mut answer in response.answers {
-                self.complete(&mut answer, &mut sending, &events, truncated && keyed);
+                self.complete(&mut answer, &mut sending);
                 if answer.kind == AnswerKind::Handshake {
                     frames.alone(&answer);
                 } else {
@@ -171,6 +187,9 @@ impl Turn<'_> {
                 &mut events,
             );
         }
+        if let Some(entry) = self.connections.get_mut(connection) {
+            entry.ready = responses;
+        }
         let together = sending.connect.and_then(|key| self.sessions.get(key));
         let together = together.is_some_and(|session| session.settings.acknowledged);
         frames.fill(&events, &answers, together);
@@ -187,9 +206,9 @@ impl Turn<'_> {
         let mut sending = Sending::default();
         let mut events = Vec::new();
         let carries = core::mem::take(&mut response.carries);
-        let truncated = self.take_events(connection, carries, &mut sending, &mut events);
+        self.take_events(connection, carries, &mut sending, &mut events);
         for answer in &mut response.answers {
-            self.complete(answer, &mut sending, &events, truncated);
+            self.complete(answer, &mut sending);
         }
         let first = response
             .answers
@@ -226,11 +245,12 @@ impl Turn<'_> {
         let (max_bytes, frame_bytes) = (limits.max_message_size, limits.max_frame_bytes);
         let mut frames = Frames::new(self.config.messages_per_frame, frame_bytes);
         let session = self.sessions.get_mut(key)?;
-        if session.in_flight.is_some() || session.batching > 0 {
+        if session.in_flight.is_some() || session.is_batching() {
             return None;
         }
         let keep = session.keep();
-        let count = session.queue.take(keep, max_bytes);
+        let taken = session.queue.take(keep, max_bytes);
+        let count = taken.count;
         let only = session.queue.front(count).next()?;
         if count == 1 {
             frames.done.push(only.event.framed().clone());
@@ -243,7 +263,7 @@ impl Turn<'_> {
             events: Some(key),
             ..Sending::default()
         };
-        self.note_taken(key, connection, count, &mut sending);
+        self.note_taken(key, connection, taken, &mut sending);
         self.sent(connection, sending);
         Some(Batch {
             frames: frames.done,
@@ -260,29 +280,31 @@ impl Turn<'_> {
         session.socket == Some(connection) && !self.is_deliver_only(session, Transport::WebSocket)
     }
 
-    /// Takes the events that a response carries; whether some had to stay behind.
+    /// Takes the events that a response carries.
     fn take_events(
         &mut self,
         connection: ConnectionId,
         carries: Carries,
         sending: &mut Sending,
         events: &mut Vec<Arc<Event>>,
-    ) -> bool {
+    ) {
         let key = match carries {
-            Carries::Nothing => return false,
+            Carries::Nothing => return,
             Carries::Rest(rest) => {
-                events.extend(rest);
-                return false;
+                let positions = rest.positions().collect();
+                sending.rest = rest.session.map(|session| (session, positions));
+                events.extend(rest.events.into_iter().map(|(_, event)| event));
+                return;
             }
             Carries::Queue(key) => key,
         };
         let limits = &self.config.limits;
         let (frame, message) = (limits.max_frame_bytes, limits.max_message_size);
         let Some(session) = self.sessions.get_mut(key) else {
-            return false;
+            return;
         };
         if session.in_flight.is_some() || sending.events == Some(key) {
-            return false;
+            return;
         }
         let keep = session.keep();
         let max_bytes = if session.settings.acknowledged {
@@ -290,25 +312,28 @@ impl Turn<'_> {
         } else {
             message
         };
-        let count = session.queue.take(keep, max_bytes);
+        let taken = session.queue.take(keep, max_bytes);
+        let count = taken.count;
         events.extend(
             session
                 .queue
                 .front(count)
                 .map(|queued| Arc::clone(&queued.event)),
         );
-        let truncated = count < session.queue.len();
         sending.events = Some(key);
-        self.note_taken(key, connection, count, sending);
-        truncated
+        if count < session.queue.len() {
+            let last = session.queue.last_of(count);
+            sending.cut_off = Some(last.unwrap_or(session.acknowledged));
+        }
+        self.note_taken(key, connection, taken, sending);
     }
 
-    /// Notes that the first `count` events of a session are on their way.
+    /// Notes that events of a session are on their way.
     fn note_taken(
         &mut self,
         key: SessionKey,
         connection: ConnectionId,
-        count: usize,
+        Taken { count, again }: Taken,
         sending: &mut Sending,
     ) {
         let reports = self.config.reports.messages;
@@ -317,6 +342,8 @@ impl Turn<'_> {
             .activity
             .is_some_and(|activity| activity.mode == ActivityMode::ClientServer);
         let now = self.now;
+        sending.count += count;
+        self.counters.events_resent += again as u64;
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -335,13 +362,7 @@ impl Turn<'_> {
     }
 
     /// What is known of an answer only as it leaves: the acknowledgement number, the time it took.
-    fn complete(
-        &self,
-        answer: &mut Answer,
-        sending: &mut Sending,
-        events: &[Arc<Event>],
-        truncated: bool,
-    ) {
+    fn complete(&self, answer: &mut Answer, sending: &mut Sending) {
         if let Some(sync) = answer.timesync.take()
             && let Some(value) = sync.answer(self.now, self.config.wall_clock)
         {
@@ -366,8 +387,7 @@ impl Turn<'_> {
         if !session.settings.acknowledged {
             return;
         }
-        let last = session.queue.last_of(events.len());
-        let number = self.ack_number(session, last, !truncated);
+        let number = self.ack_number(session, sending.cut_off);
         let number = Payload::from(serde_json::Value::from(number));
         let handshake = answer.kind == AnswerKind::Handshake;
         let value = if handshake { enabled(&number) } else { number };
@@ -402,6 +422,9 @@ impl Turn<'_> {
         if let Some(key) = sending.events {
             self.events_written(key, connection, &sending);
         }
+        if let Some((session, positions)) = sending.rest {
+            self.rest_written(session, &positions);
+        }
         if let Some(key) = sending.connect {
             self.connect_written(key, connection);
         }
@@ -417,13 +440,22 @@ impl Turn<'_> {
         let id = session.id;
         if session.in_flight == Some(connection) {
             session.in_flight = None;
-            let count = session.queue.written() as u64;
-            self.counters.events_written += count;
+            session.queue.written();
         }
+        self.counters.events_written += sending.count as u64;
         for position in &sending.positions {
             self.report(ReportKind::Delivered(id, *position));
         }
         self.wake(key);
+    }
+
+    fn rest_written(&mut self, session: SessionId, positions: &[Position]) {
+        self.counters.events_written += positions.len() as u64;
+        if self.config.reports.messages {
+            for position in positions {
+                self.report(ReportKind::Delivered(session, *position));
+            }
+        }
     }
 
     /// TM-3, TM-4: the clock of a session starts once its connect's answer is on the wire. An
@@ -444,11 +476,20 @@ impl Turn<'_> {
             self.counters.facts_ignored += 1;
             return;
         };
-        if let Some(key) = entry.sending.as_ref().and_then(|sending| sending.events) {
-            self.return_events(key, connection);
-        }
         for key in entry.session.into_iter().chain(entry.held) {
             self.lost_carrier(key, connection);
+        }
+        let sending = entry.sending.unwrap_or_default();
+        if let Some(key) = sending.events {
+            self.return_events(key, connection);
+        }
+        let lost = sending.rest.map_or(0, |(_, rest)| rest.len() as u64);
+        self.counters.events_discarded += lost;
+        for response in entry.ready {
+            self.counters.events_discarded += response.losses();
+            if let Carries::Queue(key) = response.carries {
+                self.wake(key);
+            }
         }
     }
 

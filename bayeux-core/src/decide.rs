@@ -187,7 +187,8 @@ impl Turn<'_> {
             return Step::Done;
         };
         current.consultation.at = asked.place;
-        let session = request.session.and_then(|key| self.sessions.get(key));
+        let session = current.session(request);
+        let session = session.and_then(|key| self.sessions.get(key));
         let question = Question {
             decider: asked.id,
             session: session.map(|session| session.id),

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use slab::Slab;
 
 use crate::channel::{ChannelName, MetaChannel};
-use crate::connection::{Answer, AnswerKind, Carries, Response};
+use crate::connection::{Answer, AnswerKind, Carries, Response, Rest};
 use crate::decide::{Arrived, Consultation, Order, Step};
 use crate::decision::{Admission, Denial, Role, Subject, Verdict};
 use crate::id::{BrowserId, ConnectionId, DecisionTicket, ForwardTicket, SessionId};
@@ -64,7 +64,7 @@ pub(crate) struct Request {
     /// All messages are done.
     processed: bool,
     /// It carries what this ended session leaves behind.
-    pub(crate) rest: Vec<Arc<Event>>,
+    pub(crate) rest: Rest,
     pub(crate) cookie: Option<BrowserId>,
     /// One of its messages is a connect that is held now: no answer.
     held: bool,
@@ -148,6 +148,13 @@ impl Current {
         self.granted = false;
         self.asked_authorizer = false;
         self.consultation = Consultation::new(Order::Registered);
+    }
+
+    /// The session that the message speaks for: a publish without client speaks for none (PB-2),
+    /// whatever the request is of.
+    pub(crate) fn session(&self, request: &Request) -> Option<SessionKey> {
+        let bare = self.message.session.is_none() && self.message.operation().is_none();
+        request.session.filter(|_| !bare)
     }
 
     /// Adds to the terms of a handshake; what was said last counts.
@@ -344,7 +351,7 @@ impl Turn<'_> {
             has_waited: false,
             batching: false,
             processed: false,
-            rest: Vec::new(),
+            rest: Rest::default(),
             cookie: None,
             held: false,
             asked_timeout: None,
@@ -487,7 +494,7 @@ impl Turn<'_> {
     /// Takes a reply that another engine has composed.
     fn pass_on(&mut self, request: &mut Request, reply: Payload) {
         let event = Event::from_object(reply.as_bytes());
-        request.rest.push(Arc::new(event));
+        request.rest.events.push((None, Arc::new(event)));
     }
 
     /// Lets a request speak for `session`.
@@ -597,8 +604,7 @@ impl Turn<'_> {
                 }
                 true
             }
-            Some(_) => false,
-            None => request.open >= limit,
+            Some(_) | None => request.open >= limit,
         }
     }
 
@@ -988,7 +994,7 @@ impl Turn<'_> {
             }
             return;
         }
-        let carries = if request.rest.is_empty() {
+        let carries = if request.rest.events.is_empty() {
             self.may_carry(&answers, session, transport)
         } else {
             Carries::Rest(request.rest)
@@ -1002,10 +1008,7 @@ impl Turn<'_> {
                 carries,
                 cookie: request.cookie,
             };
-            if let Some(entry) = self.connections.get_mut(connection) {
-                entry.ready.push_back(response);
-            }
-            self.due(connection);
+            self.send_response(connection, response);
         }
         // Events that were held back for this response, and that it does not carry.
         if let Some(session) = session.filter(|_| !carried) {
@@ -1037,9 +1040,10 @@ impl Turn<'_> {
             .first()
             .is_some_and(|a| a.kind == AnswerKind::Handshake);
         let refused = ProtocolError::session_unknown();
-        let any = answers
-            .iter()
-            .any(|answer| answer.reply.outcome.as_ref() != Err(&refused));
+        let any = answers.is_empty()
+            || answers
+                .iter()
+                .any(|answer| answer.reply.outcome.as_ref() != Err(&refused));
         let permitted = if handshake {
             self.config.deliver_during_handshake
         } else {

@@ -14,7 +14,6 @@
 mod queue;
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -22,13 +21,12 @@ use core::time::Duration;
 use slab::Slab;
 use smallvec::SmallVec;
 
-pub(crate) use self::queue::{Keep, Queue, Queued};
+pub(crate) use self::queue::{Keep, Queue, Queued, Taken};
 use crate::channel::ChannelKey;
-use crate::connection::Answer;
+use crate::connection::{Answer, Leftover};
 use crate::id::{BrowserId, ConnectionId, Entropy, SessionId, StoreTicket};
 use crate::io::Transport;
 use crate::keyed::Keyed;
-use crate::message::Event;
 use crate::request::RequestKey;
 use crate::store::{Fence, Position, SessionRecord, SessionSettings};
 use crate::time::Instant;
@@ -74,8 +72,10 @@ pub(crate) struct Session {
     pub(crate) queue: Queue,
     /// Where what is in flight is in flight.
     pub(crate) in_flight: Option<ConnectionId>,
-    /// How many hold back its events: requests that are worked on (QU-2), the application (QU-3).
+    /// How many requests that are worked on hold back its events (QU-2).
     pub(crate) batching: u32,
+    /// How many batches the application has begun and not ended (QU-3).
+    pub(crate) batches: u32,
     /// The position that its acknowledgement numbers count from.
     pub(crate) start: Position,
     /// Up to here its client has everything (with acknowledgement).
@@ -140,7 +140,7 @@ pub(crate) enum State {
     /// Disconnected by the server between two connects; the next one takes the rest (DC-5).
     Leaving {
         expires: Instant,
-        rest: Vec<(Position, Arc<Event>)>,
+        rest: Vec<Leftover>,
     },
     /// The application's own: events leave on this connection.
     Local,
@@ -178,6 +178,7 @@ impl Session {
             queue: Queue::default(),
             in_flight: None,
             batching: 0,
+            batches: 0,
             start: record.start,
             acknowledged: record.start,
             received: seen,
@@ -206,6 +207,11 @@ impl Session {
         } else {
             Keep::Written
         }
+    }
+
+    /// Whether its events are held back for company.
+    pub(crate) const fn is_batching(&self) -> bool {
+        self.batching > 0 || self.batches > 0
     }
 
     pub(crate) const fn hold(&self) -> Option<&Hold> {

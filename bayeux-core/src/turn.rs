@@ -116,7 +116,6 @@ impl<'a> Turn<'a> {
             return;
         };
         if !core::mem::replace(&mut entry.closing, true) {
-            entry.ready.clear();
             self.outbox.push(Output::Close { connection, reason });
         }
     }

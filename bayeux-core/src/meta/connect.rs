@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::connection::{Answer, AnswerKind, Carries, Response};
+use crate::connection::{Answer, AnswerKind, Carries, Response, Rest};
 use crate::id::ConnectionId;
 use crate::io::{CloseReason, Transport};
 use crate::message::{Advice, Message, ProtocolError, Reconnect};
@@ -79,10 +79,12 @@ impl Turn<'_> {
             let has = has.map_or(Position::ZERO, |number| session.start.plus(number));
             if let State::Leaving { rest, .. } = &mut session.state {
                 let rest = core::mem::take(rest).into_iter();
-                request.rest = rest
-                    .filter(|(at, _)| *at > has)
-                    .map(|(_, event)| event)
-                    .collect();
+                request.rest = Rest {
+                    session: Some(session.id),
+                    events: rest
+                        .filter(|(at, _)| at.is_none_or(|at| at > has))
+                        .collect(),
+                };
             }
         }
         self.forget(session);
@@ -379,7 +381,7 @@ impl Turn<'_> {
         let resend = session.settings.acknowledged && session.queue.is_unacknowledged();
         // What cannot leave yet, others being in flight, is no reason to answer: it would leave
         // without it.
-        let may_leave = session.batching == 0 && session.in_flight.is_none();
+        let may_leave = !session.is_batching() && session.in_flight.is_none();
         if waits && (session.queue.is_prompt() || resend) && may_leave {
             return None;
         }
@@ -571,10 +573,7 @@ impl Turn<'_> {
             carries,
             cookie: None,
         };
-        if let Some(entry) = self.connections.get_mut(connection) {
-            entry.ready.push_back(response);
-        }
-        self.due(connection);
+        self.send_response(connection, response);
     }
 
     /// The time of a session's hold, or of its work on a connect, has come.
@@ -590,15 +589,10 @@ impl Turn<'_> {
         }
     }
 
-    /// The position that a reply may acknowledge to the client as sent, given what it carries
-    /// (DESIGN: never past an unsettled event, never below what was presented).
-    pub(crate) fn ack_number(&self, session: &Session, last: Option<Position>, all: bool) -> u64 {
-        let settled = session.settled(self.log.seen());
-        let reached = if all {
-            settled
-        } else {
-            last.unwrap_or(session.acknowledged)
-        };
+    /// The number of a reply that carries all there is, or goes no further than `cut_off` (AK-4):
+    /// never past an unsettled event, never below what was presented.
+    pub(crate) fn ack_number(&self, session: &Session, cut_off: Option<Position>) -> u64 {
+        let reached = cut_off.unwrap_or_else(|| session.settled(self.log.seen()));
         reached.max(session.acknowledged).since(session.start)
     }
 }

@@ -5,15 +5,15 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::connection::{Answer, AnswerKind, Carries, Response};
-use crate::id::ConnectionId;
+use crate::connection::{Answer, AnswerKind, Carries, Leftover, Response, Rest};
+use crate::id::{ConnectionId, SessionId};
 use crate::io::{CloseReason, Transport};
 use crate::message::{Event, ProtocolError};
 use crate::meta::final_advice;
 use crate::report::{Removal, ReportKind};
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
 use crate::session::{Session, SessionKey, State};
-use crate::store::{Position, StoreRequest};
+use crate::store::StoreRequest;
 use crate::tickets::StoreUse;
 use crate::timer::Alarm;
 use crate::turn::Turn;
@@ -43,7 +43,10 @@ impl Turn<'_> {
             && (exchange || socket == request.connection())
             && let Some(entry) = self.sessions.get_mut(session)
         {
-            request.rest = entry.queue.drain().map(|(_, event)| event).collect();
+            request.rest = Rest {
+                session: Some(id),
+                events: entry.queue.drain().collect(),
+            };
         }
         if let Some(mut hold) = self.end_hold(session) {
             // CN-12: the held connect is released, and told not to come back.
@@ -88,7 +91,7 @@ impl Turn<'_> {
         };
         let (id, fence) = (session.id, session.fence);
         let mut rest: Vec<_> = session.queue.drain().collect();
-        rest.push((Position::new(u64::MAX), Arc::new(end)));
+        rest.push((None, Arc::new(end)));
         let socket = session.socket;
         let transport = session.transport;
         let pushes = transport
@@ -105,18 +108,15 @@ impl Turn<'_> {
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
             let connection = hold.connection;
-            self.send_held(*hold, all(rest));
+            self.send_held(*hold, all(id, rest));
             self.remove(key, reason);
             self.start_grace(connection);
         } else if let Some(socket) = socket.filter(|_| pushes || local) {
             let response = Response {
-                carries: all(rest),
+                carries: all(id, rest),
                 ..Response::default()
             };
-            if let Some(entry) = self.connections.get_mut(socket) {
-                entry.ready.push_back(response);
-            }
-            self.due(socket);
+            self.send_response(socket, response);
             self.remove(key, reason);
             self.start_grace(socket);
         } else {
@@ -125,12 +125,16 @@ impl Turn<'_> {
     }
 
     /// Nothing can carry a session's last events: they wait for its next connect.
-    fn leave(&mut self, key: SessionKey, rest: Vec<(Position, Arc<Event>)>, reason: Removal) {
+    fn leave(&mut self, key: SessionKey, rest: Vec<Leftover>, reason: Removal) {
         let connecting = self.sessions.get(key).and_then(Session::connecting);
         if let Some(connecting) = connecting {
             // The connect that is being worked on takes them along.
+            let id = self.sessions.get(key).map(|session| session.id);
             if let Some(request) = self.requests.get_mut(connecting) {
-                request.rest = rest.into_iter().map(|(_, event)| event).collect();
+                request.rest = Rest {
+                    session: id,
+                    events: rest,
+                };
             }
             self.remove(key, reason);
             return;
@@ -198,6 +202,9 @@ impl Turn<'_> {
             self.addresses.remove(address);
         }
         self.counters.events_discarded += session.queue.len() as u64;
+        if let State::Leaving { rest, .. } = &session.state {
+            self.counters.events_discarded += losses(rest);
+        }
         let connecting = session.connecting();
         let waiting = session.paused.into_iter().chain(session.awaiting);
         for request in Vec::from_iter(waiting.chain(connecting)) {
@@ -320,6 +327,16 @@ const fn is_disconnect(reason: Removal) -> bool {
     )
 }
 
-fn all(rest: Vec<(Position, Arc<Event>)>) -> Carries {
-    Carries::Rest(rest.into_iter().map(|(_, event)| event).collect())
+/// How many events are lost with them.
+fn losses(rest: &[Leftover]) -> u64 {
+    rest.iter()
+        .filter(|(position, _)| position.is_some())
+        .count() as u64
+}
+
+fn all(session: SessionId, events: Vec<Leftover>) -> Carries {
+    Carries::Rest(Rest {
+        session: Some(session),
+        events,
+    })
 }

@@ -197,7 +197,8 @@ impl Turn<'_> {
         data: &Payload,
     ) -> Flow {
         let message = &current.message;
-        let session = request.session.and_then(|key| self.sessions.get(key));
+        let session = current.session(request);
+        let session = session.and_then(|key| self.sessions.get(key));
         let (Id::Given(id), Some(session)) = (&message.id, session) else {
             return Flow::succeed(message);
         };
@@ -318,7 +319,8 @@ impl Turn<'_> {
         } else {
             self.counters.channels_limited += 1;
         }
-        let session = request.session.and_then(|key| self.sessions.get(key));
+        let session = current.session(request);
+        let session = session.and_then(|key| self.sessions.get(key));
         let own = session.and_then(|session| session.settings.echo);
         let entry = NewEntry {
             origin: session.map(|session| session.id),
@@ -339,7 +341,7 @@ impl Turn<'_> {
         current: &mut Current,
         entry: NewEntry,
     ) -> Flow {
-        let session = request.session;
+        let session = current.session(request);
         if let Some(session) = session.and_then(|session| self.sessions.get_mut(session)) {
             session.open_appends += 1;
         }

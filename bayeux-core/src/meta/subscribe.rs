@@ -25,6 +25,10 @@ pub(crate) struct SubscribeStage {
     patterns: Vec<ChannelPattern>,
     at: usize,
     question: Question,
+    /// Those granted that the session does not have yet, each once.
+    new: Vec<ChannelPattern>,
+    /// How many of these nobody is subscribed to.
+    new_channels: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +54,8 @@ impl Turn<'_> {
             patterns,
             at: 0,
             question: Question::Create,
+            new: Vec::new(),
+            new_channels: 0,
         };
         if kind == Kind::Unsubscribe {
             current.stage = Stage::Subscribe(Box::new(SubscribeStage {
@@ -117,9 +123,15 @@ impl Turn<'_> {
                     break;
                 }
                 None => {
+                    let is_new = !self.is_taken_up(session, current, &pattern);
+                    let is_new_channel = self.channels.find(pattern.as_str()).is_none();
                     if let Stage::Subscribe(stage) = &mut current.stage {
                         stage.at += 1;
                         stage.question = Question::Create;
+                        if is_new {
+                            stage.new_channels += usize::from(is_new_channel);
+                            stage.new.push(pattern);
+                        }
                     }
                 }
             }
@@ -214,28 +226,55 @@ impl Turn<'_> {
         session: SessionKey,
         pattern: &ChannelPattern,
     ) -> Option<Flow> {
-        let limits = &self.config.limits;
-        let (subscriptions, channels) = (limits.max_subscriptions, limits.max_channels);
-        let existing = self.channels.find(pattern.as_str());
-        let entry = self.sessions.get(session)?;
-        let mut had = entry.subscriptions.iter();
-        if existing.is_some_and(|channel| had.any(|s| s.channel == channel)) {
+        if self.is_taken_up(session, current, pattern) {
             return None;
         }
         let Stage::Subscribe(stage) = &current.stage else {
             return None;
         };
-        if entry.subscriptions.len() + stage.at >= subscriptions {
+        let limits = &self.config.limits;
+        let (subscriptions, channels) = (limits.max_subscriptions, limits.max_channels);
+        let existing = self.channels.find(pattern.as_str());
+        let had = self.sessions.get(session)?.subscriptions.len();
+        if had + stage.new.len() >= subscriptions {
             self.counters.subscriptions_limited += 1;
             let error = ProtocolError::too_many_subscriptions();
             return Some(Flow::fail(&current.message, error));
         }
-        if existing.is_none() && self.channels.len() + stage.at >= channels {
+        if existing.is_none() && self.channels.len() + stage.new_channels >= channels {
             self.counters.channels_limited += 1;
             let error = ProtocolError::create_denied("too_many_channels");
             return Some(Flow::fail(&current.message, error));
         }
         None
+    }
+
+    /// Whether a pattern is no further subscription: the session has it, or it was granted already,
+    /// or there is nothing to subscribe to (SU-6).
+    fn is_taken_up(
+        &self,
+        session: SessionKey,
+        current: &Current,
+        pattern: &ChannelPattern,
+    ) -> bool {
+        let granted = if let Stage::Subscribe(stage) = &current.stage {
+            stage.new.contains(pattern)
+        } else {
+            false
+        };
+        granted
+            || pattern.kind() != ChannelKind::Broadcast
+            || self.has_subscription(session, pattern)
+    }
+
+    /// Whether a session is subscribed to exactly this pattern.
+    pub(crate) fn has_subscription(&self, session: SessionKey, pattern: &ChannelPattern) -> bool {
+        let channel = self.channels.find(pattern.as_str());
+        let session = self.sessions.get(session);
+        channel.zip(session).is_some_and(|(channel, session)| {
+            let mut held = session.subscriptions.iter();
+            held.any(|subscribed| subscribed.channel == channel)
+        })
     }
 
     /// Subscribes here, and asks the store to remember it.
