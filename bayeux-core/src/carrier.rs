@@ -377,6 +377,9 @@ impl Turn<'_> {
             }
             AnswerKind::Handshake if self.config.deliver_during_handshake => {
                 let Some(key) = sending.events else { return };
+                if let Some(fields) = &mut answer.reply.handshake {
+                    fields.messages = u32::try_from(sending.count).unwrap_or(u32::MAX);
+                }
                 key
             }
             AnswerKind::Handshake | AnswerKind::Other => return,

@@ -200,7 +200,11 @@ impl Addresses {
         let handshakes = self.handshakes.or_default(address);
         *handshakes += 1;
         *handshakes <= limits.max_handshakes_per_second
-            && self.sessions.get(&address).copied().unwrap_or(0) < limits.max_sessions_per_address
+    }
+
+    /// How many sessions `address` has.
+    pub(crate) fn sessions_of(&self, address: IpAddr) -> usize {
+        self.sessions.get(&network(address)).copied().unwrap_or(0)
     }
 
     /// How many addresses have sessions.
