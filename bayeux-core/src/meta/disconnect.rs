@@ -279,7 +279,7 @@ impl Turn<'_> {
         let Some(entry) = self.connections.get_mut(connection) else {
             return;
         };
-        if entry.transport.is_exchange() || entry.grace.is_some() || entry.local {
+        if entry.transport.is_exchange() || entry.grace.is_some() {
             return;
         }
         entry.grace = Some(until);

@@ -8,6 +8,7 @@
 )]
 
 mod batch;
+mod bounds;
 mod lazy;
 mod queue;
 mod response;
