@@ -73,7 +73,8 @@ impl Turn<'_> {
         let Some(entry) = self.sessions.get_mut(session) else {
             return;
         };
-        if entry.socket.is_none() && entry.hold().is_none() {
+        let connects = entry.hold().is_some() || entry.connecting().is_some();
+        if entry.socket.is_none() && !connects {
             entry.socket = Some(connection);
         }
     }
@@ -374,9 +375,6 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if self.config.echo_client_id {
-            answer.reply.session = Some(session.id.text().into());
-        }
         if !session.settings.acknowledged {
             return;
         }
@@ -391,6 +389,9 @@ impl Turn<'_> {
 
     /// The batch is about to be handed over.
     fn sent(&mut self, connection: ConnectionId, sending: Sending) {
+        if let Some(session) = sending.connect.and_then(|key| self.sessions.get_mut(key)) {
+            session.answering = Some(connection);
+        }
         if let Some(entry) = self.connections.get_mut(connection) {
             entry.sending = Some(sending);
         }
@@ -417,7 +418,7 @@ impl Turn<'_> {
             self.rest_written(session, &positions);
         }
         if let Some(key) = sending.connect {
-            self.connect_written(key);
+            self.connect_written(key, connection);
         }
         if more {
             self.due(connection);
@@ -450,13 +451,14 @@ impl Turn<'_> {
         }
     }
 
-    /// TM-3, TM-4: the clock of a session starts once its connect's answer is on the wire.
-    fn connect_written(&mut self, key: SessionKey) {
-        let away = self
-            .sessions
-            .get(key)
-            .is_some_and(|s| matches!(s.state, State::Away { .. }));
-        if away {
+    /// TM-3, TM-4: the clock of a session starts once its connect's answer is on the wire. An
+    /// overtaken answer does not start it (TM-8).
+    fn connect_written(&mut self, key: SessionKey, connection: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let newest = session.answering.take_if(|at| *at == connection).is_some();
+        if newest && matches!(session.state, State::Away { .. }) {
             self.go_away(key);
         }
     }

@@ -131,7 +131,7 @@ impl Turn<'_> {
         if self.living(session).is_none() {
             return self.give_back(ticket, CallResult::Unknown);
         }
-        let event = Event::deliver(channel, data);
+        let event = self.stamp(Event::deliver(channel, data));
         self.call_append(ticket, Destination::Session(session), event, laziness);
     }
 
@@ -244,6 +244,9 @@ impl Turn<'_> {
             return;
         };
         let (fence, local) = (session.fence, session.is_local());
+        if !local && self.log.is_down() {
+            return self.give_back(ticket, CallResult::Unavailable);
+        }
         if !self.remove_subscription(key, &pattern) || local {
             return self.give_back(ticket, CallResult::Done);
         }
@@ -315,7 +318,6 @@ impl Turn<'_> {
     fn list_sessions(&self, from: u32, limit: u32) -> CallResult {
         let (keys, next) = self.sessions.page(from, limit);
         let sessions = keys.iter().filter_map(|key| self.sessions.get(*key));
-        let sessions = sessions.filter(|session| !session.is_leaving());
         CallResult::Sessions(sessions.map(|session| session.id).collect(), next)
     }
 
@@ -345,7 +347,10 @@ impl Turn<'_> {
     }
 
     fn inspect(&self, id: SessionId) -> CallResult {
-        let session = self.living(id).and_then(|key| self.sessions.get(key));
+        let session = self
+            .sessions
+            .find(id)
+            .and_then(|key| self.sessions.get(key));
         let Some(session) = session else {
             return CallResult::Unknown;
         };

@@ -19,6 +19,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use slab::Slab;
+use smallvec::SmallVec;
 
 pub(crate) use self::queue::{Keep, Queue, Queued, Taken};
 use crate::channel::ChannelKey;
@@ -85,6 +86,10 @@ pub(crate) struct Session {
     pub(crate) floor: Position,
     /// The log is being read for it: entries between here and `until` may be missing in its queue.
     pub(crate) reading: Option<Reading>,
+    /// Requests that bring a connect which has not begun yet, in order of arrival.
+    pub(crate) arriving: SmallVec<[RequestKey; 1]>,
+    /// Where the answer to its last connect is on its way.
+    pub(crate) answering: Option<ConnectionId>,
     /// The request that waits for the log to be read, or to reach a position.
     pub(crate) awaiting: Option<RequestKey>,
     /// Appends that the store has not answered.
@@ -179,6 +184,8 @@ impl Session {
             received: seen,
             floor: Position::ZERO,
             reading: None,
+            arriving: SmallVec::new(),
+            answering: None,
             awaiting: None,
             open_appends: 0,
             paused: Vec::new(),
@@ -212,6 +219,18 @@ impl Session {
             State::Held(hold) => Some(hold),
             State::Fresh { .. }
             | State::Connecting { .. }
+            | State::Away { .. }
+            | State::Leaving { .. }
+            | State::Local => None,
+        }
+    }
+
+    /// The request that works on its connect, if one does.
+    pub(crate) const fn connecting(&self) -> Option<RequestKey> {
+        match &self.state {
+            State::Connecting { request, .. } => Some(*request),
+            State::Fresh { .. }
+            | State::Held(_)
             | State::Away { .. }
             | State::Leaving { .. }
             | State::Local => None,

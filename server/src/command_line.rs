@@ -81,22 +81,22 @@ pub fn parse_with(
 /// What a server prints when it listens at `bound`: where it is reached, and who is let in.
 #[must_use]
 pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
-    let mut lines = vec!["Listening:".to_string()];
+    let mut lines = Vec::new();
     for address in bound {
         lines.extend(
             settings
                 .paths
                 .iter()
-                .map(|path| format!("  {}{path}", url(address))),
+                .map(|path| format!("listening on {}{path}", url(address))),
         );
     }
     lines.extend(
         bound
             .first()
-            .map(|address| format!("Try it in a browser: {}/", url(address))),
+            .map(|address| format!("try it in a browser: {}/", url(address))),
     );
     if settings.http.origins == Origins::Own {
-        lines.push("Pages of other origins are refused; --allow-origin lets them in.".into());
+        lines.push("pages of other origins are refused; --allow-origin lets them in".into());
     }
     lines.join("\n")
 }
@@ -132,6 +132,15 @@ impl Stop {
         Self {
             code: 1,
             text: one_line(&text),
+        }
+    }
+
+    /// The system does not let the server start.
+    #[must_use]
+    pub fn cannot_start(error: &impl fmt::Display) -> Self {
+        Self {
+            code: 1,
+            text: one_line(&format!("cannot start: {error}")),
         }
     }
 

@@ -1201,10 +1201,10 @@ fn the_greeting_has_every_url_and_says_who_is_let_in() {
             &flags(&["--path", "/bayeux", "--path", "/"]).settings(),
             &bound
         ),
-        "Listening:\n  http://127.0.0.1:8080/bayeux\n  http://127.0.0.1:8080/\n  \
-         http://localhost:81/bayeux\n  http://localhost:81/\n\
-         Try it in a browser: http://127.0.0.1:8080/\n\
-         Pages of other origins are refused; --allow-origin lets them in."
+        "listening on http://127.0.0.1:8080/bayeux\nlistening on http://127.0.0.1:8080/\n\
+         listening on http://localhost:81/bayeux\nlistening on http://localhost:81/\n\
+         try it in a browser: http://127.0.0.1:8080/\n\
+         pages of other origins are refused; --allow-origin lets them in"
     );
     let open = flags(&["--allow-origin", "https://a.example"]).settings();
     assert!(!greeting(&open, &bound).contains("refused"));

@@ -1,4 +1,6 @@
 //! What the tests of all crates share.
 
+pub mod live;
 pub mod rules;
+pub mod store_contract;
 pub mod talk;

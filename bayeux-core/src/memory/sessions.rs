@@ -22,8 +22,10 @@ pub(super) struct Sessions {
 }
 
 struct Held {
-    record: Box<SessionRecord>,
     owner: Owner,
+    /// Here and not in the record, so that an append looks no further.
+    fence: Fence,
+    record: Box<SessionRecord>,
 }
 
 /// Who may speak for a session.
@@ -59,7 +61,6 @@ impl Sessions {
         }
         self.forget(record.session);
         let given = core::mem::take(&mut record.subscriptions);
-        record.fence = Fence(1);
         record.released = None;
         for StoredSubscription { pattern, since } in given {
             add(&mut record.subscriptions, pattern, since);
@@ -67,8 +68,9 @@ impl Sessions {
         self.table.insert(
             record.session,
             Held {
-                record,
                 owner: Owner::Node(node),
+                fence: Fence(1),
+                record,
             },
         );
         Ok(())
@@ -87,16 +89,17 @@ impl Sessions {
         let former = match owner {
             Owner::Node(former) if former == node => None,
             Owner::Node(former) => {
-                held.record.fence.0 += 1;
+                held.fence.0 += 1;
                 held.record.released = None;
                 Some(former)
             }
             Owner::Nobody { expires } => {
-                held.record.fence.0 += 1;
+                held.fence.0 += 1;
                 self.unowned.remove(&(expires, session));
                 None
             }
         };
+        held.record.fence = held.fence;
         Some(Claimed {
             record: held.record.clone(),
             former,
@@ -247,7 +250,7 @@ impl Held {
     }
 
     fn is_under(&self, now: Instant, fence: Fence) -> bool {
-        self.record.fence == fence && !self.is_over(now)
+        self.fence == fence && !self.is_over(now)
     }
 }
 

@@ -42,10 +42,7 @@ impl Turn<'_> {
             && (exchange || socket == request.connection())
             && let Some(entry) = self.sessions.get_mut(session)
         {
-            request.rest = Rest {
-                session: Some(id),
-                events: entry.queue.drain().collect(),
-            };
+            request.rest = all(id, entry.queue.drain().collect());
         }
         if let Some(mut hold) = self.end_hold(session) {
             // CN-12: the held connect is released, and told not to come back.
@@ -53,13 +50,13 @@ impl Turn<'_> {
             hold.answer.kind = AnswerKind::Other;
             self.send_held(*hold, Carries::Nothing);
         }
-        if let Some(socket) = socket {
-            self.start_grace(socket);
-        }
         self.remove(session, Removal::Disconnected);
         request.session = None;
         request.refusal = Some(ProtocolError::session_unknown());
         if self.log.is_down() {
+            if let Some(connection) = request.connection() {
+                self.start_grace(connection);
+            }
             return Flow::succeed(&current.message);
         }
         self.store(
@@ -84,12 +81,13 @@ impl Turn<'_> {
     /// The server ends a session (DC-5): what waits for it, then the news of its end, then the
     /// answer to its connect.
     pub(crate) fn disconnect_session(&mut self, key: SessionKey, reason: Removal) {
+        let end = self.stamp(Event::disconnect());
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
         let (id, fence) = (session.id, session.fence);
         let mut rest: Vec<_> = session.queue.drain().collect();
-        rest.push((None, Arc::new(Event::disconnect())));
+        rest.push((None, Arc::new(end)));
         let socket = session.socket;
         let transport = session.transport;
         let pushes = transport
@@ -106,12 +104,12 @@ impl Turn<'_> {
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
             let connection = hold.connection;
-            self.send_held(*hold, all(id, rest));
+            self.send_held(*hold, Carries::Rest(all(id, rest)));
             self.remove(key, reason);
             self.start_grace(connection);
         } else if let Some(socket) = socket.filter(|_| pushes || local) {
             let response = Response {
-                carries: all(id, rest),
+                carries: Carries::Rest(all(id, rest)),
                 ..Response::default()
             };
             self.send_response(socket, response);
@@ -127,10 +125,12 @@ impl Turn<'_> {
         let connecting = self
             .sessions
             .get(key)
-            .is_some_and(|session| matches!(session.state, State::Connecting { .. }));
-        if connecting {
-            // CN-12: a connect that is being worked on finds the session gone.
-            self.counters.events_discarded += losses(&rest);
+            .and_then(|s| Some((s.id, s.connecting()?)));
+        if let Some((id, connecting)) = connecting {
+            // The connect that is being worked on takes them along.
+            if let Some(request) = self.requests.get_mut(connecting) {
+                request.rest = all(id, rest);
+            }
             self.remove(key, reason);
             return;
         }
@@ -152,15 +152,20 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        let (id, leaving) = (session.id, session.is_leaving());
-        if let State::Connecting { request, .. } = session.state
-            && let Some(request) = self.requests.get_mut(request)
-        {
-            request.gone = Some(reason);
+        let (id, leaving, socket) = (session.id, session.is_leaving(), session.socket);
+        let mut connects = session.arriving.clone();
+        connects.extend(session.connecting());
+        for request in connects {
+            if let Some(request) = self.requests.get_mut(request) {
+                request.gone = Some(reason);
+            }
         }
         self.forget(key);
         if leaving {
             return;
+        }
+        if let Some(socket) = socket.filter(|_| is_disconnect(reason)) {
+            self.start_grace(socket);
         }
         self.counters.sessions_removed += 1;
         match reason {
@@ -197,15 +202,8 @@ impl Turn<'_> {
         if let State::Leaving { rest, .. } = &session.state {
             self.counters.events_discarded += losses(rest);
         }
+        let connecting = session.connecting();
         let waiting = session.paused.into_iter().chain(session.awaiting);
-        let connecting = match session.state {
-            State::Connecting { request, .. } => Some(request),
-            State::Fresh { .. }
-            | State::Held(_)
-            | State::Away { .. }
-            | State::Leaving { .. }
-            | State::Local => None,
-        };
         for request in Vec::from_iter(waiting.chain(connecting)) {
             self.advance(request);
         }
@@ -257,17 +255,21 @@ impl Turn<'_> {
         }
     }
 
-    /// A session has not come back in time (TM-6).
-    pub(crate) fn expire(&mut self, key: SessionKey) {
+    /// A session has not come back in time (TM-6), or a message of it was never done (TM-7): nobody
+    /// is told, and what carries it is closed (CN-13).
+    pub(crate) fn expire(&mut self, key: SessionKey, reason: Removal) {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
         let (id, fence, leaving) = (session.id, session.fence, session.is_leaving());
-        let carriers = session.socket.into_iter().chain(session.in_flight);
-        for connection in Vec::from_iter(carriers) {
+        let connecting = session.connecting();
+        let carriers = [session.socket, session.in_flight, session.answering];
+        let connecting =
+            connecting.and_then(|request| self.requests.get_mut(request)?.connection());
+        for connection in carriers.into_iter().flatten().chain(connecting) {
             self.close(connection, CloseReason::SessionOver);
         }
-        self.remove(key, Removal::Expired);
+        self.remove(key, reason);
         if !leaving {
             self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
         }
@@ -313,9 +315,17 @@ fn losses(rest: &[Leftover]) -> u64 {
         .count() as u64
 }
 
-fn all(session: SessionId, events: Vec<Leftover>) -> Carries {
-    Carries::Rest(Rest {
+/// Whether a session has ended because one side wanted it to.
+const fn is_disconnect(reason: Removal) -> bool {
+    matches!(
+        reason,
+        Removal::Disconnected | Removal::DisconnectedByServer | Removal::Inactive
+    )
+}
+
+fn all(session: SessionId, events: Vec<Leftover>) -> Rest {
+    Rest {
         session: Some(session),
         events,
-    })
+    }
 }

@@ -187,7 +187,10 @@ impl Turn<'_> {
                 return Some(Flow::Silent);
             };
             let question = stage.question;
-            if question == Question::Create && self.channels.find(pattern.as_str()).is_none() {
+            let absent = self.channels.find(pattern.as_str()).is_none();
+            // Somebody else may have made the channel since the question was asked.
+            let creates = absent || current.is_being_authorized();
+            if question == Question::Create && creates {
                 let subject = |current: &Current| {
                     Subject::Create(pattern.clone(), current.message.clone().into())
                 };
@@ -264,15 +267,10 @@ impl Turn<'_> {
         current: &Current,
         pattern: &ChannelPattern,
     ) -> bool {
-        let granted = match &current.stage {
-            Stage::Subscribe(stage) => stage.new.contains(pattern),
-            Stage::Incoming
-            | Stage::Dispatch
-            | Stage::Handshake(_)
-            | Stage::Connect
-            | Stage::Publish(_)
-            | Stage::Disconnect
-            | Stage::Reply(_) => false,
+        let granted = if let Stage::Subscribe(stage) = &current.stage {
+            stage.new.contains(pattern)
+        } else {
+            false
         };
         granted
             || pattern.kind() != ChannelKind::Broadcast
@@ -294,13 +292,12 @@ impl Turn<'_> {
         &mut self,
         key: RequestKey,
         request: &mut Request,
-        current: &Current,
+        current: &mut Current,
         session: SessionKey,
         patterns: Vec<ChannelPattern>,
         refused: Option<Flow>,
     ) -> Flow {
-        let broadcast = |pattern: &ChannelPattern| pattern.kind() == ChannelKind::Broadcast;
-        let patterns = Vec::from_iter(patterns.into_iter().filter(broadcast));
+        let patterns = broadcast(patterns);
         let since = self.log.seen();
         let added: Vec<_> = patterns
             .iter()
@@ -308,12 +305,12 @@ impl Turn<'_> {
             .cloned()
             .collect();
         let answer = match refused {
-            Some(Flow::Answer(answer)) => *answer,
+            Some(Flow::Answer(answer)) => answer,
             Some(other) => return other,
-            None => Answer::to(&current.message),
+            None => Box::new(Answer::to(&current.message)),
         };
         let Some(entry) = self.sessions.get(session).filter(|_| !added.is_empty()) else {
-            return Flow::Answer(Box::new(answer));
+            return Flow::Answer(answer);
         };
         if self.log.is_down() {
             self.undo_subscriptions(session, &added);
@@ -336,15 +333,14 @@ impl Turn<'_> {
                 added,
             },
         );
-        Self::wait_for_store(request, slot, answer);
-        Flow::Handed
+        self.wait_for_store(request, current, answer)
     }
 
     fn unsubscribe(
         &mut self,
         key: RequestKey,
         request: &mut Request,
-        current: &Current,
+        current: &mut Current,
         session: SessionKey,
         patterns: Vec<ChannelPattern>,
     ) -> Flow {
@@ -355,20 +351,24 @@ impl Turn<'_> {
             let error = ProtocolError::subscribe_denied(BY_POLICY);
             return Flow::fail(&current.message, error);
         }
-        let removed: Vec<_> = patterns
-            .into_iter()
-            .filter(|pattern| self.remove_subscription(session, pattern))
-            .collect();
-        let answer = Answer::to(&current.message);
-        let Some(entry) = self.sessions.get(session).filter(|_| !removed.is_empty()) else {
-            // SU-5: what was not there is gone.
-            return Flow::Answer(Box::new(answer));
+        let patterns = broadcast(patterns);
+        let answer = Box::new(Answer::to(&current.message));
+        let Some(entry) = self.sessions.get(session).filter(|_| !patterns.is_empty()) else {
+            return Flow::Answer(answer);
         };
+        if self.log.is_down() {
+            return Flow::fail(&current.message, ProtocolError::unavailable());
+        }
         let (id, fence) = (entry.id, entry.fence);
+        for pattern in &patterns {
+            self.remove_subscription(session, pattern);
+        }
+        // SU-5: what was not there is gone. The store is told all the same: it may still have what
+        // it was asked to forget before, in vain.
         let store = StoreRequest::Unsubscribe {
             session: id,
             fence,
-            patterns: removed,
+            patterns,
         };
         self.store(
             store,
@@ -377,8 +377,7 @@ impl Turn<'_> {
                 slot: current.slot,
             },
         );
-        Self::wait_for_store(request, current.slot, answer);
-        Flow::Handed
+        self.wait_for_store(request, current, answer)
     }
 
     /// The store has remembered subscriptions, or has not.
@@ -574,6 +573,12 @@ impl Turn<'_> {
             self.report(ReportKind::ChannelRemoved(pattern));
         }
     }
+}
+
+/// Those that events can come for (SU-6).
+fn broadcast(mut patterns: Vec<ChannelPattern>) -> Vec<ChannelPattern> {
+    patterns.retain(|pattern| pattern.kind() == ChannelKind::Broadcast);
+    patterns
 }
 
 /// What a consultation means for the message at hand: `None` if it may go on.

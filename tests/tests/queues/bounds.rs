@@ -69,7 +69,7 @@ fn a_queue_that_is_full_ends_its_session() {
     assert_eq!(reply[0]["error"], "402::session_unknown");
     assert_eq!(reply[0]["advice"]["reconnect"], "handshake");
     assert_eq!(data(&mut script, &bob), [4], "nobody else notices");
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-5
@@ -91,7 +91,7 @@ fn a_full_queue_may_drop_the_oldest_or_the_newest() {
         assert_eq!(script.engine().counters().events_dropped, 2);
         assert_eq!(data(&mut script, &alice), kept, "{policy:?}");
         assert_eq!(script.engine().load().sessions, 1);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -137,7 +137,7 @@ fn a_queue_is_bounded_in_bytes() {
         if policy == QueuePolicy::DropOldest {
             assert_eq!(left + counters.events_dropped, 30);
         }
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -156,7 +156,7 @@ fn an_event_that_no_queue_could_hold_is_dropped_alone() {
 
     assert_eq!(dropped(&mut script), [2]);
     assert_eq!(data(&mut script, &alice), [1]);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-5
@@ -178,7 +178,7 @@ fn what_is_on_its_way_is_not_dropped() {
         socket,
         json!([event("/a", json!(4)), event("/a", json!(5))]),
     );
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-5
@@ -205,7 +205,7 @@ fn with_acknowledgement_a_full_queue_always_ends_the_session() {
         assert_eq!(script.engine().counters().events_dropped, 0, "{policy:?}");
         let poll = script.connect(&alice);
         assert_eq!(script.take(poll)[0]["advice"]["reconnect"], "handshake");
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -223,7 +223,7 @@ fn who_takes_nothing_any_more_is_cut_when_the_queue_is_full() {
 
     script.expect_closed(socket, CloseReason::SessionOver);
     assert_eq!(script.engine().load().sessions, 0);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-5
@@ -249,7 +249,7 @@ fn a_queue_that_is_full_ends_one_of_many_subscribers() {
     for client in [&clients[1], &clients[3]] {
         assert_eq!(data(&mut script, client), [5]);
     }
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Channels.
@@ -271,7 +271,7 @@ fn a_subscription_makes_no_channel_beyond_the_limit() {
     assert_eq!(subscriptions(&mut script, &alice), ["/there", "/new"]);
     assert_eq!(script.engine().load().channels, 2);
     assert_eq!(script.engine().counters().channels_limited, 1);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_publish_needs_no_channel_beyond_the_limit() {
     assert_eq!(data(&mut script, &bob), [1]);
     assert_eq!(script.engine().load().channels, 1);
     assert_eq!(script.engine().counters().channels_limited, 1);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn calls_obey_the_limits() {
         (counters.subscriptions_limited, counters.channels_limited),
         (1, 1)
     );
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 fn channel_reports(script: &mut Script) -> Vec<(char, String)> {
@@ -373,7 +373,7 @@ fn a_channel_that_is_published_to_stays_for_three_sweeps() {
         assert_eq!(script.engine().load().channels, 0);
         publish_again(&mut script);
         assert_eq!(channel_reports(&mut script), created("/a"));
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -394,7 +394,7 @@ fn a_channel_stays_while_somebody_is_subscribed() {
     script.after(1);
 
     assert_eq!(channel_reports(&mut script), removed("/a/*"));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: CH-13
@@ -411,7 +411,7 @@ fn a_channel_is_used_again_when_somebody_subscribes_in_time() {
     script.after(20_000);
 
     assert_eq!(channel_reports(&mut script), created("/a"));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: CH-13
@@ -513,7 +513,7 @@ fn a_batch_pauses_at_64_open_appends_and_goes_on() {
         }
         assert_eq!(seen, Vec::from_iter((0..1_000).map(|n| json!(n))));
         assert_eq!(script.take(connection), json!(vec![ok("/a"); 1_000]));
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -543,7 +543,7 @@ fn a_publisher_that_floods_is_slowed_down() {
     for (position, (ticket, _)) in (2..).zip(open.into_iter().skip(1)) {
         stored(&mut script, position, ticket);
     }
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: MO-6
@@ -559,7 +559,7 @@ fn a_batch_that_pauses_is_not_followed_by_the_next_frame() {
     let open = appends(&mut script);
     stored(&mut script, 1, open[0].0);
     assert!(script.is_asked(socket), "all of its messages are taken in");
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: MO-6
@@ -585,7 +585,7 @@ fn exchanges_that_wait_for_the_store_all_go_on() {
     for connection in waiting {
         script.expect(connection, json!([ok("/service/x")]));
     }
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: MO-6
@@ -615,7 +615,7 @@ fn a_publisher_without_client_is_slowed_down_as_well() {
         assert_eq!(position, 100);
         let replies = script.take(connection);
         assert_eq!(replies.as_array().unwrap().len(), count);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -643,7 +643,7 @@ fn the_next_frame_is_asked_for_when_the_one_before_is_processed() {
         script.is_asked(socket),
         "a connect that is held is processed"
     );
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: WS-13
@@ -669,7 +669,7 @@ fn a_peer_that_does_not_read_is_not_read_from_without_end() {
         "it reads again, and is read from again"
     );
     assert_eq!(messages(&mut script, socket).len(), sent);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 #[test]
@@ -697,7 +697,7 @@ fn a_frame_that_nobody_asked_for_closes_the_connection() {
         );
         assert_eq!(CloseReason::Unasked.close_code(), 1008);
         assert_eq!(CloseReason::Unasked.http_status(500), 400);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -713,7 +713,7 @@ fn a_frame_on_a_session_of_the_applications_own_closes_it() {
     });
 
     script.expect_closed(connection, CloseReason::Unasked);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 #[test]
@@ -745,5 +745,5 @@ fn what_concerns_nobody_is_counted_and_ignored() {
             "{fact:?}"
         );
     }
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }

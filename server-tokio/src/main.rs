@@ -1,0 +1,88 @@
+//! The binary.
+#![forbid(unsafe_code)]
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use bayeux_server_tokio::command_line::{self, Stop, greeting};
+use bayeux_server_tokio::{Builder, Settings, StartError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+const ABOUT: &str = "A Bayeux server: publish and subscribe for the clients of CometD and Faye.";
+
+fn main() -> ExitCode {
+    let arguments = std::env::args_os();
+    match command_line::parse("bayeux-server-tokio", ABOUT, arguments).and_then(serve) {
+        Ok(code) => code,
+        Err(stop) => stop.tell(),
+    }
+}
+
+fn serve(settings: Settings) -> Result<ExitCode, Stop> {
+    let filter = EnvFilter::new(&settings.log);
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let run = |tokio: tokio::runtime::Runtime| tokio.block_on(run(settings));
+    tokio
+        .map_err(StartError::System)
+        .and_then(run)
+        .map_err(|error| {
+            if let StartError::Listen(address, error) = &error {
+                return Stop::cannot_listen(*address, error);
+            }
+            Stop::cannot_start(&error)
+        })
+}
+
+async fn run(settings: Settings) -> Result<ExitCode, StartError> {
+    let mut signals = Signals::new()?;
+    let mut running = Builder::new(settings.clone()).start().await?;
+    say(&greeting(&settings, running.addresses()));
+
+    tokio::select! {
+        () = signals.next() => {}
+        () = running.broken() => return Ok(ExitCode::FAILURE),
+    }
+    let handle = running.handle();
+    tokio::select! {
+        () = running.shutdown() => {}
+        () = signals.next() => {}
+    }
+    say(&format!("facts that crossed shards: {}", handle.crossed()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Nobody may be there to read it.
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// What asks a process to end: the first time gracefully, the second time at once.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

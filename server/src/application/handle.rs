@@ -1,0 +1,317 @@
+//! The application's way to the engines.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bayeux_core::{
+    Call, CallResult, ChannelName, ChannelPattern, Counters, Decider, DeciderId, Laziness, Payload,
+    Position, Role, SessionId, SessionView,
+};
+use futures_channel::oneshot;
+
+use super::decider::{Decide, DynDecide};
+use super::local::{LocalEnd, Subscription};
+use crate::inbox::Fact;
+use crate::router::{Gateway, Place, Router};
+
+/// How many sessions or channels are asked for at a time.
+const PAGE: u32 = 1_000;
+
+/// Decider names are given out by the process.
+static NEXT_DECIDER: AtomicU32 = AtomicU32::new(1);
+
+/// A server as the application in the same process sees it. Cloning it is cheap.
+///
+/// What is published through one handle and its clones keeps its order.
+#[derive(Clone)]
+pub struct Handle {
+    router: Arc<Router>,
+    /// The shard that carries what belongs to no session.
+    shard: u32,
+}
+
+/// Why a call was not carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CallError {
+    /// There is no such session.
+    Unknown,
+    /// A limit forbids it.
+    Limited,
+    /// The store is away, or did not answer in time.
+    Unavailable,
+    /// The server has stopped.
+    Stopped,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "there is no such session",
+            Self::Limited => "a limit forbids it",
+            Self::Unavailable => "the store is away",
+            Self::Stopped => "the server has stopped",
+        })
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl Handle {
+    pub(crate) fn new(router: Arc<Router>, shard: u32) -> Self {
+        Self { router, shard }
+    }
+
+    /// Sends an event to all who are subscribed to `channel`, on every node; resolves once the log
+    /// has it.
+    ///
+    /// # Errors
+    ///
+    /// If the log did not take it.
+    pub async fn publish(
+        &self,
+        channel: ChannelName,
+        data: Payload,
+    ) -> Result<Position, CallError> {
+        let laziness = Laziness::Prompt;
+        let call = Call::Publish {
+            channel,
+            data,
+            ext: None,
+            laziness,
+        };
+        self.appended(self.shard, call).await
+    }
+
+    /// Sends an event to one session, whatever it is subscribed to.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such session, or the log did not take it.
+    pub async fn deliver(
+        &self,
+        session: SessionId,
+        channel: ChannelName,
+        data: Payload,
+    ) -> Result<Position, CallError> {
+        let call = Call::Deliver {
+            session,
+            channel,
+            data,
+            laziness: Laziness::Prompt,
+        };
+        self.appended(self.home(session), call).await
+    }
+
+    /// The events of all channels that `pattern` matches, from now on.
+    ///
+    /// # Errors
+    ///
+    /// If a limit forbids it, or the store is away.
+    pub async fn subscribe(&self, pattern: ChannelPattern) -> Result<Subscription, CallError> {
+        let gateway = Gateway {
+            router: Arc::clone(&self.router),
+            place: Place::Mounted(self.shard),
+        };
+        let connection = self.router.name(self.shard);
+        let end = Arc::new(LocalEnd::default());
+        let (answer, answered) = oneshot::channel();
+        let fact = Fact::OpenLocal(connection, Arc::clone(&end), answer);
+        let engagement = gateway.engage(self.shard, connection, fact);
+        let opened = answered.await.map_err(|_| CallError::Stopped)?;
+        let CallResult::Opened(session) = opened else {
+            return Err(refused(&opened));
+        };
+
+        let router = Arc::clone(&self.router);
+        let subscription = Subscription::new(router, session, end, engagement);
+        self.done(self.shard, Call::Subscribe { session, pattern })
+            .await?;
+        Ok(subscription)
+    }
+
+    /// Ends a session; its client is told.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such session.
+    pub async fn disconnect(&self, session: SessionId) -> Result<(), CallError> {
+        self.done(self.home(session), Call::Disconnect { session })
+            .await
+    }
+
+    /// All sessions of this process, in no order.
+    ///
+    /// # Errors
+    ///
+    /// If the server has stopped.
+    pub async fn sessions(&self) -> Result<Vec<SessionId>, CallError> {
+        let mut all = Vec::new();
+        for shard in 0..self.router.shards() {
+            let mut next = Some(0);
+            while let Some(from) = next {
+                let result = self
+                    .ask(shard, Call::ListSessions { from, limit: PAGE })
+                    .await?;
+                let CallResult::Sessions(sessions, further) = result else {
+                    return Err(refused(&result));
+                };
+                all.extend(sessions);
+                next = further;
+            }
+        }
+        Ok(all)
+    }
+
+    /// All channels of this process, and how many sessions of it are subscribed to each.
+    ///
+    /// # Errors
+    ///
+    /// If the server has stopped.
+    pub async fn channels(&self) -> Result<BTreeMap<ChannelPattern, u32>, CallError> {
+        let mut all = BTreeMap::new();
+        for shard in 0..self.router.shards() {
+            let mut next = Some(0);
+            while let Some(from) = next {
+                let result = self
+                    .ask(shard, Call::ListChannels { from, limit: PAGE })
+                    .await?;
+                let CallResult::Channels(channels, further) = result else {
+                    return Err(refused(&result));
+                };
+                for (channel, subscribers) in channels {
+                    *all.entry(channel).or_default() += subscribers;
+                }
+                next = further;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Everything about one session.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such session.
+    pub async fn inspect(&self, session: SessionId) -> Result<SessionView, CallError> {
+        let result = self
+            .ask(self.home(session), Call::Inspect { session })
+            .await?;
+        let CallResult::Session(view) = result else {
+            return Err(refused(&result));
+        };
+        Ok(*view)
+    }
+
+    /// What all engines of this process have counted.
+    ///
+    /// # Errors
+    ///
+    /// If the server has stopped.
+    pub async fn counters(&self) -> Result<Counters, CallError> {
+        let mut sum = Counters::default();
+        for shard in 0..self.router.shards() {
+            let result = self.ask(shard, Call::Count).await?;
+            let CallResult::Counters(counters) = result else {
+                return Err(refused(&result));
+            };
+            sum = sum.plus(&counters);
+        }
+        Ok(sum)
+    }
+
+    /// Has `decide` asked from now on, when this resolves; the name is for
+    /// [`remove_decider`](Self::remove_decider).
+    ///
+    /// # Errors
+    ///
+    /// If the server has stopped.
+    pub async fn add_decider(
+        &self,
+        role: Role,
+        decide: impl Decide,
+    ) -> Result<DeciderId, CallError> {
+        let id = DeciderId(NEXT_DECIDER.fetch_add(1, Ordering::Relaxed));
+        let decide: DynDecide = Arc::new(decide);
+        self.router.decider_added();
+        for shard in 0..self.router.shards() {
+            let decider = Decider {
+                id,
+                role: role.clone(),
+            };
+            self.router
+                .tell(shard, Fact::AddDecider(decider, Arc::clone(&decide)));
+        }
+        self.heard().await?;
+        Ok(id)
+    }
+
+    /// No longer asks a decider, when this resolves.
+    ///
+    /// # Errors
+    ///
+    /// If the server has stopped.
+    pub async fn remove_decider(&self, id: DeciderId) -> Result<(), CallError> {
+        for shard in 0..self.router.shards() {
+            self.router.tell(shard, Fact::RemoveDecider(id));
+        }
+        self.heard().await
+    }
+
+    /// How many facts were told by one shard to another so far.
+    #[must_use]
+    pub fn crossed(&self) -> u64 {
+        self.router.crossed()
+    }
+
+    /// Resolves when every shard has heard all that it was told before.
+    async fn heard(&self) -> Result<(), CallError> {
+        self.counters().await.map(drop)
+    }
+
+    fn home(&self, session: SessionId) -> u32 {
+        session.shard(self.router.shards())
+    }
+
+    async fn ask(&self, shard: u32, call: Call) -> Result<CallResult, CallError> {
+        self.router.ask(shard, call).await.ok_or(CallError::Stopped)
+    }
+
+    async fn appended(&self, shard: u32, call: Call) -> Result<Position, CallError> {
+        let result = self.ask(shard, call).await?;
+        let CallResult::Appended(position) = result else {
+            return Err(refused(&result));
+        };
+        Ok(position)
+    }
+
+    async fn done(&self, shard: u32, call: Call) -> Result<(), CallError> {
+        let result = self.ask(shard, call).await?;
+        let CallResult::Done = result else {
+            return Err(refused(&result));
+        };
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("shards", &self.router.shards())
+            .finish_non_exhaustive()
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an answer to another question is as good as none"
+)]
+fn refused(result: &CallResult) -> CallError {
+    match result {
+        CallResult::Unknown => CallError::Unknown,
+        CallResult::Limited => CallError::Limited,
+        _ => CallError::Unavailable,
+    }
+}

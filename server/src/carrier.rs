@@ -1,0 +1,76 @@
+//! The other ends of an engine's connections, as its shard holds them.
+
+use std::sync::Arc;
+
+use bayeux_core::{Batch, CloseReason, ConnectionId, Instant};
+
+pub(crate) use crate::application::LocalEnd;
+use crate::frames::Frames;
+pub(crate) use crate::http::Exchange;
+
+/// What a shard writes to.
+pub(crate) enum Carrier {
+    /// A request that waits for its response.
+    Exchange(Arc<Exchange>),
+    /// A websocket.
+    Duplex(Arc<dyn Duplex>),
+    /// A session of the application's own.
+    Local(Arc<LocalEnd>),
+}
+
+/// What became of an order to send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sent {
+    /// The operating system has it.
+    Written,
+    /// It is under way: `Written` or `Closed` will come through the inbox.
+    Later,
+}
+
+/// A websocket, whatever it runs over. Its own task may be on another thread.
+pub(crate) trait Duplex: Send + Sync {
+    /// Writes at once what the socket takes at once.
+    fn send(
+        &self,
+        now: Instant,
+        connection: ConnectionId,
+        batch: &Batch,
+        frames: &mut Frames,
+    ) -> Sent;
+    /// Lets the next frame be read.
+    fn receive(&self, connection: ConnectionId);
+    /// Begins the end.
+    fn close(&self, connection: ConnectionId, reason: CloseReason);
+}
+
+impl Carrier {
+    pub(crate) fn send(
+        &self,
+        now: Instant,
+        connection: ConnectionId,
+        batch: Batch,
+        frames: &mut Frames,
+    ) -> Sent {
+        match self {
+            Self::Exchange(exchange) => exchange.answer(batch),
+            Self::Duplex(duplex) => return duplex.send(now, connection, &batch, frames),
+            Self::Local(end) => end.deliver(batch),
+        }
+        Sent::Later
+    }
+
+    pub(crate) fn receive(&self, connection: ConnectionId) {
+        match self {
+            Self::Duplex(duplex) => duplex.receive(connection),
+            Self::Exchange(_) | Self::Local(_) => {}
+        }
+    }
+
+    pub(crate) fn close(&self, connection: ConnectionId, reason: CloseReason) {
+        match self {
+            Self::Exchange(exchange) => exchange.close(reason),
+            Self::Duplex(duplex) => duplex.close(connection, reason),
+            Self::Local(end) => end.close(reason),
+        }
+    }
+}

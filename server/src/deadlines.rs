@@ -1,0 +1,123 @@
+//! Things to look at later: stalled writes, idle sockets, unfinished messages.
+//!
+//! One entry for each thing that waits, in one heap of a shard, which shares the shard's one timer.
+//! An entry is never taken out early: when its time comes, the thing says whether it is still
+//! waiting, and until when.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::sync::Weak;
+
+use bayeux_core::Instant;
+
+/// Something that waits on time.
+pub(crate) trait Watched: Send + Sync {
+    /// Acts on what is overdue; when to look again, if at all.
+    fn check(&self, now: Instant) -> Option<Instant>;
+}
+
+/// What a shard watches.
+#[derive(Default)]
+pub(crate) struct Deadlines {
+    heap: BinaryHeap<Reverse<Deadline>>,
+}
+
+struct Deadline {
+    at: Instant,
+    what: Weak<dyn Watched>,
+}
+
+impl Deadlines {
+    pub(crate) fn add(&mut self, at: Instant, what: Weak<dyn Watched>) {
+        self.heap.push(Reverse(Deadline { at, what }));
+    }
+
+    /// When to call [`check`](Self::check) next.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse(deadline)| deadline.at)
+    }
+
+    /// Looks at everything that is due.
+    pub(crate) fn check(&mut self, now: Instant) {
+        while self.next().is_some_and(|at| at <= now) {
+            let Some(Reverse(Deadline { what, .. })) = self.heap.pop() else {
+                return;
+            };
+            let again = what.upgrade().and_then(|watched| watched.check(now));
+            if let Some(at) = again.filter(|at| *at > now) {
+                self.add(at, what);
+            }
+        }
+    }
+}
+
+impl PartialEq for Deadline {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Deadline {}
+
+impl PartialOrd for Deadline {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Deadline {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.at.cmp(&other.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    /// Waits until `until`, and counts how often it was looked at.
+    struct Waiting {
+        until: AtomicU64,
+        looks: AtomicU64,
+    }
+
+    impl Watched for Waiting {
+        fn check(&self, now: Instant) -> Option<Instant> {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            let until = Instant::from_millis(self.until.load(Ordering::Relaxed));
+            (until > now).then_some(until)
+        }
+    }
+
+    #[test]
+    fn what_is_put_off_is_looked_at_again_and_what_is_gone_is_not() {
+        let mut deadlines = Deadlines::default();
+        let kept = Arc::new(Waiting {
+            until: AtomicU64::new(30),
+            looks: AtomicU64::new(0),
+        });
+        let gone = Arc::new(Waiting {
+            until: AtomicU64::new(10),
+            looks: AtomicU64::new(0),
+        });
+        let as_watched = |waiting: &Arc<Waiting>| {
+            let weak: Weak<dyn Watched> = Arc::<Waiting>::downgrade(waiting) as _;
+            weak
+        };
+        deadlines.add(Instant::from_millis(10), as_watched(&kept));
+        deadlines.add(Instant::from_millis(5), as_watched(&gone));
+        drop(gone);
+
+        deadlines.check(Instant::from_millis(10));
+        assert_eq!(deadlines.next(), Some(Instant::from_millis(30)));
+
+        deadlines.check(Instant::from_millis(30));
+        assert_eq!(
+            (deadlines.next(), kept.looks.load(Ordering::Relaxed)),
+            (None, 2)
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! Where requests come in: sockets of our own, and services that other applications mount.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use ::http::{Request, Response};
+use bayeux_core::http::Scheme;
+use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+
+use crate::admission::Admitted;
+use crate::http::{Body, Caller, respond};
+use crate::line::Line;
+use crate::router::Gateway;
+use crate::runtime::Runtime;
+use crate::socket::Socket;
+use crate::websocket::{take_over, take_over_opaque};
+
+/// What an HTTP/2 connection begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How many streams an HTTP/2 connection may have: the polls of many sessions may share one.
+const STREAMS: u32 = 1_000;
+
+/// Serves sockets on the thread of one shard.
+#[derive(Clone)]
+pub struct Door {
+    gateway: Gateway,
+    runtime: Runtime,
+}
+
+impl Door {
+    pub(crate) fn new(gateway: Gateway, runtime: Runtime) -> Self {
+        Self { gateway, runtime }
+    }
+
+    /// Serves a socket to its end: HTTP/1.1, or HTTP/2 if the peer begins with it. Websockets go on
+    /// as tasks of their own.
+    pub async fn serve<T>(self, io: T, address: SocketAddr, scheme: Scheme, admitted: Admitted)
+    where
+        T: Read + Write + Unpin + Send + 'static,
+    {
+        let line = Line::new(self.gateway.clone());
+        let mut socket = Socket::new(io, Arc::clone(&line), Some(admitted));
+        let patience = self.gateway.router.site.deadlines.header;
+        let is_http2 = {
+            let first = poll_fn(|cx| socket.poll_preface(cx, PREFACE));
+            match self.runtime.within(patience, first).await {
+                Some(Ok(is_http2)) => is_http2,
+                Some(Err(_)) | None => return,
+            }
+        };
+        let runtime = self.runtime.clone();
+        let caller = Arc::new(Caller {
+            gateway: self.gateway,
+            runtime: self.runtime,
+            line: Some(line),
+            address: Some(address),
+            scheme,
+            take_over: take_over::<T>,
+        });
+        let service = service_fn(move |request: Request<Incoming>| {
+            let caller = Arc::clone(&caller);
+            async move { Ok::<_, Infallible>(respond(caller, request).await) }
+        });
+        let served = if is_http2 {
+            http2::Builder::new(runtime.clone())
+                .timer(runtime)
+                .enable_connect_protocol()
+                .max_concurrent_streams(STREAMS)
+                .serve_connection(socket, service)
+                .await
+        } else {
+            http1::Builder::new()
+                .timer(runtime)
+                .header_read_timeout(patience)
+                .half_close(false)
+                .serve_connection(socket, service)
+                .with_upgrades()
+                .await
+        };
+        if let Err(error) = served {
+            tracing::debug!(%error, "a connection broke");
+        }
+    }
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Door")
+            .field("place", &self.gateway.place)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The server as a service for a path of another application: every request is taken as ours,
+/// whatever its path.
+///
+/// Its sockets stay where they are; all that they bring is handed to the shards. A response counts
+/// as written when the application's HTTP library has taken it: nobody above can know more.
+#[derive(Clone)]
+pub struct Service {
+    caller: Arc<Caller>,
+}
+
+impl Service {
+    pub(crate) fn new(gateway: Gateway, runtime: Runtime) -> Self {
+        let caller = Caller {
+            gateway,
+            runtime,
+            line: None,
+            address: None,
+            scheme: Scheme::Http,
+            take_over: take_over_opaque,
+        };
+        Self {
+            caller: Arc::new(caller),
+        }
+    }
+
+    /// The same for the requests of one connection, which comes from `address` by `scheme`: for the
+    /// limits per address, and for deciders. Without, the limits per address do not hold.
+    #[must_use]
+    pub fn of(&self, address: SocketAddr, scheme: Scheme) -> Self {
+        let Caller {
+            gateway,
+            runtime,
+            line,
+            take_over,
+            ..
+        } = &*self.caller;
+        let caller = Caller {
+            gateway: gateway.clone(),
+            runtime: runtime.clone(),
+            line: line.clone(),
+            address: Some(address),
+            scheme,
+            take_over: *take_over,
+        };
+        Self {
+            caller: Arc::new(caller),
+        }
+    }
+
+    /// Answers a request.
+    pub fn answer<B>(&self, request: Request<B>) -> Answer
+    where
+        B: http_body::Body + Unpin + Send + 'static,
+        B::Data: Send,
+    {
+        let caller = Arc::clone(&self.caller);
+        Box::pin(async move { Ok(respond(caller, request).await) })
+    }
+}
+
+/// A response on its way. Dropped, it tells the shards that the client went away.
+pub type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl<B> hyper::service::Service<Request<B>> for Service
+where
+    B: http_body::Body + Unpin + Send + 'static,
+    B::Data: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, request: Request<B>) -> Answer {
+        self.answer(request)
+    }
+}
+
+#[cfg(feature = "tower")]
+impl<B> tower_service::Service<Request<B>> for Service
+where
+    B: http_body::Body + Unpin + Send + 'static,
+    B::Data: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Answer {
+        self.answer(request)
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service")
+            .field("address", &self.caller.address)
+            .finish_non_exhaustive()
+    }
+}

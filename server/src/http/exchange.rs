@@ -1,0 +1,87 @@
+//! A request that waits for its answer.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bayeux_core::{Batch, CloseReason};
+
+use crate::guarded::Guarded;
+use crate::line::Line;
+
+/// Where the engine's answer to a request is put.
+pub(crate) struct Exchange {
+    state: Guarded<State>,
+    /// The socket below; none if another application owns it.
+    line: Option<Arc<Line>>,
+}
+
+/// How an exchange ends.
+pub(crate) enum Outcome {
+    /// With these messages.
+    Answered(Batch),
+    /// Without.
+    Closed(CloseReason),
+}
+
+enum State {
+    Waiting(Option<Waker>),
+    Decided(Outcome),
+    Writing,
+}
+
+impl Exchange {
+    pub(crate) fn new(line: Option<Arc<Line>>) -> Arc<Self> {
+        Arc::new(Self {
+            state: Guarded::new(State::Waiting(None)),
+            line,
+        })
+    }
+
+    /// The engine's answer.
+    pub(crate) fn answer(&self, batch: Batch) {
+        self.decide(Outcome::Answered(batch));
+    }
+
+    /// The engine's refusal. An answer that is being written is broken off: it is going to be sent
+    /// elsewhere.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        self.decide(Outcome::Closed(reason));
+    }
+
+    fn decide(&self, outcome: Outcome) {
+        let mut state = self.state.lock();
+        match &mut *state {
+            State::Waiting(waker) => {
+                let waker = waker.take();
+                *state = State::Decided(outcome);
+                drop(state);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+            State::Decided(decided) => *decided = outcome,
+            State::Writing => {
+                if let Some(line) = &self.line {
+                    line.kill();
+                }
+            }
+        }
+    }
+
+    /// The engine's answer or refusal, when it comes.
+    pub(crate) async fn outcome(&self) -> Outcome {
+        poll_fn(|cx| self.poll_outcome(cx)).await
+    }
+
+    fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome> {
+        let mut state = self.state.lock();
+        match std::mem::replace(&mut *state, State::Writing) {
+            State::Decided(outcome) => Poll::Ready(outcome),
+            State::Waiting(_) | State::Writing => {
+                *state = State::Waiting(Some(cx.waker().clone()));
+                Poll::Pending
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What there is outside of the mounts: a page at `/`, and nothing else.
+
+use bayeux_core::http::Refusal;
+use http::{Method, Request, Response};
+
+use super::response::{Body, add_header, refusal};
+use crate::page::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use crate::site::Site;
+
+/// The page, or that there is none.
+pub(super) fn respond<B>(site: &Site, request: &Request<B>) -> Response<Body> {
+    let is_asked_for = request.uri().path() == "/" && request.method() == Method::GET;
+    let Some(page) = site.page.as_ref().filter(|_| is_asked_for) else {
+        return refusal(Refusal::not_found());
+    };
+    let mut response = Response::new(Body::from(page.clone()));
+    add_header(&mut response, "content-type", CONTENT_TYPE);
+    add_header(
+        &mut response,
+        "content-security-policy",
+        CONTENT_SECURITY_POLICY,
+    );
+    add_header(&mut response, "x-content-type-options", "nosniff");
+    add_header(&mut response, "cache-control", "no-cache");
+    response
+}

@@ -1,0 +1,93 @@
+//! What other tasks and threads have to tell a shard.
+//!
+//! The list is bounded by what may be told: a connection has at most one frame and one end of a
+//! write under way, a call waits for its answer.
+
+use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+
+use bayeux_core::{
+    Call, CallResult, ConnectionId, Decider, DeciderId, Input, Instant, Messages, Peer, Transport,
+};
+use futures_channel::oneshot;
+use futures_util::task::AtomicWaker;
+
+use crate::application::DynDecide;
+use crate::carrier::{Carrier, LocalEnd};
+use crate::deadlines::Watched;
+use crate::guarded::Guarded;
+
+/// Something a shard is told.
+pub(crate) enum Fact {
+    /// A fact for the engine as it is.
+    Input(Input),
+    /// A connection has begun, and has brought its first messages.
+    Opened(Box<Opening>),
+    /// Look at this at that time, if it is still there.
+    Watch(Instant, Weak<dyn Watched>),
+    /// The application wants something.
+    Call(Call, oneshot::Sender<CallResult>),
+    /// The application wants a session of its own.
+    OpenLocal(
+        ConnectionId,
+        std::sync::Arc<LocalEnd>,
+        oneshot::Sender<CallResult>,
+    ),
+    /// Somebody wants to be asked.
+    AddDecider(Decider, DynDecide),
+    /// Somebody no longer wants to be asked.
+    RemoveDecider(DeciderId),
+    /// The process is about to stop; to be answered when nothing is left to write.
+    Drain(std::time::Duration, oneshot::Sender<()>),
+}
+
+/// A connection as it begins.
+pub(crate) struct Opening {
+    pub(crate) connection: ConnectionId,
+    pub(crate) transport: Transport,
+    pub(crate) peer: Peer,
+    pub(crate) carrier: Carrier,
+    pub(crate) messages: Messages,
+}
+
+/// The inbox of one shard.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    facts: Guarded<Vec<Fact>>,
+    log_moved: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Inbox {
+    /// Adds a fact, and wakes the shard if this is the first since it last looked.
+    pub(crate) fn push(&self, fact: Fact) {
+        let is_first = {
+            let mut facts = self.facts.lock();
+            facts.push(fact);
+            facts.len() == 1
+        };
+        if is_first {
+            self.waker.wake();
+        }
+    }
+
+    /// Says that the log has new entries; many calls cost one wake.
+    pub(crate) fn log_moved(&self) {
+        if !self.log_moved.swap(true, Ordering::AcqRel) {
+            self.waker.wake();
+        }
+    }
+
+    /// Moves everything into `facts`, which must be empty, and says whether the log has moved.
+    pub(crate) fn take(&self, facts: &mut Vec<Fact>) -> bool {
+        std::mem::swap(&mut *self.facts.lock(), facts);
+        self.log_moved.swap(false, Ordering::AcqRel)
+    }
+
+    /// Has `waker` woken at the next fact; says whether there is one already.
+    pub(crate) fn listen(&self, waker: &Waker) -> bool {
+        self.waker.register(waker);
+        self.log_moved.load(Ordering::Acquire) || !self.facts.lock().is_empty()
+    }
+}

@@ -1,0 +1,193 @@
+//! One server: its shards, and what they share.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bayeux_core::http::{BrowserCookie, CookieError};
+use bayeux_core::{Config, DecodeLimits, Engine, MemoryOptions, Seed};
+use futures_channel::oneshot;
+
+use crate::admission::{Admission, Admitted};
+use crate::application::{Handle, Listener};
+use crate::clock::Clock;
+use crate::config::{Settings, Store};
+use crate::door::{Door, Service};
+use crate::inbox::Fact;
+use crate::page;
+use crate::router::{Gateway, Place, Router};
+use crate::runtime::Runtime;
+use crate::shard::Shard;
+use crate::site::Site;
+use crate::store::{LogEnd, SharedLog};
+
+/// What an application adds to the settings of its server.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct Extras {
+    /// The request headers that deciders see, in lower case.
+    pub headers: Vec<Box<str>>,
+    /// Hears all reports, on the threads of the shards: it must not block.
+    pub listener: Option<Listener>,
+}
+
+impl std::fmt::Debug for Extras {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Extras")
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One server: shards that share a log, and the ways to them.
+#[derive(Clone)]
+pub struct Node {
+    router: Arc<Router>,
+    log: Arc<SharedLog>,
+    config: Config,
+    listener: Option<Listener>,
+    handles: Arc<AtomicU32>,
+}
+
+impl Node {
+    /// A server with these settings; nothing runs yet.
+    ///
+    /// # Errors
+    ///
+    /// If the browser cookie would not be well-formed.
+    pub fn new(settings: Settings, extras: Extras) -> Result<Self, CookieError> {
+        let shards = settings.shards.get();
+        let clock = Clock::start();
+        let page = page::index(settings.page_path());
+        let mut mounted = settings.http.clone();
+        mounted.mounts = "/".parse().into_iter().collect();
+        let mut config = settings.engine;
+        config.shard.count = shards;
+        config.wall_clock = clock.wall_clock();
+        let limits = &config.limits;
+        let decode = DecodeLimits {
+            max_size: limits.max_message_size,
+            max_depth: limits.max_depth,
+            max_messages: limits.max_batch,
+        };
+        let log = match settings.store {
+            Store::Memory => SharedLog::new(MemoryOptions::for_config(&config)),
+        };
+        let site = Site {
+            http: settings.http,
+            mounted,
+            cookie: BrowserCookie::new(&settings.cookie)?,
+            proxies: settings.trusted_proxies,
+            duplicate_status: settings.duplicate_connect_status,
+            decode,
+            deadlines: settings.deadlines,
+            headers: extras.headers,
+            admission: Admission::new(settings.sockets),
+            page: Some(page),
+        };
+        Ok(Self {
+            router: Arc::new(Router::new(site, clock, shards)),
+            log,
+            config,
+            listener: extras.listener,
+            handles: Arc::default(),
+        })
+    }
+
+    /// All shards, in order; `runtime` lends what the one with this number needs.
+    ///
+    /// Call it once: the seeds of the engines come from the operating system here.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system has no randomness.
+    pub fn shards(&self, runtime: impl Fn(u32) -> Runtime) -> std::io::Result<Vec<Shard>> {
+        let count = self.router.shards();
+        (0..count)
+            .map(|index| self.shard(index, runtime(index)))
+            .collect()
+    }
+
+    fn shard(&self, index: u32, runtime: Runtime) -> std::io::Result<Shard> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
+        let mut config = self.config.clone();
+        config.shard.index = index;
+        let engine = Engine::new(config, Seed::new(seed));
+        let gateway = self.gateway(Place::Shard(index));
+        let log = LogEnd::new(&self.log, self.router.shards());
+        Ok(Shard::new(
+            engine,
+            gateway,
+            runtime,
+            log,
+            self.listener.clone(),
+        ))
+    }
+
+    /// Where sockets are served on the thread of a shard.
+    #[must_use]
+    pub fn door(&self, shard: u32, runtime: Runtime) -> Door {
+        Door::new(self.gateway(Place::Shard(shard)), runtime)
+    }
+
+    /// A place for a socket from `address`, and the shard that it is for: the one with the fewest.
+    /// `None` if a limit is reached.
+    #[must_use]
+    pub fn admit(&self, address: IpAddr) -> Option<(u32, Admitted)> {
+        let shard = self.router.least_loaded();
+        Some((shard, Admission::admit(&self.router, address, shard)?))
+    }
+
+    /// A service to be mounted in another application; `runtime` is that application's.
+    #[must_use]
+    pub fn service(&self, runtime: Runtime) -> Service {
+        Service::new(self.gateway(Place::Mounted(self.next_shard())), runtime)
+    }
+
+    /// The application's way to the engines.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle::new(Arc::clone(&self.router), self.next_shard())
+    }
+
+    /// How many websockets are open; other connections may be kept by their peers for ever.
+    #[must_use]
+    pub fn websockets(&self) -> usize {
+        self.router.websockets.load(Ordering::Relaxed)
+    }
+
+    /// Has all sessions let go of, held connects over the time `over`; resolves when nothing is
+    /// left to write. A peer that does not read makes that late: bound it.
+    pub async fn drain(&self, over: Duration) {
+        let ask = |shard| {
+            let (answer, answered) = oneshot::channel();
+            self.router.tell(shard, Fact::Drain(over, answer));
+            answered
+        };
+        let all: Vec<_> = (0..self.router.shards()).map(ask).collect();
+        for drained in all {
+            let _ = drained.await;
+        }
+    }
+
+    fn gateway(&self, place: Place) -> Gateway {
+        Gateway {
+            router: Arc::clone(&self.router),
+            place,
+        }
+    }
+
+    fn next_shard(&self) -> u32 {
+        self.handles.fetch_add(1, Ordering::Relaxed) % self.router.shards()
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node")
+            .field("shards", &self.router.shards())
+            .finish_non_exhaustive()
+    }
+}

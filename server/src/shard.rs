@@ -1,0 +1,406 @@
+//! One shard: an engine, and the turn that serves it.
+//!
+//! A turn takes in all facts there are, carries out all orders they lead to, and sets one timer.
+//! Websockets are written to from within the turn. Invariant: after a turn the engine has no order
+//! left.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bayeux_core::{
+    Call, CallResult, CallTicket, Change, ConnectionId, DeciderId, DecisionTicket, Engine, Input,
+    Instant, Output, Question, Report, ReportKind, Verdict,
+};
+use futures_channel::oneshot;
+use hyper::rt::{Sleep, Timer};
+
+use crate::application::{DynDecide, Listener};
+use crate::carrier::{Carrier, Sent};
+use crate::deadlines::Deadlines;
+use crate::frames::Frames;
+use crate::inbox::{Fact, Opening};
+use crate::router::{Gateway, Place};
+use crate::runtime::Runtime;
+use crate::store::LogEnd;
+
+/// One engine with everything that it needs: a future to be run on a thread of its own.
+///
+/// It never ends. A runtime that makes tasks pause after so much IO must run it without that, or a
+/// fan-out is cut up.
+pub struct Shard {
+    engine: Engine,
+    gateway: Gateway,
+    runtime: Runtime,
+    log: LogEnd,
+    connections: HashMap<ConnectionId, Open, BuildHasherDefault<IdHasher>>,
+    /// How many of them have an order to send under way.
+    writing: usize,
+    frames: Frames,
+    deadlines: Deadlines,
+    calls: HashMap<CallTicket, oneshot::Sender<CallResult>>,
+    next_call: u64,
+    deciders: HashMap<DeciderId, DynDecide>,
+    listener: Option<Listener>,
+    facts: Vec<Fact>,
+    alarm: Alarm,
+    drain: Drain,
+}
+
+/// A connection that the engine knows of.
+struct Open {
+    carrier: Carrier,
+    is_writing: bool,
+}
+
+/// The one timer.
+#[derive(Default)]
+struct Alarm {
+    sleep: Option<Pin<Box<dyn Sleep>>>,
+    at: Option<Instant>,
+}
+
+/// The end, if it has begun.
+#[derive(Default)]
+struct Drain {
+    is_drained: bool,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl Shard {
+    pub(crate) fn new(
+        engine: Engine,
+        gateway: Gateway,
+        runtime: Runtime,
+        log: LogEnd,
+        listener: Option<Listener>,
+    ) -> Self {
+        Self {
+            engine,
+            gateway,
+            runtime,
+            log,
+            connections: HashMap::default(),
+            writing: 0,
+            frames: Frames::default(),
+            deadlines: Deadlines::default(),
+            calls: HashMap::new(),
+            next_call: 0,
+            deciders: HashMap::new(),
+            listener,
+            facts: Vec::new(),
+            alarm: Alarm::default(),
+            drain: Drain::default(),
+        }
+    }
+
+    fn turn(&mut self, now: Instant, facts: &mut Vec<Fact>) {
+        for fact in facts.drain(..) {
+            self.take(now, fact);
+        }
+        self.deadlines.check(now);
+        if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+            self.engine.handle(now, Input::Elapsed);
+        }
+        self.obey(now);
+        while let Some(input) = self.log.next(now, &self.gateway.router) {
+            self.engine.handle(now, input);
+            self.obey(now);
+        }
+        self.frames.clear();
+        if self.drain.is_drained && self.writing == 0 {
+            for waiting in self.drain.waiting.drain(..) {
+                let _ = waiting.send(());
+            }
+        }
+    }
+
+    fn take(&mut self, now: Instant, fact: Fact) {
+        match fact {
+            Fact::Input(input) => {
+                self.note(&input);
+                self.engine.handle(now, input);
+            }
+            Fact::Opened(opening) => self.open(now, *opening),
+            Fact::Watch(at, what) => self.deadlines.add(at, what),
+            Fact::Call(call, answer) => self.call(now, call, answer),
+            Fact::OpenLocal(connection, end, answer) => {
+                let carrier = Carrier::Local(end);
+                self.connections.insert(
+                    connection,
+                    Open {
+                        carrier,
+                        is_writing: false,
+                    },
+                );
+                self.call(now, Call::Open { connection }, answer);
+            }
+            Fact::AddDecider(decider, decide) => {
+                self.deciders.insert(decider.id, decide);
+                self.engine.handle(
+                    now,
+                    Input::Configured {
+                        change: Change::AddDecider(decider),
+                    },
+                );
+            }
+            Fact::RemoveDecider(id) => {
+                self.engine.handle(
+                    now,
+                    Input::Configured {
+                        change: Change::RemoveDecider(id),
+                    },
+                );
+                self.deciders.remove(&id);
+            }
+            Fact::Drain(over, answer) => {
+                self.drain.waiting.push(answer);
+                self.engine.handle(now, Input::Draining { over });
+            }
+        }
+    }
+
+    /// Keeps the table in step with what the engine is told.
+    fn note(&mut self, input: &Input) {
+        if let Input::Closed { connection } = input {
+            self.forget(*connection);
+        }
+        if let Input::Written { connection } = input {
+            self.written(*connection);
+        }
+    }
+
+    fn written(&mut self, connection: ConnectionId) {
+        let Some(open) = self.connections.get_mut(&connection) else {
+            return;
+        };
+        if std::mem::take(&mut open.is_writing) {
+            self.writing -= 1;
+        }
+        if matches!(open.carrier, Carrier::Exchange(_)) {
+            self.connections.remove(&connection);
+        }
+    }
+
+    fn forget(&mut self, connection: ConnectionId) {
+        if self
+            .connections
+            .remove(&connection)
+            .is_some_and(|open| open.is_writing)
+        {
+            self.writing -= 1;
+        }
+    }
+
+    fn open(&mut self, now: Instant, opening: Opening) {
+        let Opening {
+            connection,
+            transport,
+            peer,
+            carrier,
+            messages,
+        } = opening;
+        self.connections.insert(
+            connection,
+            Open {
+                carrier,
+                is_writing: false,
+            },
+        );
+        self.engine.handle(
+            now,
+            Input::Opened {
+                connection,
+                transport,
+                peer,
+            },
+        );
+        self.engine.handle(
+            now,
+            Input::Received {
+                connection,
+                messages,
+            },
+        );
+    }
+
+    fn call(&mut self, now: Instant, call: Call, answer: oneshot::Sender<CallResult>) {
+        let ticket = CallTicket::new(self.next_call);
+        self.next_call += 1;
+        self.calls.insert(ticket, answer);
+        self.engine.handle(now, Input::Called { ticket, call });
+    }
+
+    /// Carries out all orders.
+    fn obey(&mut self, now: Instant) {
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Receive { connection } => {
+                    if let Some(open) = self.connections.get(&connection) {
+                        open.carrier.receive(connection);
+                    }
+                }
+                Output::Send { connection, batch } => {
+                    let Some(open) = self.connections.get_mut(&connection) else {
+                        continue;
+                    };
+                    match open.carrier.send(now, connection, batch, &mut self.frames) {
+                        Sent::Written => self.engine.handle(now, Input::Written { connection }),
+                        Sent::Later => {
+                            if !std::mem::replace(&mut open.is_writing, true) {
+                                self.writing += 1;
+                            }
+                        }
+                    }
+                }
+                Output::Close { connection, reason } => {
+                    if let Some(open) = self.connections.get(&connection) {
+                        open.carrier.close(connection, reason);
+                    }
+                    self.forget(connection);
+                    self.engine.handle(now, Input::Closed { connection });
+                }
+                Output::Store { ticket, request } => self.log.submit(now, ticket, request),
+                Output::Decide { ticket, question } => self.decide(now, ticket, *question),
+                Output::Return { ticket, result } => {
+                    if let Some(answer) = self.calls.remove(&ticket) {
+                        let _ = answer.send(result);
+                    }
+                }
+                Output::Report(report) => self.report(&report),
+            }
+        }
+    }
+
+    /// Asks a decider. One that knows at once costs no task.
+    fn decide(&mut self, now: Instant, ticket: DecisionTicket, question: Question) {
+        let Some(decide) = self.deciders.get(&question.decider) else {
+            self.engine.handle(
+                now,
+                Input::Decided {
+                    ticket,
+                    verdict: Verdict::Abstain,
+                },
+            );
+            return;
+        };
+        let mut deciding = decide.decide(question);
+        match deciding
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Ready(verdict) => {
+                self.engine.handle(now, Input::Decided { ticket, verdict });
+            }
+            Poll::Pending => {
+                let gateway = self.gateway.clone();
+                self.runtime.spawn(async move {
+                    let verdict = deciding.await;
+                    let input = Input::Decided { ticket, verdict };
+                    gateway.tell(gateway.place.shard(), Fact::Input(input));
+                });
+            }
+        }
+    }
+
+    fn report(&mut self, report: &Report) {
+        if report.kind == ReportKind::Drained {
+            self.drain.is_drained = true;
+        }
+        if let ReportKind::Broken(what) = report.kind {
+            tracing::error!(what, "a fault of this server");
+        }
+        tracing::trace!(?report);
+        if let Some(listener) = &self.listener {
+            listener(report);
+        }
+    }
+}
+
+impl Future for Shard {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let router = std::sync::Arc::clone(&this.gateway.router);
+        let Place::Shard(here) = this.gateway.place else {
+            return Poll::Ready(());
+        };
+        let Some(inbox) = router.inbox(here) else {
+            return Poll::Ready(());
+        };
+
+        let mut facts = std::mem::take(&mut this.facts);
+        inbox.take(&mut facts);
+        this.turn(router.clock.now(), &mut facts);
+        if facts.capacity() > 4096 {
+            facts.shrink_to(256);
+        }
+        this.facts = facts;
+
+        let due = match (this.engine.poll_timeout(), this.deadlines.next()) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let is_due = due.is_some_and(|due| this.alarm.poll(due, &router.clock, &this.runtime, cx));
+        // One turn, then the others on this thread.
+        if inbox.listen(cx.waker()) || is_due {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl Alarm {
+    /// Sets the timer unless it rings early enough already; says whether it is time.
+    ///
+    /// A deadline that moves away is left: the timer rings for nothing, once.
+    fn poll(
+        &mut self,
+        due: Instant,
+        clock: &crate::clock::Clock,
+        runtime: &Runtime,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        if self.at.is_none_or(|at| due < at) {
+            let deadline = clock.system(due);
+            match &mut self.sleep {
+                Some(sleep) => runtime.reset(sleep, deadline),
+                None => self.sleep = Some(runtime.sleep_until(deadline)),
+            }
+            self.at = Some(due);
+        }
+        let Some(sleep) = &mut self.sleep else {
+            return false;
+        };
+        if sleep.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        self.at = None;
+        true
+    }
+}
+
+/// For names that this process gives out itself: spreads the low bits of a counter.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(32);
+    }
+}

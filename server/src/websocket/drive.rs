@@ -1,0 +1,109 @@
+//! The task of a websocket: hands its frames to the shard that they belong to.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use async_tungstenite::WebSocketStream;
+use bayeux_core::{DecodeError, Messages, Peer, Transport};
+use bytes::Bytes;
+use hyper::rt::{Read, Write};
+
+use super::duplex::{Closed, Event, Shared};
+use super::upgrade::Handover;
+use crate::carrier::Carrier;
+use crate::inbox::Opening;
+use crate::line::Line;
+use crate::router::{Engagement, Gateway};
+use crate::socket::{Socket, Stream};
+
+/// Runs a websocket to its end.
+pub(super) struct Drive<T> {
+    shared: Arc<Shared<T>>,
+    gateway: Gateway,
+    peer: Peer,
+    /// The shard that knows of it.
+    engagement: Option<Engagement>,
+}
+
+impl<T: Read + Write + Unpin + Send + 'static> Drive<T> {
+    pub(super) fn new(
+        stream: WebSocketStream<Stream<Socket<T>>>,
+        line: Arc<Line>,
+        handover: Handover,
+    ) -> Self {
+        let Handover { gateway, peer } = handover;
+        let shared = Shared::new(stream, line, gateway.clone());
+        Self {
+            shared,
+            gateway,
+            peer,
+            engagement: None,
+        }
+    }
+
+    fn received(&mut self, text: Bytes) {
+        match Messages::decode(text, &self.gateway.router.site.decode) {
+            Ok(messages) => self.hand_over(messages),
+            Err(DecodeError::Empty) => self.shared.read_on(),
+            Err(DecodeError::TooLarge) => self.shared.fail(1009),
+            Err(_) => self.shared.fail(1011),
+        }
+    }
+
+    /// Tells the shard that the frame belongs to. If that is another than before, the one before
+    /// loses the connection.
+    fn hand_over(&mut self, messages: Messages) {
+        let current = self.engagement.as_ref().map(Engagement::shard);
+        let home = self.gateway.home(&messages, &self.peer, current);
+        match &self.engagement {
+            Some(engagement) if engagement.shard() == home => engagement.received(messages),
+            _ => self.open(home, messages),
+        }
+    }
+
+    fn open(&mut self, home: u32, messages: Messages) {
+        let connection = self.gateway.router.name(self.gateway.place.shard());
+        self.shared.engage(connection);
+        let shared = Arc::clone(&self.shared);
+        let opening = Opening {
+            connection,
+            transport: Transport::WebSocket,
+            peer: self.peer.clone(),
+            carrier: Carrier::Duplex(shared),
+            messages,
+        };
+        self.engagement = Some(self.gateway.open(home, opening));
+    }
+}
+
+impl<T: Read + Write + Unpin + Send + 'static> Future for Drive<T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match ready!(self.shared.poll(cx)) {
+                Event::Text(text) => self.received(text),
+                Event::Written => {
+                    if let Some(engagement) = &self.engagement {
+                        engagement.written();
+                    }
+                }
+                Event::Closing(by) => {
+                    let engagement = self.engagement.take();
+                    if by == Closed::ByEngine
+                        && let Some(engagement) = engagement
+                    {
+                        engagement.release();
+                    }
+                }
+                Event::Over => {
+                    // The shard lets go of its half once it has heard.
+                    self.engagement = None;
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+// One unmodified Faye client. Options: {"url", "transport": "websocket" | "long-polling"}.
+
+import faye from 'faye';
+import { obey, options, say } from './lines.mjs';
+
+const client = new faye.Client(options.url, { retry: 0.2 });
+if (options.transport !== 'websocket') client.disable('websocket');
+
+client.addExtension({
+  incoming(message, callback) {
+    if (message.channel?.startsWith('/meta/')) say({ meta: message });
+    callback(message);
+  },
+  outgoing(message, callback) {
+    if (message.channel === '/meta/connect') say({ connecting: message.connectionType });
+    callback(message);
+  },
+});
+client.on('transport:down', () => say({ lost: true }));
+
+const subscriptions = new Map();
+
+function report(deferred, done) {
+  deferred.then(
+    () => done({ successful: true }),
+    (error) => done({ successful: false, error: `${error.code}:${error.params}:${error.message}` }),
+  );
+}
+
+obey({
+  handshake(_, done) {
+    client.connect(() => done({ successful: true }));
+  },
+  subscribe({ channel }, done) {
+    const subscription = client.subscribe(channel).withChannel((name, data) => {
+      say({ event: { channel: name, data }, by: channel });
+    });
+    subscriptions.set(channel, subscription);
+    report(subscription, done);
+  },
+  unsubscribe({ channel }, done) {
+    subscriptions.get(channel).cancel();
+    // Faye tells nobody when it is through; the reply on /meta/unsubscribe is in the output.
+    done({ successful: true });
+  },
+  publish({ channel, data }, done) {
+    report(client.publish(channel, data), done);
+  },
+  burst({ channel, count }, done) {
+    const numbers = Array.from({ length: count }, (_, index) => index + 1);
+    report(Promise.all(numbers.map((number) => client.publish(channel, number))), done);
+  },
+  disconnect(_, done) {
+    report(client.disconnect(), done);
+  },
+});

@@ -1,0 +1,275 @@
+//! A client in use, unmodified, in a Node process of its own, steered step by step.
+//!
+//! One process each: clients that share one also share its cookies and count as tabs of one browser.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::{Deadline, Process};
+
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
+
+/// Which client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// npm `faye`.
+    Faye,
+    /// npm `cometd` through `cometd-nodejs-client`.
+    CometD,
+    /// The same with its acknowledge extension.
+    CometDWithAck,
+}
+
+/// The only transport that the client may use; Faye handshakes by long-polling in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// `websocket`
+    WebSocket,
+    /// `long-polling`
+    LongPolling,
+}
+
+impl Transport {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WebSocket => "websocket",
+            Self::LongPolling => "long-polling",
+        }
+    }
+}
+
+/// An event as the application behind the client got it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// The channel it was published to.
+    pub channel: String,
+    /// What was published.
+    pub data: Value,
+    /// The subscription that it came by.
+    pub by: String,
+}
+
+/// A running client.
+#[derive(Debug)]
+pub struct Client {
+    process: Process,
+    ack: bool,
+    number: u64,
+    /// What the client said and nobody has asked for yet.
+    said: VecDeque<Value>,
+}
+
+impl Client {
+    /// Starts it; nothing is sent before [`Client::handshake`].
+    pub fn start(library: Library, transport: Transport, url: &str) -> Self {
+        let script = match library {
+            Library::Faye => "faye.mjs",
+            Library::CometD | Library::CometDWithAck => "cometd.mjs",
+        };
+        assert!(
+            Path::new(SCRIPTS).join("node_modules/faye").is_dir(),
+            "the clients are not installed: run `npm ci` in tests/clients"
+        );
+        let ack = library == Library::CometDWithAck;
+        let options = json!({"url": url, "transport": transport.name(), "ack": ack});
+        let mut command = Command::new("node");
+        command
+            .current_dir(SCRIPTS)
+            .arg(script)
+            .arg(options.to_string());
+        let mut client = Self {
+            process: Process::start(format!("{library:?} over {transport:?}"), &mut command),
+            ack,
+            number: 0,
+            said: VecDeque::new(),
+        };
+        client.take("start", |said| said["ready"] == true);
+        client
+    }
+
+    /// Starts it and lets it connect; done when a connect over the wanted transport is on its way.
+    pub fn connected(library: Library, transport: Transport, url: &str) -> Self {
+        let mut client = Self::start(library, transport, url);
+        client.handshake();
+        client.connects_over(transport);
+        client
+    }
+
+    /// Handshakes and gives the `clientId`.
+    pub fn handshake(&mut self) -> String {
+        self.order(&json!({"do": "handshake"}));
+        self.handshaken()
+    }
+
+    /// Waits for the next successful handshake reply, also one that the client asked for by itself.
+    pub fn handshaken(&mut self) -> String {
+        let reply = self.meta("/meta/handshake", |reply| reply["successful"] == true);
+        if self.ack && reply["ext"]["ack"] != true {
+            self.process
+                .fail(&format!("was not granted acknowledgement: {reply}"));
+        }
+        reply["clientId"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits for the next connect that goes out over this transport.
+    pub fn connects_over(&mut self, transport: Transport) {
+        let what = format!("connect over {}", transport.name());
+        self.take(&what, |said| said["connecting"] == transport.name());
+    }
+
+    /// Waits until the client has noticed that it lost the server.
+    pub fn loses_the_server(&mut self) {
+        self.take("notice that the server is away", |said| {
+            said["lost"] == true
+        });
+    }
+
+    /// Subscribes, and gives back when that is granted.
+    pub fn subscribe(&mut self, channel: &str) {
+        self.order(&json!({"do": "subscribe", "channel": channel}));
+        self.subscribed(channel);
+    }
+
+    /// Waits for the next successful reply to a subscribe, also one that the client sent by itself.
+    pub fn subscribed(&mut self, channel: &str) {
+        self.meta("/meta/subscribe", |reply| {
+            reply["successful"] == true && names(&reply["subscription"], channel)
+        });
+    }
+
+    /// Subscribes to what is refused, and gives the error.
+    pub fn subscribe_refused(&mut self, channel: &str) -> String {
+        self.refused(&json!({"do": "subscribe", "channel": channel}))
+    }
+
+    /// Unsubscribes, and gives back when that is granted.
+    pub fn unsubscribe(&mut self, channel: &str) {
+        self.order(&json!({"do": "unsubscribe", "channel": channel}));
+        self.meta("/meta/unsubscribe", |reply| {
+            reply["successful"] == true && names(&reply["subscription"], channel)
+        });
+    }
+
+    /// Publishes, and gives back when that is granted.
+    pub fn publish(&mut self, channel: &str, data: Value) {
+        self.order(&json!({"do": "publish", "channel": channel, "data": data}));
+    }
+
+    /// Publishes the numbers from 1 to that one without waiting, and gives back when all are granted.
+    pub fn publish_burst(&mut self, channel: &str, count: u64) {
+        self.order(&json!({"do": "burst", "channel": channel, "count": count}));
+    }
+
+    /// Publishes what is refused, and gives the error.
+    pub fn publish_refused(&mut self, channel: &str, data: Value) -> String {
+        self.refused(&json!({"do": "publish", "channel": channel, "data": data}))
+    }
+
+    /// Disconnects, and gives back when that is granted.
+    pub fn disconnect(&mut self) {
+        self.order(&json!({"do": "disconnect"}));
+        self.meta("/meta/disconnect", |reply| reply["successful"] == true);
+    }
+
+    /// The next event.
+    pub fn event(&mut self) -> Event {
+        let said = self.take("receive an event", |said| said.get("event").is_some());
+        Event {
+            channel: said["event"]["channel"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            data: said["event"]["data"].clone(),
+            by: said["by"].as_str().unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// Asserts that this is the next event: none before it, none twice, none missing.
+    #[track_caller]
+    pub fn expect_event(&mut self, channel: &str, data: impl Into<Value>) {
+        let event = self.event();
+        let expected = (channel, data.into());
+        assert_eq!(
+            (event.channel.as_str(), event.data),
+            expected,
+            "the next event"
+        );
+    }
+
+    /// How many handshakes succeeded that no call has waited for.
+    pub fn handshakes_unasked(&self) -> usize {
+        let handshake = |said: &&Value| {
+            said["meta"]["channel"] == "/meta/handshake" && said["meta"]["successful"] == true
+        };
+        self.said.iter().filter(handshake).count()
+    }
+
+    fn meta(&mut self, channel: &str, matches: impl Fn(&Value) -> bool) -> Value {
+        let what = format!("get a successful reply on {channel}");
+        let mut said = self.take(&what, |said| {
+            said["meta"]["channel"] == channel && matches(&said["meta"])
+        });
+        said["meta"].take()
+    }
+
+    fn order(&mut self, command: &Value) {
+        let reply = self.answer(command);
+        if reply["successful"] != true {
+            self.process
+                .fail(&format!("was refused {command}: {reply}"));
+        }
+    }
+
+    fn refused(&mut self, command: &Value) -> String {
+        let reply = self.answer(command);
+        if reply["successful"] != false {
+            self.process
+                .fail(&format!("was granted {command}: {reply}"));
+        }
+        reply["error"].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn answer(&mut self, command: &Value) -> Value {
+        self.number += 1;
+        let number = self.number;
+        let mut command = command.clone();
+        command["number"] = number.into();
+        self.process.write_line(&command.to_string());
+        self.take(&format!("be through with {command}"), |said| {
+            said["reply"] == number
+        })
+    }
+
+    /// The oldest thing said that matches and has not been taken; waits for it.
+    fn take(&mut self, what: &str, matches: impl Fn(&Value) -> bool) -> Value {
+        if let Some(place) = self.said.iter().position(&matches)
+            && let Some(said) = self.said.remove(place)
+        {
+            return said;
+        }
+        let deadline = Deadline::usual();
+        while let Some(line) = self.process.next_line(what, deadline) {
+            // Lines that are no JSON come from standard error; a failure prints them.
+            let Ok(said) = serde_json::from_str::<Value>(&line) else {
+                continue;
+            };
+            if matches(&said) {
+                return said;
+            }
+            self.said.push_back(said);
+        }
+        self.process.fail(&format!("ended before this: {what}"));
+    }
+}
+
+fn names(subscription: &Value, channel: &str) -> bool {
+    subscription == channel
+        || subscription
+            .as_array()
+            .is_some_and(|list| list.iter().any(|name| name == channel))
+}

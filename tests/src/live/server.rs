@@ -1,0 +1,159 @@
+//! The server binary as an operator runs it.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use super::Process;
+
+/// What a server is started with beyond its defaults.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    arguments: Vec<String>,
+    /// The text of its configuration file.
+    file: String,
+}
+
+impl Settings {
+    /// The number of shards.
+    #[must_use]
+    pub fn shards(self, shards: u16) -> Self {
+        self.with(&["--shards", &shards.to_string()])
+    }
+
+    /// An origin whose pages may use the server, besides its own.
+    #[must_use]
+    pub fn allow_origin(self, origin: &str) -> Self {
+        self.with(&["--allow-origin", origin])
+    }
+
+    /// An option of its configuration file, such as `limits.maxBatch`.
+    #[must_use]
+    pub fn option(mut self, name: &str, value: impl Into<Value>) -> Self {
+        // Numbers, strings, booleans and arrays are the same in JSON and TOML.
+        writeln!(self.file, "{name} = {}", value.into()).ok();
+        self
+    }
+
+    /// Channels with which a test can ask for the server's help.
+    #[must_use]
+    pub fn conformance(self) -> Self {
+        self.with(&["--conformance"])
+    }
+
+    fn with(mut self, arguments: &[&str]) -> Self {
+        self.arguments
+            .extend(arguments.iter().map(ToString::to_string));
+        self
+    }
+}
+
+/// A running server on a port of its own; dropping it kills it.
+#[derive(Debug)]
+pub struct Server {
+    process: Process,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// The path it serves.
+    pub const PATH: &str = "/bayeux";
+
+    /// Starts it on a free port of the loopback interface and waits until it listens.
+    pub fn start(settings: &Settings) -> Self {
+        let mut command = Command::new(binary());
+        command
+            .args(["--listen", "127.0.0.1:0", "--config", "/dev/stdin"])
+            .args(&settings.arguments);
+        let mut process = Process::start("the server", &mut command);
+        process.write_last(&settings.file);
+        let address = process.wait_for("say where it listens", |line| {
+            let (_, url) = line.rsplit_once("http://")?;
+            url.strip_suffix(Self::PATH)?.parse().ok()
+        });
+        Self { process, address }
+    }
+
+    /// With its defaults.
+    pub fn with_defaults() -> Self {
+        Self::start(&Settings::default())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL that a client takes.
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.address, Self::PATH)
+    }
+
+    /// The memory that it occupies, in bytes.
+    pub fn resident(&mut self) -> u64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(&path).unwrap_or_default();
+        let kilobytes = status.lines().find_map(|line| {
+            let value = line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?;
+            value.trim().parse::<u64>().ok()
+        });
+        match kilobytes {
+            Some(kilobytes) => kilobytes * 1024,
+            None => self.process.fail(&format!("tells no VmRSS in {path}")),
+        }
+    }
+
+    /// Ends it as an operator would, and gives the number of facts that crossed from one shard to another.
+    pub fn stop(mut self) -> u64 {
+        let last = self.process.terminate();
+        let crossed = last.iter().find_map(|line| {
+            let number = line.split_once("facts that crossed shards:")?.1;
+            number.trim().parse().ok()
+        });
+        match crossed {
+            Some(crossed) => crossed,
+            None => self
+                .process
+                .fail("ended without a count of the facts that crossed shards"),
+        }
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(mut self) {
+        self.process.kill();
+    }
+}
+
+/// `BAYEUX_SERVER_BIN` names it; otherwise it is built here, once a test process, so that it is never out of date.
+fn binary() -> &'static PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match std::env::var_os("BAYEUX_SERVER_BIN") {
+        Some(path) => path.into(),
+        None => build(),
+    })
+}
+
+fn build() -> PathBuf {
+    const NAME: &str = "bayeux-server-tokio";
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .args(["build", "--package", NAME, "--bin", NAME])
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit());
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let output = cargo.output().expect("cargo can be started");
+    assert!(output.status.success(), "{NAME} cannot be built");
+
+    let executable = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    executable.expect("cargo names the executable that it built")
+}

@@ -1,0 +1,104 @@
+//! A TCP connection read byte by byte, with deadlines.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::Deadline;
+
+/// A connection of the test's own, below any protocol.
+#[derive(Debug)]
+pub struct Wire {
+    stream: TcpStream,
+    /// Received and not yet read.
+    buffer: Vec<u8>,
+}
+
+impl Wire {
+    /// Connects.
+    pub fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address)
+            .unwrap_or_else(|error| panic!("{address} does not accept: {error}"));
+        stream.set_nodelay(true).ok();
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Sends bytes as they are. A peer that has closed is no failure yet: what it said last can still be read.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).ok();
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn finish(&mut self) {
+        self.stream.shutdown(Shutdown::Write).ok();
+    }
+
+    /// The bytes up to and including that end; `None` if the connection ends before.
+    pub fn until(&mut self, end: &[u8]) -> Option<Vec<u8>> {
+        let deadline = Deadline::usual();
+        loop {
+            let place = self
+                .buffer
+                .windows(end.len())
+                .position(|window| window == end);
+            if let Some(place) = place {
+                return Some(self.take(place + end.len()));
+            }
+            if !self.fill(deadline) {
+                return None;
+            }
+        }
+    }
+
+    /// Exactly that many bytes; `None` if the connection ends before.
+    pub fn exactly(&mut self, length: usize) -> Option<Vec<u8>> {
+        let deadline = Deadline::usual();
+        while self.buffer.len() < length {
+            if !self.fill(deadline) {
+                return None;
+            }
+        }
+        Some(self.take(length))
+    }
+
+    /// All bytes until the peer closes.
+    pub fn rest(&mut self) -> Vec<u8> {
+        let deadline = Deadline::usual();
+        while self.fill(deadline) {}
+        std::mem::take(&mut self.buffer)
+    }
+
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        let rest = self.buffer.split_off(length);
+        std::mem::replace(&mut self.buffer, rest)
+    }
+
+    /// Reads once; false at the end of the connection, a reset included.
+    fn fill(&mut self, deadline: Deadline) -> bool {
+        let mut chunk = [0; 64 * 1024];
+        loop {
+            let Some(left) = deadline.left() else {
+                let received = String::from_utf8_lossy(&self.buffer);
+                panic!("the server did not answer in time; received so far: {received:?}");
+            };
+            let left = left.max(Duration::from_millis(1));
+            self.stream
+                .set_read_timeout(Some(left))
+                .expect("a timeout above zero");
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return false,
+                Ok(length) => {
+                    self.buffer
+                        .extend_from_slice(chunk.get(..length).unwrap_or_default());
+                    return true;
+                }
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+}

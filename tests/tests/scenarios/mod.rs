@@ -1,0 +1,214 @@
+//! What every client must be able to do, whichever library, transport and number of shards.
+
+use bayeux_tests::live::{Client, Cutter, Library, Server, Settings, Transport};
+use serde_json::{Value, json};
+
+/// One way to run a scenario.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    pub(crate) library: Library,
+    pub(crate) transport: Transport,
+    pub(crate) shards: u16,
+}
+
+impl Case {
+    fn server(self) -> Server {
+        Server::start(&Settings::default().shards(self.shards))
+    }
+
+    fn client(self, url: &str) -> Client {
+        Client::connected(self.library, self.transport, url)
+    }
+
+    /// A publisher on the other transport: the two meet in the server only.
+    fn publisher(self, url: &str) -> Client {
+        let other = match self.transport {
+            Transport::WebSocket => Transport::LongPolling,
+            Transport::LongPolling => Transport::WebSocket,
+        };
+        Client::connected(self.library, other, url)
+    }
+
+    /// Ends the server and checks that shards worked together where there are several.
+    ///
+    /// A polling client has two connections and the server spreads connections over its shards, so that facts of one
+    /// session arrive on a shard that is not its own.
+    fn stop(self, server: Server) {
+        let crossed = server.stop();
+        if self.shards == 1 {
+            assert_eq!(crossed, 0, "one shard has no other to talk to");
+        } else {
+            assert!(crossed > 0, "{} shards, and no fact crossed", self.shards);
+        }
+    }
+}
+
+/// Handshake, subscribe, publish, receive, unsubscribe, disconnect.
+pub(crate) fn converses(case: Case) {
+    let server = case.server();
+    let mut plain = case.client(&server.url());
+    let mut wildcard = case.client(&server.url());
+    let mut deep = case.client(&server.url());
+    let mut publisher = case.publisher(&server.url());
+
+    plain.subscribe("/news/sport");
+    wildcard.subscribe("/news/*");
+    deep.subscribe("/news/**");
+    publisher.publish(
+        "/news/sport",
+        json!({"score": "3:1", "name": "Zoë 😀 \u{2028}"}),
+    );
+    publisher.publish("/news/sport/tennis", json!("6:4"));
+    publisher.publish("/weather", json!("for nobody"));
+    publisher.publish("/news/sport", json!("end"));
+
+    let score = json!({"score": "3:1", "name": "Zoë 😀 \u{2028}"});
+    for client in [&mut plain, &mut wildcard] {
+        client.expect_event("/news/sport", score.clone());
+        client.expect_event("/news/sport", "end");
+    }
+    deep.expect_event("/news/sport", score);
+    deep.expect_event("/news/sport/tennis", "6:4");
+    deep.expect_event("/news/sport", "end");
+
+    wildcard.unsubscribe("/news/*");
+    wildcard.subscribe("/mark");
+    publisher.publish("/news/sport", json!("not for those who left"));
+    publisher.publish("/mark", json!(1));
+    wildcard.expect_event("/mark", 1);
+    plain.expect_event("/news/sport", "not for those who left");
+
+    plain.disconnect();
+    publisher.publish("/news/sport", json!("still served"));
+    deep.expect_event("/news/sport", "not for those who left");
+    deep.expect_event("/news/sport", "still served");
+    case.stop(server);
+}
+
+/// What a program may take for "nothing" arrives, one's own events too, and refusals are told.
+pub(crate) fn keeps_to_the_letter(case: Case) {
+    let server = case.server();
+    let mut client = case.client(&server.url());
+    let mut publisher = case.publisher(&server.url());
+    let values = [
+        json!(0),
+        json!(false),
+        json!(""),
+        json!([]),
+        json!({}),
+        json!(-1.5e-7),
+        Value::Null,
+    ];
+
+    client.subscribe("/values");
+    for value in &values {
+        publisher.publish("/values", value.clone());
+    }
+    for value in &values {
+        client.expect_event("/values", value.clone());
+    }
+    client.publish("/values", json!("mine"));
+    client.expect_event("/values", "mine");
+
+    assert_eq!(
+        client.publish_refused("/values/*", json!(1)),
+        "405::channel_invalid"
+    );
+    let error = client.subscribe_refused("/meta/*");
+    assert_eq!(error, "403:denied_by_security_policy:create_denied");
+    case.stop(server);
+}
+
+/// Many publishes without waiting: none is lost, and one websocket keeps their order.
+pub(crate) fn publishes_a_burst(case: Case) {
+    const COUNT: u64 = 1_000;
+    let server = case.server();
+    let mut client = case.publisher(&server.url());
+    let mut publisher = case.client(&server.url());
+
+    client.subscribe("/burst");
+    publisher.publish_burst("/burst", COUNT);
+
+    let mut numbers: Vec<_> = (0..COUNT)
+        .filter_map(|_| client.event().data.as_u64())
+        .collect();
+    if case.transport == Transport::LongPolling {
+        // A polling client sends parts of a batch side by side.
+        numbers.sort_unstable();
+    }
+    assert_eq!(numbers, (1..=COUNT).collect::<Vec<_>>());
+    publisher.publish("/burst", json!("end"));
+    client.expect_event("/burst", "end");
+    case.stop(server);
+}
+
+/// The server goes away in good order and comes back, then crashes and comes back.
+pub(crate) fn survives_restarts(case: Case) {
+    let mut server = case.server();
+    let cutter = Cutter::before(&server);
+    let mut client = case.client(&cutter.url());
+    let mut publisher = case.publisher(&cutter.url());
+    client.subscribe("/news/*");
+    publisher.publish("/news/a", json!("before"));
+    client.expect_event("/news/a", "before");
+
+    for round in ["after it was stopped", "after it crashed"] {
+        if round == "after it was stopped" {
+            case.stop(server);
+        } else {
+            server.kill();
+        }
+        client.loses_the_server();
+        server = case.server();
+        cutter.forward_to(&server);
+
+        client.handshaken();
+        client.subscribed("/news/*");
+        publisher.handshaken();
+        publisher.publish("/news/b", json!(round));
+        client.expect_event("/news/b", round);
+    }
+}
+
+/// Connections break, the session does not.
+pub(crate) fn survives_cut_connections(case: Case) {
+    let server = case.server();
+    let cutter = Cutter::before(&server);
+    let mut client = case.client(&cutter.url());
+    let mut publisher = case.publisher(&server.url());
+    client.subscribe("/news");
+
+    for round in 1..=5 {
+        cutter.cut_all();
+        client.loses_the_server();
+        // Answered over a new connection: by now the server knows that the old one is gone.
+        client.subscribe(&format!("/rounds/{round}"));
+        publisher.publish("/news", json!(round));
+        client.expect_event("/news", round);
+    }
+
+    assert_eq!(client.handshakes_unasked(), 0, "the session lives on");
+    case.stop(server);
+}
+
+/// The network stands still for a while: what was published meanwhile arrives, in order.
+pub(crate) fn outlasts_a_stall(case: Case) {
+    const COUNT: u64 = 200;
+    let server = case.server();
+    let cutter = Cutter::before(&server);
+    let mut client = case.client(&cutter.url());
+    let mut publisher = case.publisher(&server.url());
+    client.subscribe("/numbers");
+
+    cutter.stall();
+    for number in 1..=COUNT {
+        publisher.publish("/numbers", json!(number));
+    }
+    cutter.flow();
+
+    for number in 1..=COUNT {
+        client.expect_event("/numbers", number);
+    }
+    assert_eq!(client.handshakes_unasked(), 0, "the session lives on");
+    case.stop(server);
+}
