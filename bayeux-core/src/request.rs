@@ -868,7 +868,8 @@ impl Turn<'_> {
         outcome: Result<(), ProtocolError>,
         after: Position,
     ) {
-        let Some(request) = self.requests.get_mut(key) else {
+        let parts = &mut **self;
+        let Some(request) = parts.requests.get_mut(key) else {
             return;
         };
         request.open = request.open.saturating_sub(1);
@@ -885,6 +886,7 @@ impl Turn<'_> {
             if outcome.is_err() {
                 answer.reply.outcome = outcome;
             }
+            parts.counters.messages_refused += u64::from(answer.reply.outcome.is_err());
             *place = Slot::Ready(answer);
         }
         if request.processed {

@@ -99,7 +99,9 @@ impl Turn<'_> {
             .sessions
             .get(key)
             .is_some_and(|session| session.is_local());
-        self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        if !local {
+            self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        }
         if let Some(mut hold) = self.end_hold(key) {
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
@@ -225,7 +227,7 @@ impl Turn<'_> {
             return;
         };
         let (id, fence, socket) = (session.id, session.fence, session.socket);
-        let in_flight = session.in_flight;
+        let (in_flight, local) = (session.in_flight, session.is_local());
         if let Some(mut hold) = self.end_hold(key) {
             let transport = self
                 .connections
@@ -250,7 +252,8 @@ impl Turn<'_> {
                 self.close(connection, CloseReason::SessionOver);
             }
         }
-        if !matches!(reason, Removal::Taken | Removal::Gap) && !self.log.is_down() {
+        let forgotten = local || matches!(reason, Removal::Taken | Removal::Gap);
+        if !forgotten && !self.log.is_down() {
             self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
         }
     }

@@ -9,6 +9,8 @@
 
 mod batch;
 mod bounds;
+mod calls;
 mod lazy;
+mod monitors;
 mod queue;
 mod response;
