@@ -146,7 +146,7 @@ impl Turn<'_> {
         if entry.ready.is_empty() {
             return self.build_push(connection, bound?, local);
         }
-        let responses = core::mem::take(&mut entry.ready);
+        let mut responses = core::mem::take(&mut entry.ready);
         let mut frames = Frames::new(
             self.config.messages_per_frame,
             self.config.limits.max_frame_bytes,
@@ -154,12 +154,18 @@ impl Turn<'_> {
         let mut sending = Sending::default();
         let mut answers = Vec::new();
         let mut events = Vec::new();
-        for mut response in responses {
+        while let Some(mut response) = responses.pop_front() {
+            // One batch carries the events of one session: what speaks for another waits (RC-5).
+            let other = matches!(response.carries, Carries::Queue(key)
+                if sending.events.is_some_and(|first| first != key));
+            if other {
+                responses.push_front(response);
+                break;
+            }
             let carries = core::mem::take(&mut response.carries);
-            let keyed = matches!(carries, Carries::Queue(_));
-            let truncated = self.take_events(connection, carries, &mut sending, &mut events);
+            self.take_events(connection, carries, &mut sending, &mut events);
             for mut answer in response.answers {
-                self.complete(&mut answer, &mut sending, &events, truncated && keyed);
+                self.complete(&mut answer, &mut sending);
                 if answer.kind == AnswerKind::Handshake {
                     frames.alone(&answer);
                 } else {
@@ -177,6 +183,9 @@ impl Turn<'_> {
                 &mut events,
             );
         }
+        if let Some(entry) = self.connections.get_mut(connection) {
+            entry.ready = responses;
+        }
         let together = sending.connect.and_then(|key| self.sessions.get(key));
         let together = together.is_some_and(|session| session.settings.acknowledged);
         frames.fill(&events, &answers, together);
@@ -193,9 +202,9 @@ impl Turn<'_> {
         let mut sending = Sending::default();
         let mut events = Vec::new();
         let carries = core::mem::take(&mut response.carries);
-        let truncated = self.take_events(connection, carries, &mut sending, &mut events);
+        self.take_events(connection, carries, &mut sending, &mut events);
         for answer in &mut response.answers {
-            self.complete(answer, &mut sending, &events, truncated);
+            self.complete(answer, &mut sending);
         }
         let first = response
             .answers
@@ -267,31 +276,31 @@ impl Turn<'_> {
         session.socket == Some(connection) && !self.is_deliver_only(session, Transport::WebSocket)
     }
 
-    /// Takes the events that a response carries; whether some had to stay behind.
+    /// Takes the events that a response carries.
     fn take_events(
         &mut self,
         connection: ConnectionId,
         carries: Carries,
         sending: &mut Sending,
         events: &mut Vec<Arc<Event>>,
-    ) -> bool {
+    ) {
         let key = match carries {
-            Carries::Nothing => return false,
+            Carries::Nothing => return,
             Carries::Rest(rest) => {
                 let positions = rest.positions().collect();
                 sending.rest = rest.session.map(|session| (session, positions));
                 events.extend(rest.events.into_iter().map(|(_, event)| event));
-                return false;
+                return;
             }
             Carries::Queue(key) => key,
         };
         let limits = &self.config.limits;
         let (frame, message) = (limits.max_frame_bytes, limits.max_message_size);
         let Some(session) = self.sessions.get_mut(key) else {
-            return false;
+            return;
         };
         if session.in_flight.is_some() || sending.events == Some(key) {
-            return false;
+            return;
         }
         let keep = session.keep();
         let max_bytes = if session.settings.acknowledged {
@@ -307,10 +316,12 @@ impl Turn<'_> {
                 .front(count)
                 .map(|queued| Arc::clone(&queued.event)),
         );
-        let truncated = count < session.queue.len();
         sending.events = Some(key);
+        if count < session.queue.len() {
+            let last = session.queue.last_of(count);
+            sending.cut_off = Some(last.unwrap_or(session.acknowledged));
+        }
         self.note_taken(key, connection, taken, sending);
-        truncated
     }
 
     /// Notes that events of a session are on their way.
@@ -347,13 +358,7 @@ impl Turn<'_> {
     }
 
     /// What is known of an answer only as it leaves: the acknowledgement number, the time it took.
-    fn complete(
-        &self,
-        answer: &mut Answer,
-        sending: &mut Sending,
-        events: &[Arc<Event>],
-        truncated: bool,
-    ) {
+    fn complete(&self, answer: &mut Answer, sending: &mut Sending) {
         if let Some(sync) = answer.timesync.take()
             && let Some(value) = sync.answer(self.now, self.config.wall_clock)
         {
@@ -378,8 +383,7 @@ impl Turn<'_> {
         if !session.settings.acknowledged {
             return;
         }
-        let last = session.queue.last_of(events.len());
-        let number = self.ack_number(session, last, !truncated);
+        let number = self.ack_number(session, sending.cut_off);
         let number = Payload::from(serde_json::Value::from(number));
         let handshake = answer.kind == AnswerKind::Handshake;
         let value = if handshake { enabled(&number) } else { number };

@@ -318,6 +318,7 @@ impl Turn<'_> {
     fn list_sessions(&self, from: u32, limit: u32) -> CallResult {
         let (keys, next) = self.sessions.page(from, limit);
         let sessions = keys.iter().filter_map(|key| self.sessions.get(*key));
+        let sessions = sessions.filter(|session| !session.is_leaving());
         CallResult::Sessions(sessions.map(|session| session.id).collect(), next)
     }
 
@@ -347,10 +348,7 @@ impl Turn<'_> {
     }
 
     fn inspect(&self, id: SessionId) -> CallResult {
-        let session = self
-            .sessions
-            .find(id)
-            .and_then(|key| self.sessions.get(key));
+        let session = self.living(id).and_then(|key| self.sessions.get(key));
         let Some(session) = session else {
             return CallResult::Unknown;
         };

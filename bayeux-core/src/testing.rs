@@ -27,10 +27,11 @@
     reason = "a failing test has to fail"
 )]
 
-use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -61,9 +62,13 @@ pub struct Script {
 
 /// Who answers what the engine asks of the store.
 enum Store {
-    Memory(Box<MemoryStore>, NodeId),
+    Memory(Rc<RefCell<MemoryStore>>, NodeId),
     /// It does not answer for the time being.
-    Stalled(Box<MemoryStore>, NodeId, Vec<(StoreTicket, StoreRequest)>),
+    Stalled(
+        Rc<RefCell<MemoryStore>>,
+        NodeId,
+        Vec<(StoreTicket, StoreRequest)>,
+    ),
     /// The test does.
     Scripted(VecDeque<(StoreTicket, StoreRequest)>),
 }
@@ -106,21 +111,51 @@ impl Script {
     /// An engine with this configuration and a log of its own, at time 0.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let mut store = MemoryStore::new(MemoryOptions::for_config(&config));
+        let options = MemoryOptions::for_config(&config);
+        Self::with_store(config, MemoryStore::new(options))
+    }
+
+    /// The same, with this store.
+    #[must_use]
+    pub fn with_store(config: Config, mut store: MemoryStore) -> Self {
         let node = store.attach();
-        Self::with(config, Store::Memory(Box::new(store), node))
+        let store = Rc::new(RefCell::new(store));
+        Self::with(config, [42; 32], Store::Memory(store, node))
+    }
+
+    /// One more engine over the same store. Each script does what its own engine orders; what the
+    /// others do to it is seen by [`catch_up`](Self::catch_up).
+    #[must_use]
+    pub fn join(&self, config: Config) -> Self {
+        let Store::Memory(store, _) = &self.store else {
+            panic!("the store is a script")
+        };
+        let node = store.borrow_mut().attach();
+        let mut seed = [42; 32];
+        seed[..4].copy_from_slice(&node.number().to_be_bytes());
+        let mut joined = Self::with(config, seed, Store::Memory(Rc::clone(store), node));
+        joined.now = self.now;
+        joined.catch_up();
+        joined
+    }
+
+    /// The engine dies: its sessions can be claimed, and it is heard of no more.
+    pub fn crash(self) {
+        if let Store::Memory(store, node) = &self.store {
+            store.borrow_mut().detach(*node, self.now);
+        }
     }
 
     /// The same, but the test plays the store.
     #[must_use]
     pub fn with_scripted_store(config: Config) -> Self {
-        Self::with(config, Store::Scripted(VecDeque::new()))
+        Self::with(config, [42; 32], Store::Scripted(VecDeque::new()))
     }
 
-    fn with(config: Config, store: Store) -> Self {
+    fn with(config: Config, seed: [u8; 32], store: Store) -> Self {
         let limits = DecodeLimits::default();
         Self {
-            engine: Engine::new(config, Seed::new([42; 32])),
+            engine: Engine::new(config, Seed::new(seed)),
             now: Instant::EPOCH,
             store,
             connections: BTreeMap::new(),
@@ -178,6 +213,16 @@ impl Script {
         self.engine.handle(self.now, input);
         self.obey();
         self
+    }
+
+    /// Takes in what the store has for this engine; whether there was something.
+    pub fn catch_up(&mut self) -> bool {
+        let Store::Memory(store, node) = &self.store else {
+            panic!("the store is a script")
+        };
+        let news = store.borrow().has_news(*node);
+        self.obey();
+        news
     }
 
     /// The store says something unasked.
@@ -282,11 +327,11 @@ impl Script {
     /// The log does what it was asked meanwhile.
     pub fn resume_store(&mut self) -> &mut Self {
         let store = core::mem::replace(&mut self.store, Store::Scripted(VecDeque::new()));
-        let Store::Stalled(mut store, node, requests) = store else {
+        let Store::Stalled(store, node, requests) = store else {
             panic!("the store was not stalled")
         };
         for (ticket, request) in requests {
-            store.submit(node, self.now, ticket, request);
+            store.borrow_mut().submit(node, self.now, ticket, request);
         }
         self.store = Store::Memory(store, node);
         self.obey();
@@ -566,7 +611,7 @@ impl Script {
             let Store::Memory(store, node) = &mut self.store else {
                 break;
             };
-            let Some(news) = store.poll(*node, self.now) else {
+            let Some(news) = store.borrow_mut().poll(*node, self.now) else {
                 break;
             };
             self.engine.handle(self.now, news);
@@ -622,7 +667,10 @@ impl Script {
                 }
             }
             Output::Store { ticket, request } => match &mut self.store {
-                Store::Memory(store, node) => store.submit(*node, self.now, ticket, request),
+                Store::Memory(store, node) => {
+                    let mut store = store.borrow_mut();
+                    store.submit(*node, self.now, ticket, request);
+                }
                 Store::Stalled(_, _, requests) => requests.push((ticket, request)),
                 Store::Scripted(requests) => requests.push_back((ticket, request)),
             },

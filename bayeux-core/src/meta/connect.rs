@@ -590,15 +590,10 @@ impl Turn<'_> {
         }
     }
 
-    /// The position that a reply may acknowledge to the client as sent, given what it carries
-    /// (DESIGN: never past an unsettled event, never below what was presented).
-    pub(crate) fn ack_number(&self, session: &Session, last: Option<Position>, all: bool) -> u64 {
-        let settled = session.settled(self.log.seen());
-        let reached = if all {
-            settled
-        } else {
-            last.unwrap_or(session.acknowledged)
-        };
+    /// The number of a reply that carries all there is, or goes no further than `cut_off` (AK-4):
+    /// never past an unsettled event, never below what was presented.
+    pub(crate) fn ack_number(&self, session: &Session, cut_off: Option<Position>) -> u64 {
+        let reached = cut_off.unwrap_or_else(|| session.settled(self.log.seen()));
         reached.max(session.acknowledged).since(session.start)
     }
 }
