@@ -75,17 +75,21 @@ impl<T: Read + Unpin> Read for Socket<T> {
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         self.line.check_alive()?;
-        if !self.early.is_empty() {
-            let length = self.early.len().min(buffer.remaining());
+        let length = self.early.len().min(buffer.remaining());
+        if length > 0 {
             let rest = self.early.split_off(length);
             buffer.put_slice(&std::mem::replace(&mut self.early, rest));
-            return Poll::Ready(Ok(()));
         }
-        let read = Pin::new(&mut self.io).poll_read(cx, buffer);
-        if read.is_pending() {
-            self.line.waits(cx.waker());
+        // With what came early goes what comes now: a head that hyper finds unfinished has it double
+        // its buffer, for good.
+        match Pin::new(&mut self.io).poll_read(cx, buffer) {
+            Poll::Pending if length > 0 => Poll::Ready(Ok(())),
+            Poll::Pending => {
+                self.line.waits(cx.waker());
+                Poll::Pending
+            }
+            read @ Poll::Ready(_) => read,
         }
-        read
     }
 }
 
