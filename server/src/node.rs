@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Settings, Store};
 use crate::door::{Door, Service};
 use crate::inbox::Fact;
+use crate::pace::Patience;
 use crate::page;
 use crate::router::{Gateway, Place, Router};
 use crate::runtime::Runtime;
@@ -74,6 +75,13 @@ impl Node {
         let log = match settings.store {
             Store::Memory => SharedLog::new(MemoryOptions::for_config(&config)),
         };
+        let deadlines = settings.deadlines;
+        let patience = Patience {
+            head: deadlines.header,
+            // A client that polls comes back after these two at the latest.
+            idle: config.timeout + config.interval + deadlines.keep_alive,
+            write: deadlines.write,
+        };
         let site = Site {
             http: settings.http,
             mounted,
@@ -81,7 +89,8 @@ impl Node {
             proxies: settings.trusted_proxies,
             duplicate_status: settings.duplicate_connect_status,
             decode,
-            deadlines: settings.deadlines,
+            deadlines,
+            patience,
             headers: extras.headers,
             admission: Admission::new(settings.sockets),
             page: Some(page),

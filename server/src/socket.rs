@@ -53,7 +53,12 @@ impl<T: Read + Unpin> Socket<T> {
                 .saturating_sub(self.early.len())
                 .min(space.len());
             let mut buffer = ReadBuf::new(space.get_mut(..missing).unwrap_or_default());
-            ready!(Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()))?;
+            self.line.check_alive()?;
+            let read = Pin::new(&mut self.io).poll_read(cx, buffer.unfilled());
+            if read.is_pending() {
+                self.line.waits(cx.waker());
+            }
+            ready!(read)?;
             if buffer.filled().is_empty() {
                 return Poll::Ready(Ok(false));
             }
@@ -88,7 +93,10 @@ impl<T: Read + Unpin> Read for Socket<T> {
                 self.line.waits(cx.waker());
                 Poll::Pending
             }
-            read @ Poll::Ready(_) => read,
+            read @ Poll::Ready(_) => {
+                self.line.read();
+                read
+            }
         }
     }
 }

@@ -57,6 +57,7 @@ pub(crate) async fn respond<B>(caller: Arc<Caller>, request: Request<B>) -> Resp
 where
     B: http_body::Body + Unpin,
 {
+    let asking = caller.line.as_ref().map(Line::ask);
     let (asked, route) = {
         let head = head_of(&request);
         let asked = Asked::new(&caller, &request, &head);
@@ -68,17 +69,20 @@ where
         };
         (asked, route)
     };
-    match route {
+    let response = match route {
         Route::NotOurs => page::respond(&caller.gateway.router.site, &request),
         Route::Preflight(head) => response(head, Body::default()),
         Route::Refuse(refused) => refusal(refused),
         Route::WebSocket { protocol } => {
-            websocket::respond(&caller, request, asked.peer, protocol.as_deref())
+            let protocol = protocol.as_deref();
+            return websocket::respond(&caller, request, asked.peer, protocol, asking);
         }
         Route::Poll { cors } => {
             let texts = match texts_of(&caller, request).await {
                 Ok(texts) => texts,
-                Err(failure) => return refusal(failure.refusal(&cors)),
+                Err(failure) => {
+                    return refusal(failure.refusal(&cors)).map(|body| body.to(asking));
+                }
             };
             let shape = Shape {
                 callback: None,
@@ -97,7 +101,8 @@ where
             };
             exchange(caller, asked, Transport::CallbackPolling, texts, shape).await
         }
-    }
+    };
+    response.map(|body| body.to(asking))
 }
 
 /// What is kept of a request.

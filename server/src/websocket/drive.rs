@@ -15,7 +15,7 @@ use super::stream::Stream;
 use super::upgrade::Handover;
 use crate::carrier::Carrier;
 use crate::inbox::Opening;
-use crate::line::Line;
+use crate::line::{Asking, Line};
 use crate::router::{Engagement, Gateway};
 use crate::socket::Socket;
 
@@ -26,6 +26,7 @@ pub(super) struct Drive<T> {
     peer: Peer,
     /// The shard that knows of it.
     engagement: Option<Engagement>,
+    _asking: Option<Asking>,
 }
 
 impl<T: Read + Write + Unpin + Send + 'static> Drive<T> {
@@ -34,13 +35,18 @@ impl<T: Read + Write + Unpin + Send + 'static> Drive<T> {
         line: Arc<Line>,
         handover: Handover,
     ) -> Self {
-        let Handover { gateway, peer } = handover;
+        let Handover {
+            gateway,
+            peer,
+            asking,
+        } = handover;
         let shared = Shared::new(stream, line, gateway.clone());
         Self {
             shared,
             gateway,
             peer,
             engagement: None,
+            _asking: asking,
         }
     }
 
