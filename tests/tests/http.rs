@@ -256,6 +256,26 @@ fn a_chunked_request_is_read_as_one() {
     );
 }
 
+// Proves: FR-6, DE-16
+#[test]
+fn more_messages_than_the_limit_are_refused() {
+    let settings = Settings::default().option("limits.maxBatch", 3);
+    let server = Server::start(&settings);
+
+    let mut connection = HttpConnection::open(server.address());
+    let response = connection.request("POST", Server::PATH, &[JSON], "[{},{},{},{}]");
+    assert_eq!(response.status, 413);
+    let two = "message=[{},{}]";
+    let body = format!("{two}&{two}");
+    let mut connection = HttpConnection::open(server.address());
+    assert_eq!(
+        connection
+            .request("POST", Server::PATH, &[FORM], &body)
+            .status,
+        413
+    );
+}
+
 // Proves: FR-6, HT-8
 #[test]
 fn a_body_beyond_the_limit_is_refused_before_it_is_sent() {

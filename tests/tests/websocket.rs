@@ -378,7 +378,8 @@ fn an_empty_array_is_a_sign_of_life() {
 // Proves: DE-17, FR-3, FR-6, WS-4, WS-12
 #[test]
 fn what_is_no_message_closes_the_socket_with_a_reason() {
-    let server = Server::start(&Settings::default().option("maxMessageSize", 1_024));
+    let settings = Settings::default().option("maxMessageSize", 1_024);
+    let server = Server::start(&settings.option("limits.maxBatch", 3));
     let long = format!("[{}]", " ".repeat(1_024));
     let deep = format!("{}{}", "[".repeat(400), "]".repeat(400));
     let binary = Frame {
@@ -397,6 +398,7 @@ fn what_is_no_message_closes_the_socket_with_a_reason() {
         ("nesting", text(deep), 1011),
         ("not UTF-8", text([b'[', b'"', 0xFF, b'"', b']']), 1007),
         ("too long", text(long), 1009),
+        ("too many", text("[{},{},{},{}]"), 1009),
         ("binary", binary, 1003),
     ];
 

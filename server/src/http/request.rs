@@ -190,13 +190,14 @@ enum Failure {
 impl Failure {
     fn refusal(&self, cors: &Cors) -> Refusal {
         match self {
-            Self::Body(BodyFailure::TooLarge) | Self::Frame(DecodeError::TooLarge) => {
-                Refusal::too_large(cors)
-            }
+            Self::Body(BodyFailure::TooLarge) => Refusal::too_large(cors),
             Self::Body(BodyFailure::TooSlow) => Refusal::new(408, "too slow", cors),
             Self::Body(BodyFailure::Broken) => Refusal::bad_request("no body", cors),
             Self::Form(error) => Refusal::bad_request(error.as_str(), cors),
-            Self::Frame(_) => Refusal::bad_request("not a list of messages", cors),
+            Self::Frame(error) => match error.http_status() {
+                413 => Refusal::too_large(cors),
+                status => Refusal::new(status, "not a list of messages", cors),
+            },
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_tungstenite::WebSocketStream;
-use bayeux_core::{DecodeError, Messages, Peer, Transport};
+use bayeux_core::{Messages, Peer, Transport};
 use bytes::Bytes;
 use hyper::rt::{Read, Write};
 
@@ -53,9 +53,10 @@ impl<T: Read + Write + Unpin + Send + 'static> Drive<T> {
     fn received(&mut self, text: Bytes) {
         match Messages::decode(text, &self.gateway.router.site.decode) {
             Ok(messages) => self.hand_over(messages),
-            Err(DecodeError::Empty) => self.shared.read_on(),
-            Err(DecodeError::TooLarge) => self.shared.fail(1009),
-            Err(_) => self.shared.fail(1011),
+            Err(error) => match error.close_code() {
+                Some(code) => self.shared.fail(code),
+                None => self.shared.read_on(),
+            },
         }
     }
 
