@@ -197,6 +197,52 @@ fn nothing_is_pushed_between_the_handshake_and_the_next_message() {
     client.expect(json!([ok("/other", "p")]));
 }
 
+// Proves: WS-10, QU-9
+#[test]
+fn a_batch_that_another_connection_takes_over_is_not_finished() {
+    const EVENTS: usize = 24;
+    let settings = one_shard().option("limits.maxQueuedBytes", 100_000_000);
+    let server = Server::start(&settings);
+    let mut old = Socket::held(&server);
+    old.subscribe("/t");
+    let mut publisher = Poller::connected(server.address());
+    // More than the operating system takes for a peer that does not read.
+    let padding = "x".repeat(900_000);
+    for number in 0..EVENTS {
+        let data = json!({"number": number, "padding": padding});
+        let replies = publisher.post(json!([publisher.publish("/t", data)]));
+        assert_eq!(replies[0]["successful"], true, "{replies:?}");
+    }
+
+    let mut new = Socket {
+        socket: WebSocket::open(server.address(), Server::PATH, &[]),
+        session: old.session.clone(),
+    };
+    new.send(new.connect("4"));
+    let mut taken = Vec::new();
+    while taken.last() != Some(&(EVENTS as u64 - 1)) {
+        taken.extend(numbers(&new.socket.messages()));
+    }
+    let mut seen = Vec::new();
+    while let Some(frame) = old.socket.frame() {
+        assert_ne!(frame.opcode, Opcode::Close, "a goodbye behind half a batch");
+        let messages: Vec<Value> = serde_json::from_slice(&frame.payload).expect("an array");
+        seen.extend(numbers(&messages));
+    }
+
+    assert!(seen.len() < EVENTS, "the old socket took everything");
+    seen.extend(taken);
+    assert_eq!(seen, Vec::from_iter(0..EVENTS as u64));
+}
+
+/// The numbers in the events among them.
+fn numbers(messages: &[Value]) -> Vec<u64> {
+    messages
+        .iter()
+        .filter_map(|message| message["data"]["number"].as_u64())
+        .collect()
+}
+
 // Proves: TM-10, WS-10, WS-11, EX-6
 #[test]
 fn a_new_socket_takes_over_when_the_old_one_closed() {

@@ -217,6 +217,9 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
 
     /// The peer has said goodbye, and tungstenite has queued the answer.
     fn answer_goodbye(&self, inner: &mut Inner<T>, now: Instant) -> Poll<Event> {
+        if inner.is_owed {
+            return Poll::Ready(inner.cut());
+        }
         let until = now + FAREWELL;
         inner.phase = Phase::Closing {
             code: 1000,
@@ -280,6 +283,9 @@ impl<T: Read + Write + Unpin> Inner<T> {
     /// Says goodbye, and waits for the peer's: a socket dropped with something unread would be
     /// reset, and the close frame lost.
     fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if self.is_owed {
+            return Poll::Ready(self.cut());
+        }
         if let Phase::Closing {
             code,
             is_sent: false,
@@ -291,20 +297,13 @@ impl<T: Read + Write + Unpin> Inner<T> {
                 is_sent: true,
                 until,
             };
-            // It will be sent elsewhere.
-            self.stream.get_mut().drop_unsent();
             let frame = CloseFrame {
                 code: CloseCode::from(code),
                 reason: Utf8Bytes::default(),
             };
             // Queued even if the socket is full.
             let _ = Pin::new(&mut self.stream).start_send(Message::Close(Some(frame)));
-            let by = if self.is_released {
-                Closed::ByEngine
-            } else {
-                Closed::ByPeer
-            };
-            return Poll::Ready(Event::Closing(by));
+            return Poll::Ready(Event::Closing(self.closed_by()));
         }
         let drained = self.stream.get_mut().poll_drain(cx);
         if let Poll::Ready(Err(_)) = drained {
@@ -319,6 +318,22 @@ impl<T: Read + Write + Unpin> Inner<T> {
             }
         }
         self.poll_end(cx)
+    }
+
+    /// The end without a goodbye: behind a batch that is not written none could be sent, and the
+    /// events in it will be sent elsewhere.
+    fn cut(&mut self) -> Event {
+        self.phase = Phase::Dead;
+        self.is_owed = false;
+        Event::Closing(self.closed_by())
+    }
+
+    const fn closed_by(&self) -> Closed {
+        if self.is_released {
+            Closed::ByEngine
+        } else {
+            Closed::ByPeer
+        }
     }
 
     /// Reads what is no longer understood, up to the end of the stream.
