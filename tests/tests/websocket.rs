@@ -304,9 +304,18 @@ fn a_new_socket_takes_over_with_its_connect_while_the_old_one_is_open() {
 // Proves: PL-3, WS-5, WS-16
 #[test]
 fn a_socket_carries_one_session_and_stays_open_for_the_next() {
-    let server = Server::with_defaults();
+    for shards in [1, 2, 4] {
+        let server = Server::start(&Settings::default().shards(shards));
+        // So often that the sessions live together and apart.
+        for _ in 0..6 {
+            carries_one_session(&server);
+        }
+    }
+}
+
+fn carries_one_session(server: &Server) {
     let mut stranger = WebSocket::open(server.address(), Server::PATH, &[]);
-    let client = Socket::connected(&server);
+    let mut client = Socket::connected(server);
 
     stranger.send(&json!([{"channel": "/meta/connect", "id": "1", "clientId": "gone"}]));
     let replies = stranger.messages();
@@ -315,9 +324,14 @@ fn a_socket_carries_one_session_and_stays_open_for_the_next() {
     // Still unbound: it adopts a session that exists, and is bound from then on.
     stranger.send(&json!([client.publish("/a", 1)]));
     stranger.expect(&json!([ok("/a", "p")]));
-    let other = Socket::connected(&server);
+    let other = Socket::connected(server);
     stranger.send(&json!([other.publish("/a", 1)]));
     assert_eq!(stranger.messages()[0]["error"], "402::session_unknown");
+    // Unbound once more when that session has gone.
+    client.send(json!({"channel": "/meta/disconnect", "clientId": client.session}));
+    assert_eq!(client.socket.messages()[0]["successful"], true);
+    stranger.send(&json!([other.publish("/a", 1)]));
+    stranger.expect(&json!([ok("/a", "p")]));
     stranger.send(&json!([handshake()]));
     assert_eq!(stranger.messages()[0]["successful"], true);
 }

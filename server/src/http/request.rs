@@ -246,7 +246,7 @@ async fn exchange(
     };
     let version = peer.http;
     let gateway = &caller.gateway;
-    let home = gateway.home(&messages, &peer, None);
+    let home = gateway.home(&messages, &peer);
     let connection = gateway.router.name(gateway.place.shard());
     let exchange = Exchange::new(caller.line.clone());
     let carrier = Carrier::Exchange(Arc::clone(&exchange));

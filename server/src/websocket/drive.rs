@@ -60,13 +60,15 @@ impl<T: Read + Write + Unpin + Send + 'static> Drive<T> {
         }
     }
 
-    /// Tells the shard that the frame belongs to. If that is another than before, the one before
-    /// loses the connection.
+    /// Tells the shard that the frame belongs to. A handshake may bind the socket to a session of
+    /// another shard: then the one before loses it. What else comes is for the shard that has it, which
+    /// hands it on if it has nothing to do with it any more (WS-5).
     fn hand_over(&mut self, messages: Messages) {
-        let current = self.engagement.as_ref().map(Engagement::shard);
-        let home = self.gateway.home(&messages, &self.peer, current);
+        let home = self.gateway.home(&messages, &self.peer);
         match &self.engagement {
-            Some(engagement) if engagement.shard() == home => engagement.received(messages),
+            Some(engagement) if engagement.shard() == home || !messages.is_handshake() => {
+                engagement.received(messages);
+            }
             _ => self.open(home, messages),
         }
     }
@@ -97,6 +99,12 @@ impl<T: Read + Write + Unpin + Send + 'static> Future for Drive<T> {
                     if let Some(engagement) = &self.engagement {
                         engagement.written();
                     }
+                }
+                Event::HandedOn(shard, messages) => {
+                    if let Some(engagement) = self.engagement.take() {
+                        engagement.release();
+                    }
+                    self.open(shard, messages);
                 }
                 Event::Closing(by) => {
                     let engagement = self.engagement.take();

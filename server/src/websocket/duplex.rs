@@ -14,7 +14,7 @@ use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
-use bayeux_core::{Batch, CloseReason, ConnectionId, Instant};
+use bayeux_core::{Batch, CloseReason, ConnectionId, Instant, Messages};
 use bytes::Bytes;
 use futures_util::io::AsyncRead;
 use futures_util::{Sink, Stream as _};
@@ -50,6 +50,8 @@ struct Inner<T> {
     connection: Option<ConnectionId>,
     /// Whether a frame was asked for.
     is_wanted: bool,
+    /// Which shard is next, and what that is to be told.
+    handed_on: Option<Box<(u32, Messages)>>,
     /// Whether something was written that the socket has not taken.
     is_blocked: bool,
     /// Whether the engine waits to hear that its last order to send is finished.
@@ -97,6 +99,8 @@ pub(super) enum Event {
     Text(Bytes),
     /// The order to send is finished.
     Written,
+    /// The shard with this number is to be told of it, with these messages.
+    HandedOn(u32, Messages),
     /// Nothing more will come of it; it says goodbye.
     Closing(Closed),
     /// It is broken, or closed.
@@ -116,6 +120,7 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
             task: Waker::noop().clone(),
             connection: None,
             is_wanted: true,
+            handed_on: None,
             is_blocked: false,
             is_owed: false,
             is_deaf: false,
@@ -182,6 +187,10 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
                 Poll::Ready(Ok(())) | Poll::Pending => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::Over),
             }
+        }
+        if let Some(handed_on) = inner.handed_on.take() {
+            let (shard, messages) = *handed_on;
+            return Poll::Ready(Event::HandedOn(shard, messages));
         }
         if !inner.is_wanted {
             return Poll::Pending;
@@ -398,6 +407,15 @@ impl<T: Read + Write + Unpin + Send + 'static> Duplex for Shared<T> {
         if inner.is_known_as(connection) {
             inner.is_released = true;
             self.begin_closing(&mut inner, now, reason.close_code());
+            inner.task.wake_by_ref();
+        }
+    }
+
+    fn hand_on(&self, connection: ConnectionId, shard: u32, messages: Messages) {
+        let mut inner = self.inner.lock();
+        if inner.is_known_as(connection) {
+            inner.connection = None;
+            inner.handed_on = Some(Box::new((shard, messages)));
             inner.task.wake_by_ref();
         }
     }
