@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ::http::{Request, Response};
 use bayeux_core::http::Scheme;
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
@@ -60,8 +61,7 @@ impl Door {
             take_over: take_over::<T>,
         });
         let service = service_fn(move |request: Request<Incoming>| {
-            let caller = Arc::clone(&caller);
-            async move { Ok::<_, Infallible>(respond(caller, request).await) }
+            respond(Arc::clone(&caller), request).map(Ok::<_, Infallible>)
         });
         let served = if is_http2 {
             line.speaks_http2();
@@ -150,8 +150,7 @@ impl Service {
         B: http_body::Body + Unpin + Send + 'static,
         B::Data: Send,
     {
-        let caller = Arc::clone(&self.caller);
-        Box::pin(async move { Ok(respond(caller, request).await) })
+        Box::pin(respond(Arc::clone(&self.caller), request).map(Ok))
     }
 }
 

@@ -181,7 +181,7 @@ impl Node {
         }
     }
 
-    fn gateway(&self, place: Place) -> Gateway {
+    pub(crate) fn gateway(&self, place: Place) -> Gateway {
         Gateway {
             router: Arc::clone(&self.router),
             place,

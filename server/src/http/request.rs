@@ -22,7 +22,7 @@ use super::page;
 use super::response::{Body, Delivery, add_header, refusal, response};
 use crate::carrier::Carrier;
 use crate::inbox::Opening;
-use crate::line::Line;
+use crate::line::{Asking, Line};
 use crate::router::{Gateway, Place};
 use crate::runtime::{Runtime, Task};
 use crate::websocket::{self, Handover};
@@ -52,57 +52,87 @@ impl Caller {
     }
 }
 
-/// Answers a request.
-pub(crate) async fn respond<B>(caller: Arc<Caller>, request: Request<B>) -> Response<Body>
+/// Answers a request. Of that, no more than the body outlives this call.
+pub(crate) fn respond<B>(
+    caller: Arc<Caller>,
+    request: Request<B>,
+) -> impl Future<Output = Response<Body>>
 where
     B: http_body::Body + Unpin,
 {
     let asking = caller.line.as_ref().map(Line::ask);
-    let (asked, route) = {
-        let head = head_of(&request);
-        let asked = Asked::new(&caller, &request, &head);
-        let options = caller.options();
-        let route = if is_connect(&request) {
-            upgrade(&head, options)
-        } else {
-            route(&head, options)
+    let plan = Plan::new(&caller, request, asking);
+    async move {
+        let (response, asking) = match plan {
+            Plan::Upgraded(response) => return response,
+            Plan::Answered(response, asking) => (response, asking),
+            Plan::Texts(asked, texts, shape, asking) => {
+                (exchange(caller, asked, texts, shape).await, asking)
+            }
+            Plan::Body(asked, content_type, body, shape, asking) => {
+                let response = match texts_of(&caller, content_type, body).await {
+                    Ok(texts) => exchange(caller, asked, texts, shape).await,
+                    Err(failure) => refusal(failure.refusal(&shape.cors)),
+                };
+                (response, asking)
+            }
         };
-        (asked, route)
-    };
-    let response = match route {
-        Route::NotOurs => page::respond(&caller.gateway.router.site, &request),
-        Route::Preflight(head) => response(head, Body::default()),
-        Route::Refuse(refused) => refusal(refused),
-        Route::WebSocket { protocol } => {
-            let protocol = protocol.as_deref();
-            return websocket::respond(&caller, request, asked.peer, protocol, asking);
-        }
-        Route::Poll { cors } => {
-            let texts = match texts_of(&caller, request).await {
-                Ok(texts) => texts,
-                Err(failure) => {
-                    return refusal(failure.refusal(&cors)).map(|body| body.to(asking));
-                }
+        response.map(|body| body.to(asking))
+    }
+}
+
+/// What is to be done about a request.
+enum Plan<B> {
+    /// It becomes a websocket with this response.
+    Upgraded(Response<Body>),
+    /// Nothing but to send this.
+    Answered(Response<Body>, Option<Asking>),
+    /// To have these messages answered.
+    Texts(Asked, Vec<Bytes>, Shape, Option<Asking>),
+    /// To have the messages in its body answered.
+    Body(Asked, Option<HeaderValue>, B, Shape, Option<Asking>),
+}
+
+impl<B: http_body::Body> Plan<B> {
+    fn new(caller: &Caller, request: Request<B>, asking: Option<Asking>) -> Self {
+        let (asked, route) = {
+            let head = head_of(&request);
+            let asked = Asked::new(caller, &request, &head);
+            let options = caller.options();
+            let route = if is_connect(&request) {
+                upgrade(&head, options)
+            } else {
+                route(&head, options)
             };
-            let shape = Shape {
-                callback: None,
+            (asked, route)
+        };
+        match route {
+            Route::NotOurs => {
+                Self::Answered(page::respond(&caller.gateway.router.site, &request), asking)
+            }
+            Route::Preflight(head) => Self::Answered(response(head, Body::default()), asking),
+            Route::Refuse(refused) => Self::Answered(refusal(refused), asking),
+            Route::WebSocket { protocol } => {
+                let protocol = protocol.as_deref();
+                let response = websocket::respond(caller, request, asked.peer, protocol, asking);
+                Self::Upgraded(response)
+            }
+            Route::Poll { cors } => {
+                let (request::Parts { mut headers, .. }, body) = request.into_parts();
+                let content_type = headers.remove(http::header::CONTENT_TYPE);
+                let callback = None;
+                Self::Body(asked, content_type, body, Shape { callback, cors }, asking)
+            }
+            Route::Callback {
+                callback,
+                texts,
                 cors,
-            };
-            exchange(caller, asked, Transport::LongPolling, texts, shape).await
+            } => {
+                let callback = Some(Box::new(callback));
+                Self::Texts(asked, texts, Shape { callback, cors }, asking)
+            }
         }
-        Route::Callback {
-            callback,
-            texts,
-            cors,
-        } => {
-            let shape = Shape {
-                callback: Some(Box::new(callback)),
-                cors,
-            };
-            exchange(caller, asked, Transport::CallbackPolling, texts, shape).await
-        }
-    };
-    response.map(|body| body.to(asking))
+    }
 }
 
 /// What is kept of a request.
@@ -202,14 +232,15 @@ impl Failure {
     }
 }
 
-/// The texts in the body; the request is gone afterwards.
-async fn texts_of<B>(caller: &Caller, request: Request<B>) -> Result<Vec<Bytes>, Failure>
+/// The texts in the body.
+async fn texts_of<B>(
+    caller: &Caller,
+    content_type: Option<HeaderValue>,
+    body: B,
+) -> Result<Vec<Bytes>, Failure>
 where
     B: http_body::Body + Unpin,
 {
-    let (request::Parts { mut headers, .. }, body) = request.into_parts();
-    let content_type = headers.remove(http::header::CONTENT_TYPE);
-    drop(headers);
     let site = &caller.gateway.router.site;
     let body = body::read(body, site, &caller.runtime)
         .await
@@ -235,11 +266,14 @@ fn decode(texts: Vec<Bytes>, limits: &DecodeLimits) -> Result<Messages, DecodeEr
 async fn exchange(
     caller: Arc<Caller>,
     asked: Asked,
-    transport: Transport,
     texts: Vec<Bytes>,
     shape: Shape,
 ) -> Response<Body> {
     let Asked { peer, scheme } = asked;
+    let transport = match shape.callback {
+        Some(_) => Transport::CallbackPolling,
+        None => Transport::LongPolling,
+    };
     let messages = match decode(texts, &caller.gateway.router.site.decode) {
         Ok(messages) => messages,
         Err(error) => return refusal(Failure::Frame(error).refusal(&shape.cors)),

@@ -49,6 +49,10 @@ impl<T> Stream<T> {
 
     /// Adds a frame; it leaves with the next [`poll_drain`](Self::poll_drain).
     pub(super) fn push(&mut self, frame: Frame) {
+        if self.queue.is_empty() {
+            // One is what most sockets ever need room for.
+            self.queue.reserve_exact(1);
+        }
         self.queue.push_back(frame);
     }
 
