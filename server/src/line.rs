@@ -46,14 +46,12 @@ impl Line {
     /// Of a socket that carries requests; the first of them is due.
     pub(crate) fn of_requests(gateway: Gateway) -> Arc<Self> {
         let now = gateway.router.clock.now();
-        let pace = Pace::of_requests(gateway.router.site.patience, now);
-        Self::new(gateway, pace, true)
+        Self::new(gateway, Pace::of_requests(now), true)
     }
 
     /// Of a websocket within a connection that somebody else owns.
     pub(crate) fn of_websocket(gateway: Gateway) -> Arc<Self> {
-        let pace = Pace::of_writes(gateway.router.site.patience);
-        Self::new(gateway, pace, false)
+        Self::new(gateway, Pace::of_writes(), false)
     }
 
     fn new(gateway: Gateway, pace: Pace, carries_requests: bool) -> Arc<Self> {
@@ -161,7 +159,7 @@ impl Line {
 
     /// Has the shard look at the clocks in time. What is due later than before is found out then.
     fn watch(&self, clocks: &mut Clocks) {
-        let Some(due) = clocks.pace.due() else {
+        let Some(due) = clocks.pace.due(self.gateway.router.site.patience) else {
             return;
         };
         if clocks.look.is_none_or(|look| due < look) {
@@ -180,8 +178,9 @@ impl Watched for Line {
             // Another entry is on its way.
             return None;
         }
-        clocks.look = clocks.pace.due().filter(|due| *due > now);
-        if clocks.look.is_none() && clocks.pace.due().is_some() {
+        let due = clocks.pace.due(self.gateway.router.site.patience);
+        clocks.look = due.filter(|due| *due > now);
+        if due.is_some() && clocks.look.is_none() {
             tracing::debug!("a peer took too long: cut off");
             self.kill();
         }

@@ -21,7 +21,6 @@ pub(crate) struct Patience {
 /// The clocks of one socket.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    patience: Patience,
     awaited: Awaited,
     /// How many requests have come whose responses have not been handed over.
     open: u32,
@@ -46,9 +45,8 @@ enum Awaited {
 
 impl Pace {
     /// For a socket that carries no requests: only its writes are watched.
-    pub(crate) const fn of_writes(patience: Patience) -> Self {
+    pub(crate) const fn of_writes() -> Self {
         Self {
-            patience,
             awaited: Awaited::Never,
             open: 0,
             stalled: None,
@@ -57,8 +55,8 @@ impl Pace {
     }
 
     /// For a socket that carries requests, the first of them due from now on.
-    pub(crate) const fn of_requests(patience: Patience, now: Instant) -> Self {
-        let mut pace = Self::of_writes(patience);
+    pub(crate) const fn of_requests(now: Instant) -> Self {
+        let mut pace = Self::of_writes();
         pace.awaited = Awaited::Head(now);
         pace
     }
@@ -108,8 +106,8 @@ impl Pace {
     }
 
     /// When patience is over; `None` if nothing is waited for.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        let Patience { head, idle, write } = self.patience;
+    pub(crate) fn due(&self, patience: Patience) -> Option<Instant> {
+        let Patience { head, idle, write } = patience;
         let read = match self.awaited {
             Awaited::Never | Awaited::Nothing => None,
             Awaited::Head(since) => Some(since + head),
@@ -136,7 +134,7 @@ mod tests {
 
     /// Its first request came after a second, and was answered after two.
     fn served() -> Pace {
-        let mut pace = Pace::of_requests(PATIENCE, at(0));
+        let mut pace = Pace::of_requests(at(0));
         pace.read(at(1));
         pace.asked();
         pace.answered();
@@ -146,33 +144,33 @@ mod tests {
 
     #[test]
     fn the_first_head_is_due_from_the_beginning() {
-        let mut pace = Pace::of_requests(PATIENCE, at(0));
+        let mut pace = Pace::of_requests(at(0));
 
-        assert_eq!(pace.due(), Some(at(10)));
+        assert_eq!(pace.due(PATIENCE), Some(at(10)));
         pace.flushed(at(5));
         pace.read(at(9));
-        assert_eq!(pace.due(), Some(at(10)));
+        assert_eq!(pace.due(PATIENCE), Some(at(10)));
     }
 
     #[test]
     fn nothing_is_due_while_a_request_is_held_or_its_response_is_on_its_way() {
-        let mut pace = Pace::of_requests(PATIENCE, at(0));
+        let mut pace = Pace::of_requests(at(0));
         pace.asked();
         pace.read(at(5));
         pace.flushed(at(5));
-        assert_eq!(pace.due(), None);
+        assert_eq!(pace.due(PATIENCE), None);
 
         pace.answered();
-        assert_eq!(pace.due(), None);
+        assert_eq!(pace.due(PATIENCE), None);
     }
 
     #[test]
     fn between_two_requests_a_connection_may_rest_for_long() {
         let mut pace = served();
-        assert_eq!(pace.due(), Some(at(102)));
+        assert_eq!(pace.due(PATIENCE), Some(at(102)));
 
         pace.flushed(at(50));
-        assert_eq!(pace.due(), Some(at(102)));
+        assert_eq!(pace.due(PATIENCE), Some(at(102)));
     }
 
     #[test]
@@ -181,37 +179,37 @@ mod tests {
 
         pace.read(at(60));
         pace.read(at(69));
-        assert_eq!(pace.due(), Some(at(70)));
+        assert_eq!(pace.due(PATIENCE), Some(at(70)));
         pace.asked();
-        assert_eq!(pace.due(), None);
+        assert_eq!(pace.due(PATIENCE), None);
     }
 
     #[test]
     fn over_http2_no_byte_begins_a_head_and_all_responses_must_be_through() {
-        let mut pace = Pace::of_requests(PATIENCE, at(0));
+        let mut pace = Pace::of_requests(at(0));
         pace.speaks_http2();
         pace.asked();
         pace.asked();
         pace.answered();
         pace.flushed(at(1));
-        assert_eq!(pace.due(), None);
+        assert_eq!(pace.due(PATIENCE), None);
 
         pace.answered();
         pace.flushed(at(2));
         pace.read(at(3));
-        assert_eq!(pace.due(), Some(at(102)));
+        assert_eq!(pace.due(PATIENCE), Some(at(102)));
     }
 
     #[test]
     fn a_blocked_write_is_due_until_it_moves() {
-        let mut pace = Pace::of_writes(PATIENCE);
+        let mut pace = Pace::of_writes();
         pace.flushed(at(0));
-        assert_eq!(pace.due(), None);
+        assert_eq!(pace.due(PATIENCE), None);
 
         pace.stalled(at(1));
         pace.stalled(at(2));
-        assert_eq!(pace.due(), Some(at(21)));
+        assert_eq!(pace.due(PATIENCE), Some(at(21)));
         pace.moved();
-        assert_eq!(pace.due(), None);
+        assert_eq!(pace.due(PATIENCE), None);
     }
 }

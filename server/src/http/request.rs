@@ -1,7 +1,9 @@
 //! What a request wants, and who gives it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bayeux_core::http::{
     Callback, Cors, Options, Refusal, RequestHead, ResponseHead, Route, Scheme, body_texts, route,
@@ -23,7 +25,7 @@ use super::response::{Body, Delivery, add_header, refusal, response};
 use crate::carrier::Carrier;
 use crate::inbox::Opening;
 use crate::line::{Asking, Line};
-use crate::router::{Gateway, Place};
+use crate::router::{Engagement, Gateway, Place};
 use crate::runtime::{Runtime, Task};
 use crate::websocket::{self, Handover};
 
@@ -52,86 +54,132 @@ impl Caller {
     }
 }
 
-/// Answers a request. Of that, no more than the body outlives this call.
-pub(crate) fn respond<B>(
-    caller: Arc<Caller>,
-    request: Request<B>,
-) -> impl Future<Output = Response<Body>>
+/// Begins to answer a request. Of that, no more than the body outlives this call.
+pub(crate) fn respond<B>(caller: Arc<Caller>, request: Request<B>) -> Responding
 where
-    B: http_body::Body + Unpin,
+    B: http_body::Body + Unpin + Send + 'static,
+    B::Data: Send,
 {
     let asking = caller.line.as_ref().map(Line::ask);
-    let plan = Plan::new(&caller, request, asking);
-    async move {
-        let (response, asking) = match plan {
-            Plan::Upgraded(response) => return response,
-            Plan::Answered(response, asking) => (response, asking),
-            Plan::Texts(asked, texts, shape, asking) => {
-                (exchange(caller, asked, texts, shape).await, asking)
-            }
-            Plan::Body(asked, content_type, body, shape, asking) => {
-                let response = match texts_of(&caller, content_type, body).await {
-                    Ok(texts) => exchange(caller, asked, texts, shape).await,
-                    Err(failure) => refusal(failure.refusal(&shape.cors)),
-                };
-                (response, asking)
-            }
+    let (asked, route) = {
+        let head = head_of(&request);
+        let asked = Asked::new(&caller, &request, &head);
+        let options = caller.options();
+        let route = if is_connect(&request) {
+            upgrade(&head, options)
+        } else {
+            route(&head, options)
         };
-        response.map(|body| body.to(asking))
+        (asked, route)
+    };
+    let stage = match route {
+        Route::NotOurs => Stage::answered(page::respond(&caller.gateway.router.site, &request)),
+        Route::Preflight(head) => Stage::answered(response(head, Body::default())),
+        Route::Refuse(refused) => Stage::answered(refusal(refused)),
+        Route::WebSocket { protocol } => {
+            let protocol = protocol.as_deref();
+            let response = websocket::respond(&caller, request, asked.peer, protocol, asking);
+            return Responding {
+                stage: Stage::answered(response),
+                asking: None,
+            };
+        }
+        Route::Poll { cors } => {
+            let (request::Parts { mut headers, .. }, body) = request.into_parts();
+            let content_type = headers.remove(http::header::CONTENT_TYPE);
+            Stage::Reading(Box::pin(read(caller, asked, content_type, body, cors)))
+        }
+        Route::Callback {
+            callback,
+            texts,
+            cors,
+        } => {
+            let callback = Some(Box::new(callback));
+            Stage::exchange(caller, asked, texts, Shape { callback, cors })
+        }
+    };
+    Responding { stage, asking }
+}
+
+/// A response on its way.
+pub(crate) struct Responding {
+    stage: Stage,
+    asking: Option<Asking>,
+}
+
+/// How far it is. Most requests that there are at a time wait for the engine, so that stage is small and the
+/// others are elsewhere.
+enum Stage {
+    /// The body is being read.
+    Reading(Pin<Box<dyn Future<Output = Self> + Send>>),
+    /// The engine is to answer.
+    Waiting(Waiting),
+    /// There it is.
+    Answered(Box<Response<Body>>),
+    Over,
+}
+
+impl Stage {
+    fn answered(response: Response<Body>) -> Self {
+        Self::Answered(Box::new(response))
+    }
+
+    /// Has the engine answer the messages.
+    fn exchange(caller: Arc<Caller>, asked: Asked, texts: Vec<Bytes>, shape: Shape) -> Self {
+        match decode(texts, &caller.gateway.router.site.decode) {
+            Ok(messages) => Self::Waiting(Waiting::new(caller, asked, messages, shape)),
+            Err(error) => Self::answered(refusal(Failure::Frame(error).refusal(&shape.cors))),
+        }
     }
 }
 
-/// What is to be done about a request.
-enum Plan<B> {
-    /// It becomes a websocket with this response.
-    Upgraded(Response<Body>),
-    /// Nothing but to send this.
-    Answered(Response<Body>, Option<Asking>),
-    /// To have these messages answered.
-    Texts(Asked, Vec<Bytes>, Shape, Option<Asking>),
-    /// To have the messages in its body answered.
-    Body(Asked, Option<HeaderValue>, B, Shape, Option<Asking>),
+impl Future for Responding {
+    type Output = Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        loop {
+            self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Reading(mut reading) => match reading.as_mut().poll(cx) {
+                    Poll::Ready(next) => next,
+                    Poll::Pending => {
+                        self.stage = Stage::Reading(reading);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Waiting(waiting) => match waiting.exchange.poll_outcome(cx) {
+                    Poll::Ready(outcome) => Stage::answered(waiting.respond(outcome)),
+                    Poll::Pending => {
+                        self.stage = Stage::Waiting(waiting);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Answered(response) => {
+                    let asking = self.asking.take();
+                    return Poll::Ready(response.map(|body| body.to(asking)));
+                }
+                Stage::Over => return Poll::Pending,
+            };
+        }
+    }
 }
 
-impl<B: http_body::Body> Plan<B> {
-    fn new(caller: &Caller, request: Request<B>, asking: Option<Asking>) -> Self {
-        let (asked, route) = {
-            let head = head_of(&request);
-            let asked = Asked::new(caller, &request, &head);
-            let options = caller.options();
-            let route = if is_connect(&request) {
-                upgrade(&head, options)
-            } else {
-                route(&head, options)
-            };
-            (asked, route)
-        };
-        match route {
-            Route::NotOurs => {
-                Self::Answered(page::respond(&caller.gateway.router.site, &request), asking)
-            }
-            Route::Preflight(head) => Self::Answered(response(head, Body::default()), asking),
-            Route::Refuse(refused) => Self::Answered(refusal(refused), asking),
-            Route::WebSocket { protocol } => {
-                let protocol = protocol.as_deref();
-                let response = websocket::respond(caller, request, asked.peer, protocol, asking);
-                Self::Upgraded(response)
-            }
-            Route::Poll { cors } => {
-                let (request::Parts { mut headers, .. }, body) = request.into_parts();
-                let content_type = headers.remove(http::header::CONTENT_TYPE);
-                let callback = None;
-                Self::Body(asked, content_type, body, Shape { callback, cors }, asking)
-            }
-            Route::Callback {
-                callback,
-                texts,
-                cors,
-            } => {
-                let callback = Some(Box::new(callback));
-                Self::Texts(asked, texts, Shape { callback, cors }, asking)
-            }
+/// Reads the body, and has the engine answer what is in it.
+async fn read<B>(
+    caller: Arc<Caller>,
+    asked: Asked,
+    content_type: Option<HeaderValue>,
+    body: B,
+    cors: Cors,
+) -> Stage
+where
+    B: http_body::Body + Unpin,
+{
+    match texts_of(&caller, content_type, body).await {
+        Ok(texts) => {
+            let callback = None;
+            Stage::exchange(caller, asked, texts, Shape { callback, cors })
         }
+        Err(failure) => Stage::answered(refusal(failure.refusal(&cors))),
     }
 }
 
@@ -262,66 +310,80 @@ fn decode(texts: Vec<Bytes>, limits: &DecodeLimits) -> Result<Messages, DecodeEr
     Ok(all)
 }
 
-/// Has the engine answer the messages.
-async fn exchange(
+/// A request that waits for its answer.
+struct Waiting {
     caller: Arc<Caller>,
-    asked: Asked,
-    texts: Vec<Bytes>,
+    exchange: Arc<Exchange>,
+    engagement: Engagement,
     shape: Shape,
-) -> Response<Body> {
-    let Asked { peer, scheme } = asked;
-    let transport = match shape.callback {
-        Some(_) => Transport::CallbackPolling,
-        None => Transport::LongPolling,
-    };
-    let messages = match decode(texts, &caller.gateway.router.site.decode) {
-        Ok(messages) => messages,
-        Err(error) => return refusal(Failure::Frame(error).refusal(&shape.cors)),
-    };
-    let version = peer.http;
-    let gateway = &caller.gateway;
-    let home = gateway.home(&messages, &peer);
-    let connection = gateway.router.name(gateway.place.shard());
-    let exchange = Exchange::new(caller.line.clone());
-    let carrier = Carrier::Exchange(Arc::clone(&exchange));
-    let engagement = gateway.open(
-        home,
-        Opening {
-            connection,
-            transport,
-            peer,
-            carrier,
-            messages,
-        },
-    );
+    scheme: Scheme,
+    version: HttpVersion,
+}
 
-    let outcome = exchange.outcome().await;
-
-    let (mut response, is_last) = match outcome {
-        Outcome::Answered(batch) => {
-            let delivery = Delivery {
-                engagement,
-                line: caller.line.clone(),
-            };
-            (
-                answer(&caller, &batch, delivery, &shape, scheme),
-                batch.is_last(),
-            )
+impl Waiting {
+    fn new(caller: Arc<Caller>, asked: Asked, messages: Messages, shape: Shape) -> Self {
+        let Asked { peer, scheme } = asked;
+        let transport = match shape.callback {
+            Some(_) => Transport::CallbackPolling,
+            None => Transport::LongPolling,
+        };
+        let version = peer.http;
+        let gateway = &caller.gateway;
+        let home = gateway.home(&messages, &peer);
+        let connection = gateway.router.name(gateway.place.shard());
+        let exchange = Exchange::new(caller.line.clone());
+        let carrier = Carrier::Exchange(Arc::clone(&exchange));
+        let engagement = gateway.open(
+            home,
+            Opening {
+                connection,
+                transport,
+                peer,
+                carrier,
+                messages,
+            },
+        );
+        Self {
+            caller,
+            exchange,
+            engagement,
+            shape,
+            scheme,
+            version,
         }
-        Outcome::Closed(reason) => {
-            engagement.release();
-            (
-                refuse(&caller, reason, &shape.cors),
-                reason == CloseReason::Shutdown,
-            )
-        }
-    };
-    if is_last && version == HttpVersion::One {
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response
+
+    fn respond(self, outcome: Outcome) -> Response<Body> {
+        let Self {
+            caller,
+            engagement,
+            shape,
+            scheme,
+            version,
+            ..
+        } = self;
+        let (mut response, is_last) = match outcome {
+            Outcome::Answered(batch) => {
+                let delivery = Delivery {
+                    engagement,
+                    line: caller.line.clone(),
+                };
+                let response = answer(&caller, &batch, delivery, &shape, scheme);
+                (response, batch.is_last())
+            }
+            Outcome::Closed(reason) => {
+                engagement.release();
+                let response = refuse(&caller, reason, &shape.cors);
+                (response, reason == CloseReason::Shutdown)
+            }
+        };
+        if is_last && version == HttpVersion::One {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
 }
 
 /// The response that carries `batch`.
