@@ -51,6 +51,12 @@ impl Turn<'_> {
             hold.answer.kind = AnswerKind::Other;
             self.send_held(*hold, Carries::Nothing);
         }
+        if let Some(entry) = self.sessions.get_mut(session)
+            && socket == request.connection()
+        {
+            // DC-6: the socket that this came by stays until it is answered, and its time after.
+            entry.socket = None;
+        }
         self.remove(session, Removal::Disconnected);
         request.session = None;
         request.refusal = Some(ProtocolError::session_unknown());
