@@ -989,6 +989,10 @@ impl Turn<'_> {
             Slot::Open(_) | Slot::None => None,
         }));
         let exchange = transport.is_exchange();
+        let handshake = answers.first().map(|answer| answer.kind) == Some(AnswerKind::Handshake);
+        if let Some(session) = session.filter(|_| handshake) {
+            self.start_fresh_clock(session);
+        }
         if request.held && (exchange || answers.is_empty()) {
             if let Some(session) = session {
                 self.wake(session);

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::connection::{Answer, AnswerKind, Carries, Leftover, Response, Rest};
 use crate::id::{ConnectionId, SessionId};
@@ -155,9 +156,7 @@ impl Turn<'_> {
             return;
         };
         let (id, leaving, socket) = (session.id, session.is_leaving(), session.socket);
-        let mut connects = session.arriving.clone();
-        connects.extend(session.connecting());
-        for request in connects {
+        for request in session.connects() {
             if let Some(request) = self.requests.get_mut(request) {
                 request.gone = Some(reason);
             }
@@ -265,6 +264,11 @@ impl Turn<'_> {
             return;
         };
         let (id, fence, leaving) = (session.id, session.fence, session.is_leaving());
+        if reason == Removal::Expired && !session.arriving.is_empty() {
+            // TM-2: its connect is here, and an extension still looks at it.
+            let grace = self.timings(key).max_interval;
+            return self.start_clock(key, grace.max(self.config.sweep_period.max(A_MOMENT)));
+        }
         let connecting = session.connecting();
         let carriers = [session.socket, session.in_flight, session.answering];
         let connecting =
@@ -310,6 +314,9 @@ impl Turn<'_> {
         self.close(connection, CloseReason::Idle);
     }
 }
+
+/// The shortest time that a session which cannot expire yet goes on.
+const A_MOMENT: Duration = Duration::from_millis(1);
 
 /// How many events are lost with them.
 fn losses(rest: &[Leftover]) -> u64 {
