@@ -93,7 +93,7 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if session.batching > 0 || !session.queue.is_prompt() {
+        if session.batching > 0 || session.reading.is_some() || !session.queue.is_prompt() {
             return;
         }
         if let State::Held(hold) = &session.state {
@@ -224,7 +224,7 @@ impl Turn<'_> {
         let (max_bytes, frame_bytes) = (limits.max_message_size, limits.max_frame_bytes);
         let mut frames = Frames::new(self.config.messages_per_frame, frame_bytes);
         let session = self.sessions.get_mut(key)?;
-        if session.in_flight.is_some() || session.batching > 0 {
+        if !session.may_give_out() || session.batching > 0 {
             return None;
         }
         let keep = session.keep();
@@ -276,7 +276,7 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if session.in_flight.is_some() || sending.events == Some(key) {
+        if !session.may_give_out() || sending.events == Some(key) {
             return;
         }
         let keep = session.keep();
@@ -414,6 +414,7 @@ impl Turn<'_> {
             self.report(ReportKind::Delivered(id, *position));
         }
         self.wake(key);
+        self.has_landed(key);
     }
 
     /// TM-3, TM-4: the clock of a session starts once its connect's answer is on the wire.
@@ -467,6 +468,7 @@ impl Turn<'_> {
             let count = session.queue.requeue() as u64;
             self.counters.events_requeued += count;
             self.wake(key);
+            self.has_landed(key);
         }
     }
 

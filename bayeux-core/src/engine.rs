@@ -53,6 +53,7 @@ impl Engine {
                 return Some(Output::Send { connection, batch });
             }
         }
+        turn.say_farewell();
         turn.outbox.pop()
     }
 

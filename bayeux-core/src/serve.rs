@@ -1,6 +1,7 @@
 //! What the application asks for (calls), and how an engine lets go of everything (draining).
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -22,6 +23,29 @@ use crate::tickets::StoreUse;
 use crate::time::Instant;
 use crate::timer::Alarm;
 use crate::turn::Turn;
+
+/// How long a shutdown waits, after its window, for what is still in flight.
+const LAST_WRITES: Duration = Duration::from_secs(1);
+
+/// The end of a shutdown.
+#[derive(Default)]
+pub(crate) struct Farewell {
+    /// The window is over.
+    due: bool,
+    /// The sessions were let go of.
+    over: bool,
+    /// All but these, which have events in flight.
+    waiting: BTreeSet<SessionKey>,
+    /// For how long they are waited for.
+    patience: Instant,
+}
+
+impl Farewell {
+    /// Whether this engine has no sessions any more, and takes none.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.over
+    }
+}
 
 impl Turn<'_> {
     pub(crate) fn called(&mut self, ticket: CallTicket, call: Call) {
@@ -402,16 +426,59 @@ impl Turn<'_> {
         }
     }
 
-    /// The window is over.
+    /// The window is over; or, the second time, the patience with what is still in flight.
     pub(crate) fn drained(&mut self) {
-        for key in self.sessions.keys() {
-            self.release_hold(key, None);
-            self.let_go(key);
+        self.farewell.due = true;
+        for key in self.farewell.waiting.clone() {
+            let in_flight = self.sessions.get(key).and_then(|session| session.in_flight);
+            if let Some(connection) = in_flight {
+                self.close(connection, CloseReason::Shutdown);
+            }
+        }
+    }
+
+    /// Lets go of every session, once all that was to be answered in the window is on its way. For
+    /// those that have events in flight that is when it is known whether they have arrived.
+    pub(crate) fn say_farewell(&mut self) {
+        if !self.farewell.due || core::mem::replace(&mut self.farewell.over, true) {
+            return;
         }
         for connection in self.connections.duplexes() {
             self.finish_duplex(connection);
         }
-        self.report(ReportKind::Drained);
+        for key in self.sessions.keys() {
+            match self.sessions.get(key) {
+                Some(session) if session.is_local() || session.is_leaving() => {}
+                Some(session) if session.in_flight.is_some() => {
+                    self.farewell.waiting.insert(key);
+                }
+                Some(_) => self.let_go(key),
+                None => {}
+            }
+        }
+        if self.farewell.waiting.is_empty() {
+            self.report(ReportKind::Drained);
+        } else {
+            self.farewell.patience = self.now + LAST_WRITES;
+            let patience = self.farewell.patience;
+            self.timers.set(patience, Alarm::Drain);
+        }
+    }
+
+    /// Nothing of a session is in flight any more.
+    pub(crate) fn has_landed(&mut self, key: SessionKey) {
+        if self.farewell.waiting.contains(&key) {
+            self.let_go(key);
+        }
+    }
+
+    /// A session was removed: perhaps the last one that a shutdown waits for.
+    pub(crate) fn has_gone(&mut self, key: SessionKey) {
+        if self.farewell.waiting.remove(&key) && self.farewell.waiting.is_empty() {
+            let patience = self.farewell.patience;
+            self.timers.clear(patience, Alarm::Drain);
+            self.report(ReportKind::Drained);
+        }
     }
 
     /// Gives a session back to the store, with the exact position that its client has.
@@ -420,9 +487,6 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if session.is_local() || session.is_leaving() {
-            return;
-        }
         let (session_id, fence) = (session.id, session.fence);
         let settled = session.settled(seen);
         let before_queue = session
@@ -442,6 +506,7 @@ impl Turn<'_> {
             };
             self.store(release, StoreUse::Nothing);
         }
+        self.remove(key, Removal::Released);
     }
 
     fn finish_duplex(&mut self, connection: ConnectionId) {

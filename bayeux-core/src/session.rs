@@ -85,6 +85,9 @@ pub(crate) struct Session {
     pub(crate) floor: Position,
     /// The log is being read for it: entries between here and `until` may be missing in its queue.
     pub(crate) reading: Option<Reading>,
+    /// It was claimed, and the log up to here is to be read for it once its client has said how far
+    /// it has come (with acknowledgement).
+    pub(crate) unread: Option<Position>,
     /// The request that waits for the log to be read, or to reach a position.
     pub(crate) awaiting: Option<RequestKey>,
     /// Appends that the store has not answered.
@@ -178,6 +181,7 @@ impl Session {
             received: seen,
             floor: Position::ZERO,
             reading: None,
+            unread: None,
             awaiting: None,
             open_appends: 0,
             paused: Vec::new(),
@@ -201,11 +205,29 @@ impl Session {
         }
     }
 
+    /// Whether its events may leave: none of them is in flight, and none is still to be read that
+    /// stands before them.
+    pub(crate) const fn may_give_out(&self) -> bool {
+        self.in_flight.is_none() && self.reading.is_none()
+    }
+
     pub(crate) const fn hold(&self) -> Option<&Hold> {
         match &self.state {
             State::Held(hold) => Some(hold),
             State::Fresh { .. }
             | State::Connecting { .. }
+            | State::Away { .. }
+            | State::Leaving { .. }
+            | State::Local => None,
+        }
+    }
+
+    /// The request that works on a connect of it.
+    pub(crate) const fn connecting(&self) -> Option<RequestKey> {
+        match &self.state {
+            State::Connecting { request, .. } => Some(*request),
+            State::Fresh { .. }
+            | State::Held(_)
             | State::Away { .. }
             | State::Leaving { .. }
             | State::Local => None,

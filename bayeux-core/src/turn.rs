@@ -15,6 +15,7 @@ use crate::keyed::Keyed;
 use crate::log::Log;
 use crate::report::{Counters, Report, ReportKind};
 use crate::request::Requests;
+use crate::serve::Farewell;
 use crate::session::Sessions;
 use crate::store::StoreRequest;
 use crate::tickets::{Asker, StoreUse, Tickets};
@@ -41,6 +42,8 @@ pub(crate) struct Parts {
     pub(crate) entropy: Entropy,
     /// When the window of a shutdown ends, once one has begun.
     pub(crate) draining: Option<Instant>,
+    /// What is left to be done after that.
+    pub(crate) farewell: Farewell,
 }
 
 impl Parts {
@@ -61,6 +64,7 @@ impl Parts {
             outbox: Outbox::default(),
             counters: Counters::default(),
             draining: None,
+            farewell: Farewell::default(),
             entropy,
             config,
         }

@@ -149,7 +149,7 @@ impl Turn<'_> {
             return;
         };
         let (id, leaving) = (session.id, session.is_leaving());
-        if let State::Connecting { request, .. } = session.state
+        if let Some(request) = session.connecting()
             && let Some(request) = self.requests.get_mut(request)
         {
             request.gone = Some(reason);
@@ -172,6 +172,7 @@ impl Turn<'_> {
             | Removal::Broken => {}
         }
         self.report(ReportKind::SessionRemoved(id, reason));
+        self.has_gone(key);
     }
 
     /// Removes every trace of a session.
@@ -190,15 +191,8 @@ impl Turn<'_> {
             self.addresses.remove(address);
         }
         self.counters.events_discarded += session.queue.len() as u64;
+        let connecting = session.connecting();
         let waiting = session.paused.into_iter().chain(session.awaiting);
-        let connecting = match session.state {
-            State::Connecting { request, .. } => Some(request),
-            State::Fresh { .. }
-            | State::Held(_)
-            | State::Away { .. }
-            | State::Leaving { .. }
-            | State::Local => None,
-        };
         for request in Vec::from_iter(waiting.chain(connecting)) {
             self.advance(request);
         }
@@ -245,7 +239,7 @@ impl Turn<'_> {
                 self.close(connection, CloseReason::SessionOver);
             }
         }
-        if !matches!(reason, Removal::Taken | Removal::Gap) && !self.log.is_down() {
+        if reason != Removal::Taken && !self.log.is_down() {
             self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
         }
     }

@@ -301,6 +301,10 @@ impl Turn<'_> {
             let error = ProtocolError::subscribe_denied(BY_POLICY);
             return Flow::fail(&current.message, error);
         }
+        let broadcast = |pattern: &ChannelPattern| pattern.kind() == ChannelKind::Broadcast;
+        if self.log.is_down() && patterns.iter().any(broadcast) {
+            return Flow::fail(&current.message, ProtocolError::unavailable());
+        }
         let removed: Vec<_> = patterns
             .into_iter()
             .filter(|pattern| self.remove_subscription(session, pattern))
