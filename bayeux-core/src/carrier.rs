@@ -12,12 +12,13 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::config::ActivityMode;
 use crate::connection::{Answer, AnswerKind, Carries, Connection, Response, Sending};
-use crate::id::ConnectionId;
+use crate::id::{ConnectionId, SessionId};
 use crate::io::{Batch, CloseReason, Peer, Transport};
 use crate::message::{Event, Messages, Payload};
 use crate::report::ReportKind;
 use crate::request::Origin;
-use crate::session::{SessionKey, State};
+use crate::session::{SessionKey, State, Taken};
+use crate::store::Position;
 use crate::turn::Turn;
 
 impl Turn<'_> {
@@ -72,7 +73,8 @@ impl Turn<'_> {
         let Some(entry) = self.sessions.get_mut(session) else {
             return;
         };
-        if entry.socket.is_none() && entry.hold().is_none() {
+        let connects = entry.hold().is_some() || entry.connecting().is_some();
+        if entry.socket.is_none() && !connects {
             entry.socket = Some(connection);
         }
     }
@@ -93,7 +95,7 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if session.batching > 0 || session.reading.is_some() || !session.queue.is_prompt() {
+        if session.is_batching() || session.reading.is_some() || !session.queue.is_prompt() {
             return;
         }
         if let State::Held(hold) = &session.state {
@@ -112,6 +114,21 @@ impl Turn<'_> {
         if let Some(socket) = session.socket {
             self.due(socket);
         }
+    }
+
+    /// Lets a response leave on a connection. If that is gone, so is what the response carries.
+    pub(crate) fn send_response(&mut self, connection: ConnectionId, response: Response) {
+        match self.connections.get_mut(connection) {
+            Some(entry) => entry.ready.push_back(response),
+            None => self.counters.events_discarded += response.losses(),
+        }
+        self.due(connection);
+    }
+
+    /// Whether what is ready on a connection may still leave.
+    pub(crate) fn is_open(&self, connection: ConnectionId) -> bool {
+        let entry = self.connections.get(connection);
+        entry.is_some_and(|entry| !entry.closing)
     }
 
     /// The next batch of this connection, if there is something to send.
@@ -224,11 +241,12 @@ impl Turn<'_> {
         let (max_bytes, frame_bytes) = (limits.max_message_size, limits.max_frame_bytes);
         let mut frames = Frames::new(self.config.messages_per_frame, frame_bytes);
         let session = self.sessions.get_mut(key)?;
-        if !session.may_give_out() || session.batching > 0 {
+        if !session.may_give_out() || session.is_batching() {
             return None;
         }
         let keep = session.keep();
-        let count = session.queue.take(keep, max_bytes);
+        let taken = session.queue.take(keep, max_bytes);
+        let count = taken.count;
         let only = session.queue.front(count).next()?;
         if count == 1 {
             frames.done.push(only.event.framed().clone());
@@ -241,7 +259,7 @@ impl Turn<'_> {
             events: Some(key),
             ..Sending::default()
         };
-        self.note_taken(key, connection, count, &mut sending);
+        self.note_taken(key, connection, taken, &mut sending);
         self.sent(connection, sending);
         Some(Batch {
             frames: frames.done,
@@ -268,7 +286,11 @@ impl Turn<'_> {
     ) {
         let key = match carries {
             Carries::Nothing => return,
-            Carries::Rest(rest) => return events.extend(rest),
+            Carries::Rest(rest) => {
+                let positions = rest.positions().collect();
+                sending.rest = rest.session.map(|session| (session, positions));
+                return events.extend(rest.events.into_iter().map(|(_, event)| event));
+            }
             Carries::Queue(key) => key,
         };
         let limits = &self.config.limits;
@@ -285,7 +307,8 @@ impl Turn<'_> {
         } else {
             message
         };
-        let count = session.queue.take(keep, max_bytes);
+        let taken = session.queue.take(keep, max_bytes);
+        let count = taken.count;
         events.extend(
             session
                 .queue
@@ -293,19 +316,19 @@ impl Turn<'_> {
                 .map(|queued| Arc::clone(&queued.event)),
         );
         sending.events = Some(key);
-        if count < session.queue.len() {
-            let last = session.queue.last_of(count);
+        if taken.count < session.queue.len() {
+            let last = session.queue.last_of(taken.count);
             sending.cut_off = Some(last.unwrap_or(session.acknowledged));
         }
-        self.note_taken(key, connection, count, sending);
+        self.note_taken(key, connection, taken, sending);
     }
 
-    /// Notes that the first `count` events of a session are on their way.
+    /// Notes that events of a session are on their way.
     fn note_taken(
         &mut self,
         key: SessionKey,
         connection: ConnectionId,
-        count: usize,
+        Taken { count, again }: Taken,
         sending: &mut Sending,
     ) {
         let reports = self.config.reports.messages;
@@ -314,6 +337,8 @@ impl Turn<'_> {
             .activity
             .is_some_and(|activity| activity.mode == ActivityMode::ClientServer);
         let now = self.now;
+        sending.count += count;
+        self.counters.events_resent += again as u64;
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -354,9 +379,6 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if self.config.echo_client_id {
-            answer.reply.session = Some(session.id.text().into());
-        }
         if !session.settings.acknowledged {
             return;
         }
@@ -370,6 +392,9 @@ impl Turn<'_> {
 
     /// The batch is about to be handed over.
     fn sent(&mut self, connection: ConnectionId, sending: Sending) {
+        if let Some(session) = sending.connect.and_then(|key| self.sessions.get_mut(key)) {
+            session.answering = Some(connection);
+        }
         if let Some(entry) = self.connections.get_mut(connection) {
             entry.sending = Some(sending);
         }
@@ -392,8 +417,11 @@ impl Turn<'_> {
         if let Some(key) = sending.events {
             self.events_written(key, connection, &sending);
         }
+        if let Some((session, positions)) = sending.rest {
+            self.rest_written(session, &positions);
+        }
         if let Some(key) = sending.connect {
-            self.connect_written(key);
+            self.connect_written(key, connection);
         }
         if more {
             self.due(connection);
@@ -407,9 +435,9 @@ impl Turn<'_> {
         let id = session.id;
         if session.in_flight == Some(connection) {
             session.in_flight = None;
-            let count = session.queue.written() as u64;
-            self.counters.events_written += count;
+            session.queue.written();
         }
+        self.counters.events_written += sending.count as u64;
         for position in &sending.positions {
             self.report(ReportKind::Delivered(id, *position));
         }
@@ -417,13 +445,23 @@ impl Turn<'_> {
         self.has_landed(key);
     }
 
-    /// TM-3, TM-4: the clock of a session starts once its connect's answer is on the wire.
-    fn connect_written(&mut self, key: SessionKey) {
-        let away = self
-            .sessions
-            .get(key)
-            .is_some_and(|s| matches!(s.state, State::Away { .. }));
-        if away {
+    fn rest_written(&mut self, session: SessionId, positions: &[Position]) {
+        self.counters.events_written += positions.len() as u64;
+        if self.config.reports.messages {
+            for position in positions {
+                self.report(ReportKind::Delivered(session, *position));
+            }
+        }
+    }
+
+    /// TM-3, TM-4: the clock of a session starts once its connect's answer is on the wire. An
+    /// overtaken answer does not start it (TM-8).
+    fn connect_written(&mut self, key: SessionKey, connection: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let newest = session.answering.take_if(|at| *at == connection).is_some();
+        if newest && matches!(session.state, State::Away { .. }) {
             self.go_away(key);
         }
     }
@@ -434,11 +472,20 @@ impl Turn<'_> {
             self.counters.facts_ignored += 1;
             return;
         };
-        if let Some(key) = entry.sending.as_ref().and_then(|sending| sending.events) {
-            self.return_events(key, connection);
-        }
         for key in entry.session.into_iter().chain(entry.held) {
             self.lost_carrier(key, connection);
+        }
+        let sending = entry.sending.unwrap_or_default();
+        if let Some(key) = sending.events {
+            self.return_events(key, connection);
+        }
+        let lost = sending.rest.map_or(0, |(_, rest)| rest.len() as u64);
+        self.counters.events_discarded += lost;
+        for response in entry.ready {
+            self.counters.events_discarded += response.losses();
+            if let Carries::Queue(key) = response.carries {
+                self.wake(key);
+            }
         }
     }
 

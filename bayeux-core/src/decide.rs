@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::decision::{Decider, DeciderId, Denial, Operations, Question, Role, Subject, Verdict};
+use crate::id::DecisionTicket;
 use crate::request::{Current, Request, RequestKey};
 use crate::tickets::Asker;
 use crate::turn::Turn;
@@ -89,8 +90,8 @@ fn pick<'a, T>(
 pub(crate) struct Consultation {
     order: Order,
     at: Place,
-    /// A question is under way.
-    asked: bool,
+    /// The question that is under way.
+    asked: Option<DecisionTicket>,
     /// What has come for the question that was asked last.
     arrived: Option<Arrived>,
 }
@@ -104,6 +105,16 @@ pub(crate) enum Order {
     Reversed,
 }
 
+impl Order {
+    /// Where nobody has been asked yet.
+    const fn start(self) -> Place {
+        match self {
+            Self::Registered => 0,
+            Self::Reversed => Place::MAX,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum Arrived {
     Verdict(Verdict),
@@ -113,21 +124,25 @@ pub(crate) enum Arrived {
 
 impl Consultation {
     pub(crate) const fn new(order: Order) -> Self {
-        let at = match order {
-            Order::Registered => 0,
-            Order::Reversed => Place::MAX,
-        };
         Self {
             order,
-            at,
-            asked: false,
+            at: order.start(),
+            asked: None,
             arrived: None,
         }
     }
 
-    pub(crate) fn arrive(&mut self, arrived: Arrived) {
-        self.arrived = Some(arrived);
-        self.asked = false;
+    /// The verdict on `ticket` has come, or will not come; it counts if that is what was asked last.
+    pub(crate) fn arrive(&mut self, ticket: DecisionTicket, arrived: Arrived) {
+        if self.asked == Some(ticket) {
+            self.arrived = Some(arrived);
+            self.asked = None;
+        }
+    }
+
+    /// Whether somebody was asked already.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.order.start() != self.at
     }
 }
 
@@ -158,7 +173,7 @@ impl Turn<'_> {
         match consultation.arrived.take() {
             Some(Arrived::Verdict(verdict)) => return Step::Verdict(verdict),
             Some(Arrived::Late) => return Step::Late,
-            None if consultation.asked => return Step::Waiting,
+            None if consultation.asked.is_some() => return Step::Waiting,
             None => {}
         }
         if self.deciders.is_empty() {
@@ -172,15 +187,16 @@ impl Turn<'_> {
             return Step::Done;
         };
         current.consultation.at = asked.place;
-        current.consultation.asked = true;
-        let session = request.session.and_then(|key| self.sessions.get(key));
+        let session = current.session(request);
+        let session = session.and_then(|key| self.sessions.get(key));
         let question = Question {
             decider: asked.id,
             session: session.map(|session| session.id),
             peer: request.peer.clone(),
             subject: subject(current, asked.picked),
         };
-        self.ask(question, Asker::Request(key));
+        let ticket = self.ask(question, Asker::Request(key));
+        current.consultation.asked = Some(ticket);
         Step::Waiting
     }
 

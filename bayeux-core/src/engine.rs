@@ -8,7 +8,7 @@ use crate::decision::Verdict;
 use crate::id::{DecisionTicket, Seed, StoreTicket};
 use crate::io::{Input, Output};
 use crate::message::ProtocolError;
-use crate::report::Counters;
+use crate::report::{Counters, Removal};
 use crate::store::{Position, StoreReply};
 use crate::tickets::{Asker, StoreUse};
 use crate::time::Instant;
@@ -83,6 +83,8 @@ impl Engine {
             requests: parts.requests.len(),
             tickets: parts.tickets.len(),
             timers: parts.timers.len() + parts.expiries.len(),
+            browsers: parts.browsers.len(),
+            addresses: parts.addresses.len(),
         }
     }
 }
@@ -113,6 +115,10 @@ pub struct Load {
     pub tickets: usize,
     /// What waits on time.
     pub timers: usize,
+    /// Browsers that hold connects (BR-7).
+    pub browsers: usize,
+    /// Addresses that have sessions (HS-17).
+    pub addresses: usize,
 }
 
 impl Turn<'_> {
@@ -132,7 +138,7 @@ impl Turn<'_> {
             }
         }
         while let Some(session) = self.expiries.due(now) {
-            self.expire(session);
+            self.expire(session, Removal::Expired);
         }
     }
 
@@ -179,12 +185,13 @@ impl Turn<'_> {
             StoreUse::Slot { request, slot } => {
                 let outcome = match reply {
                     StoreReply::Failed => Err(ProtocolError::unavailable()),
+                    StoreReply::Fenced | StoreReply::Unknown => {
+                        Err(ProtocolError::unsubscribe_failed())
+                    }
                     StoreReply::Done
                     | StoreReply::Appended(_)
                     | StoreReply::Claimed(_)
-                    | StoreReply::Unknown
                     | StoreReply::Unowned
-                    | StoreReply::Fenced
                     | StoreReply::Entries(_)
                     | StoreReply::Gap
                     | StoreReply::Answered(_) => Ok(()),
@@ -228,7 +235,8 @@ impl Turn<'_> {
         self.timers.clear(deadline, Alarm::Decision(ticket));
         match asker {
             Asker::Request(request) => {
-                self.decided_for(request, verdict.map_or(Arrived::Late, Arrived::Verdict));
+                let arrived = verdict.map_or(Arrived::Late, Arrived::Verdict);
+                self.decided_for(request, ticket, arrived);
             }
             Asker::Event(session, decider) => self.event_decided(ticket, session, decider, verdict),
         }

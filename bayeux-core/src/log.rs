@@ -550,9 +550,12 @@ impl Turn<'_> {
             return;
         };
         let in_flight = session.in_flight;
-        let connecting = session.connecting();
+        let connects = session.connects();
         let held = self.end_hold(key).map(|hold| hold.connection);
-        if let Some(connection) = held.or_else(|| self.connection_of(connecting)) {
+        let connecting = connects
+            .into_iter()
+            .filter_map(|request| self.connection_of(Some(request)));
+        for connection in Vec::from_iter(connecting.chain(held)) {
             self.let_go_of(connection, None);
         }
         // Nothing more is sent: what is in flight is cut off where that is still possible.

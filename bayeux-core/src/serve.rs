@@ -74,7 +74,7 @@ impl Turn<'_> {
                 return self.call_unsubscribe(ticket, session, pattern);
             }
             Call::Disconnect { session } => self.call_disconnect(session),
-            Call::Batch { session } => self.with_session(session, |session| session.batching += 1),
+            Call::Batch { session } => self.with_session(session, |session| session.batches += 1),
             Call::Flush { session } => self.call_flush(session),
             Call::Configure {
                 session,
@@ -104,11 +104,15 @@ impl Turn<'_> {
         self.outbox.push(Output::Return { ticket, result });
     }
 
+    /// The session `id`, unless it was disconnected (DC-7).
+    fn living(&self, id: SessionId) -> Option<SessionKey> {
+        let key = self.sessions.find(id)?;
+        let session = self.sessions.get(key)?;
+        (!session.is_leaving()).then_some(key)
+    }
+
     fn with_session(&mut self, id: SessionId, act: impl FnOnce(&mut Session)) -> CallResult {
-        let session = self
-            .sessions
-            .find(id)
-            .and_then(|key| self.sessions.get_mut(key));
+        let session = self.living(id).and_then(|key| self.sessions.get_mut(key));
         session.map_or(CallResult::Unknown, |session| {
             act(session);
             CallResult::Done
@@ -145,14 +149,10 @@ impl Turn<'_> {
         data: &Payload,
         laziness: Laziness,
     ) {
-        let known = self
-            .sessions
-            .find(session)
-            .and_then(|key| self.sessions.get(key));
-        if known.is_none_or(Session::is_leaving) {
+        if self.living(session).is_none() {
             return self.give_back(ticket, CallResult::Unknown);
         }
-        let event = Event::deliver(channel, data);
+        let event = self.stamp(Event::deliver(channel, data));
         self.call_append(ticket, Destination::Session(session), event, laziness);
     }
 
@@ -215,7 +215,7 @@ impl Turn<'_> {
     }
 
     fn call_subscribe(&mut self, ticket: CallTicket, id: SessionId, pattern: ChannelPattern) {
-        let Some(key) = self.sessions.find(id) else {
+        let Some(key) = self.living(id) else {
             return self.give_back(ticket, CallResult::Unknown);
         };
         let Some(session) = self.sessions.get(key) else {
@@ -253,13 +253,16 @@ impl Turn<'_> {
     }
 
     fn call_unsubscribe(&mut self, ticket: CallTicket, id: SessionId, pattern: ChannelPattern) {
-        let Some(key) = self.sessions.find(id) else {
+        let Some(key) = self.living(id) else {
             return self.give_back(ticket, CallResult::Unknown);
         };
         let Some(session) = self.sessions.get(key) else {
             return;
         };
         let (fence, local) = (session.fence, session.is_local());
+        if !local && self.log.is_down() {
+            return self.give_back(ticket, CallResult::Unavailable);
+        }
         if !self.remove_subscription(key, &pattern) || local {
             return self.give_back(ticket, CallResult::Done);
         }
@@ -311,19 +314,16 @@ impl Turn<'_> {
     }
 
     fn call_disconnect(&mut self, id: SessionId) -> CallResult {
-        let Some(key) = self.sessions.find(id) else {
+        let Some(key) = self.living(id) else {
             return CallResult::Unknown;
         };
-        if self.sessions.get(key).is_none_or(Session::is_leaving) {
-            return CallResult::Unknown;
-        }
         self.disconnect_session(key, Removal::DisconnectedByServer);
         CallResult::Done
     }
 
     fn call_flush(&mut self, id: SessionId) -> CallResult {
         let result = self.with_session(id, |session| {
-            session.batching = session.batching.saturating_sub(1)
+            session.batches = session.batches.saturating_sub(1)
         });
         if let Some(key) = self.sessions.find(id) {
             self.wake(key);
@@ -334,6 +334,7 @@ impl Turn<'_> {
     fn list_sessions(&self, from: u32, limit: u32) -> CallResult {
         let (keys, next) = self.sessions.page(from, limit);
         let sessions = keys.iter().filter_map(|key| self.sessions.get(*key));
+        let sessions = sessions.filter(|session| !session.is_leaving());
         CallResult::Sessions(sessions.map(|session| session.id).collect(), next)
     }
 
@@ -363,10 +364,7 @@ impl Turn<'_> {
     }
 
     fn inspect(&self, id: SessionId) -> CallResult {
-        let session = self
-            .sessions
-            .find(id)
-            .and_then(|key| self.sessions.get(key));
+        let session = self.living(id).and_then(|key| self.sessions.get(key));
         let Some(session) = session else {
             return CallResult::Unknown;
         };

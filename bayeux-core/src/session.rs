@@ -14,20 +14,19 @@
 mod queue;
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
 use slab::Slab;
+use smallvec::SmallVec;
 
-pub(crate) use self::queue::{Keep, Queue, Queued};
+pub(crate) use self::queue::{Keep, Queue, Queued, Taken};
 use crate::channel::ChannelKey;
-use crate::connection::Answer;
+use crate::connection::{Answer, Leftover};
 use crate::id::{BrowserId, ConnectionId, Entropy, SessionId, StoreTicket};
 use crate::io::Transport;
 use crate::keyed::Keyed;
-use crate::message::Event;
 use crate::request::RequestKey;
 use crate::store::{Fence, Position, SessionRecord, SessionSettings};
 use crate::time::Instant;
@@ -73,8 +72,10 @@ pub(crate) struct Session {
     pub(crate) queue: Queue,
     /// Where what is in flight is in flight.
     pub(crate) in_flight: Option<ConnectionId>,
-    /// How many hold back its events: requests that are worked on (QU-2), the application (QU-3).
+    /// How many requests that are worked on hold back its events (QU-2).
     pub(crate) batching: u32,
+    /// How many batches the application has begun and not ended (QU-3).
+    pub(crate) batches: u32,
     /// The position that its acknowledgement numbers count from.
     pub(crate) start: Position,
     /// Up to here its client has everything (with acknowledgement).
@@ -88,6 +89,10 @@ pub(crate) struct Session {
     /// It was claimed, and the log up to here is to be read for it once its client has said how far
     /// it has come (with acknowledgement).
     pub(crate) unread: Option<Position>,
+    /// Requests that bring a connect which has not begun yet, in order of arrival.
+    pub(crate) arriving: SmallVec<[RequestKey; 1]>,
+    /// Where the answer to its last connect is on its way.
+    pub(crate) answering: Option<ConnectionId>,
     /// The request that waits for the log to be read, or to reach a position.
     pub(crate) awaiting: Option<RequestKey>,
     /// Appends that the store has not answered.
@@ -138,7 +143,7 @@ pub(crate) enum State {
     /// Disconnected by the server between two connects; the next one takes the rest (DC-5).
     Leaving {
         expires: Instant,
-        rest: Vec<(Position, Arc<Event>)>,
+        rest: Vec<Leftover>,
     },
     /// The application's own: events leave on this connection.
     Local,
@@ -176,12 +181,15 @@ impl Session {
             queue: Queue::default(),
             in_flight: None,
             batching: 0,
+            batches: 0,
             start: record.start,
             acknowledged: record.start,
             received: seen,
             floor: Position::ZERO,
             reading: None,
             unread: None,
+            arriving: SmallVec::new(),
+            answering: None,
             awaiting: None,
             open_appends: 0,
             paused: Vec::new(),
@@ -205,6 +213,11 @@ impl Session {
         }
     }
 
+    /// Whether its events are held back for company.
+    pub(crate) const fn is_batching(&self) -> bool {
+        self.batching > 0 || self.batches > 0
+    }
+
     /// Whether its events may leave: none of them is in flight, and none is still to be read that
     /// stands before them.
     pub(crate) const fn may_give_out(&self) -> bool {
@@ -222,7 +235,7 @@ impl Session {
         }
     }
 
-    /// The request that works on a connect of it.
+    /// The request that works on its connect, if one does.
     pub(crate) const fn connecting(&self) -> Option<RequestKey> {
         match &self.state {
             State::Connecting { request, .. } => Some(*request),
@@ -232,6 +245,12 @@ impl Session {
             | State::Leaving { .. }
             | State::Local => None,
         }
+    }
+
+    /// The requests that bring a connect of it and are not answered, in order of arrival.
+    pub(crate) fn connects(&self) -> SmallVec<[RequestKey; 1]> {
+        let begun = self.connecting().into_iter();
+        begun.chain(self.arriving.iter().copied()).collect()
     }
 
     /// When it expires, if that is running.

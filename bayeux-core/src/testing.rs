@@ -38,7 +38,7 @@ use serde_json::{Value, json};
 
 use crate::{
     BrowserId, Call, CallResult, CallTicket, ChannelName, CloseReason, Config, ConnectionId,
-    DecisionTicket, Engine, Input, Laziness, MemoryOptions, MemoryStore, MessageId, Messages,
+    DecisionTicket, Engine, Input, Laziness, Load, MemoryOptions, MemoryStore, MessageId, Messages,
     NodeId, Notice, Output, Payload, Peer, Question, Report, ReportKind, Seed, StoreReply,
     StoreRequest, StoreTicket, Transport, Verdict,
 };
@@ -63,6 +63,12 @@ pub struct Script {
 /// Who answers what the engine asks of the store.
 enum Store {
     Memory(Rc<RefCell<MemoryStore>>, NodeId),
+    /// It does not answer for the time being.
+    Stalled(
+        Rc<RefCell<MemoryStore>>,
+        NodeId,
+        Vec<(StoreTicket, StoreRequest)>,
+    ),
     /// The test does.
     Scripted(VecDeque<(StoreTicket, StoreRequest)>),
 }
@@ -252,6 +258,11 @@ impl Script {
     /// Hands over a frame: a message, or a list of them.
     pub fn send(&mut self, connection: ConnectionId, frame: Value) -> &mut Self {
         let messages = Messages::decode(frame.to_string(), &self.limits).expect("valid messages");
+        self.receive(connection, messages)
+    }
+
+    /// The same, decoded.
+    pub fn receive(&mut self, connection: ConnectionId, messages: Messages) -> &mut Self {
         let entry = self.connection(connection);
         assert!(entry.credit > 0, "{connection:?} was not asked for a frame");
         entry.credit -= 1;
@@ -287,6 +298,18 @@ impl Script {
         self.close(connection)
     }
 
+    /// Everybody goes: connections close, sessions expire, channels vanish. The engine then holds
+    /// what a new one holds.
+    pub fn expect_nothing_left(&mut self) {
+        let open = self.connections.iter().filter(|(_, entry)| !entry.over);
+        let open = Vec::from_iter(open.map(|(connection, _)| *connection));
+        for connection in open {
+            self.close(connection);
+        }
+        self.after(600_000);
+        assert_eq!(self.engine.load(), Load::default());
+    }
+
     /// From now on nothing is written until [`written`](Self::written) says so.
     pub fn write_by_hand(&mut self) -> &mut Self {
         self.writing = Writing::ByHand;
@@ -314,6 +337,31 @@ impl Script {
     /// The store answers a request.
     pub fn stored(&mut self, ticket: StoreTicket, reply: StoreReply) -> &mut Self {
         self.fact(Input::Stored { ticket, reply })
+    }
+
+    /// From now on the log answers nothing until [`resume_store`](Self::resume_store).
+    pub fn stall_store(&mut self) -> &mut Self {
+        let store = core::mem::replace(&mut self.store, Store::Scripted(VecDeque::new()));
+        self.store = match store {
+            Store::Memory(store, node) => Store::Stalled(store, node, Vec::new()),
+            stalled @ Store::Stalled(..) => stalled,
+            Store::Scripted(_) => panic!("a scripted store is stalled by saying nothing"),
+        };
+        self
+    }
+
+    /// The log does what it was asked meanwhile.
+    pub fn resume_store(&mut self) -> &mut Self {
+        let store = core::mem::replace(&mut self.store, Store::Scripted(VecDeque::new()));
+        let Store::Stalled(store, node, requests) = store else {
+            panic!("the store was not stalled")
+        };
+        for (ticket, request) in requests {
+            store.borrow_mut().submit(node, self.now, ticket, request);
+        }
+        self.store = Store::Memory(store, node);
+        self.obey();
+        self
     }
 
     /// The application calls, and gets its answer.
@@ -551,6 +599,18 @@ impl Script {
         matches!(&self.store, Store::Scripted(requests) if !requests.is_empty())
     }
 
+    /// Everybody hangs up, and time passes: the engine holds what a new one holds. Not for scripts
+    /// with sessions of the application's own, which stay.
+    pub fn expect_no_trace(&mut self) {
+        let open = self.connections.iter().filter(|(_, entry)| !entry.over);
+        let open = Vec::from_iter(open.map(|(connection, _)| *connection));
+        for connection in open {
+            self.close(connection);
+        }
+        self.after(3_600_000);
+        assert_eq!(self.engine.load(), Load::default(), "something is left");
+    }
+
     /// Everything reported since this was asked last.
     pub fn reports(&mut self) -> Vec<ReportKind> {
         self.reports.drain(..).map(|report| report.kind).collect()
@@ -638,6 +698,7 @@ impl Script {
                     let mut store = store.borrow_mut();
                     store.submit(*node, self.now, ticket, request);
                 }
+                Store::Stalled(_, _, requests) => requests.push((ticket, request)),
                 Store::Scripted(requests) => requests.push_back((ticket, request)),
             },
             Output::Decide { ticket, question } => self.questions.push_back((ticket, *question)),

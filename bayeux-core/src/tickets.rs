@@ -29,7 +29,7 @@ pub(crate) enum StoreUse {
         session: SessionKey,
         added: Vec<ChannelPattern>,
     },
-    /// Something that only has to be done before the reply in this slot.
+    /// Subscriptions to be forgotten before the reply in this slot.
     Slot { request: RequestKey, slot: usize },
     /// A part of the log for a session that was claimed.
     Read(SessionKey),

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::net::IpAddr;
 
-use crate::channel::Channels;
+use crate::channel::{Channels, Characters};
 use crate::config::{Config, Limits};
 use crate::connection::Connections;
 use crate::decide::Deciders;
@@ -47,7 +47,10 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(crate) fn new(config: Config, seed: Seed) -> Self {
+    pub(crate) fn new(mut config: Config, seed: Seed) -> Self {
+        if !config.validate_message_fields {
+            config.grammar.characters = Characters::Wide;
+        }
         let mut entropy = Entropy::new(seed);
         Self {
             deciders: Deciders::new(config.deciders.clone()),
@@ -114,7 +117,6 @@ impl<'a> Turn<'a> {
             return;
         };
         if !core::mem::replace(&mut entry.closing, true) {
-            entry.ready.clear();
             self.outbox.push(Output::Close { connection, reason });
         }
     }
@@ -200,6 +202,11 @@ impl Addresses {
         *handshakes += 1;
         *handshakes <= limits.max_handshakes_per_second
             && self.sessions.get(&address).copied().unwrap_or(0) < limits.max_sessions_per_address
+    }
+
+    /// How many addresses have sessions.
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len()
     }
 
     /// Counts a session of `address`.

@@ -7,7 +7,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use super::encode::Object;
+use super::encode::{self, Object};
 use super::{Extensions, Message, MessageId, Payload, decode};
 use crate::channel::ChannelName;
 
@@ -89,6 +89,19 @@ impl Event {
         Self {
             framed: Bytes::from_static(br#"[{"channel":"/meta/disconnect","successful":true}]"#),
         }
+    }
+
+    /// This event, which has no timestamp yet, with one (EX-2).
+    #[must_use]
+    pub fn with_timestamp(&self, timestamp: &str) -> Self {
+        let object = self.object();
+        let open = object.strip_suffix(b"}").unwrap_or(object);
+        let mut stamped = Vec::with_capacity(object.len() + timestamp.len() + 16);
+        stamped.extend_from_slice(open);
+        stamped.extend_from_slice(br#","timestamp":"#);
+        encode::push_string(&mut stamped, timestamp);
+        stamped.push(b'}');
+        Self::from_object(stamped)
     }
 
     /// An event encoded elsewhere; `object` is one JSON object.

@@ -4,15 +4,15 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::connection::{Answer, AnswerKind, Carries, Response};
-use crate::id::ConnectionId;
+use crate::connection::{Answer, AnswerKind, Carries, Leftover, Response, Rest};
+use crate::id::{ConnectionId, SessionId};
 use crate::io::{CloseReason, Transport};
 use crate::message::{Event, ProtocolError};
 use crate::meta::final_advice;
 use crate::report::{Removal, ReportKind};
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
-use crate::session::{SessionKey, State};
-use crate::store::{Position, StoreRequest};
+use crate::session::{Session, SessionKey, State};
+use crate::store::StoreRequest;
 use crate::tickets::StoreUse;
 use crate::timer::Alarm;
 use crate::turn::Turn;
@@ -42,7 +42,10 @@ impl Turn<'_> {
             && (exchange || socket == request.connection())
             && let Some(entry) = self.sessions.get_mut(session)
         {
-            request.rest = entry.queue.drain().map(|(_, event)| event).collect();
+            request.rest = Rest {
+                session: Some(id),
+                events: entry.queue.drain().collect(),
+            };
         }
         if let Some(mut hold) = self.end_hold(session) {
             // CN-12: the held connect is released, and told not to come back.
@@ -50,10 +53,16 @@ impl Turn<'_> {
             hold.answer.kind = AnswerKind::Other;
             self.send_held(*hold, Carries::Nothing);
         }
+        if let Some(socket) = socket {
+            self.start_grace(socket);
+        }
         self.remove(session, Removal::Disconnected);
         request.session = None;
         request.refusal = Some(ProtocolError::session_unknown());
         if self.log.is_down() {
+            if let Some(connection) = request.connection() {
+                self.start_grace(connection);
+            }
             return Flow::succeed(&current.message);
         }
         self.store(
@@ -78,12 +87,13 @@ impl Turn<'_> {
     /// The server ends a session (DC-5): what waits for it, then the news of its end, then the
     /// answer to its connect.
     pub(crate) fn disconnect_session(&mut self, key: SessionKey, reason: Removal) {
+        let end = self.stamp(Event::disconnect());
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
         let (id, fence) = (session.id, session.fence);
         let mut rest: Vec<_> = session.queue.drain().collect();
-        rest.push((Position::new(u64::MAX), Arc::new(Event::disconnect())));
+        rest.push((None, Arc::new(end)));
         let socket = session.socket;
         let transport = session.transport;
         let pushes = transport
@@ -100,18 +110,15 @@ impl Turn<'_> {
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
             let connection = hold.connection;
-            self.send_held(*hold, all(rest));
+            self.send_held(*hold, all(id, rest));
             self.remove(key, reason);
             self.start_grace(connection);
         } else if let Some(socket) = socket.filter(|_| pushes || local) {
             let response = Response {
-                carries: all(rest),
+                carries: all(id, rest),
                 ..Response::default()
             };
-            if let Some(entry) = self.connections.get_mut(socket) {
-                entry.ready.push_back(response);
-            }
-            self.due(socket);
+            self.send_response(socket, response);
             self.remove(key, reason);
             self.start_grace(socket);
         } else {
@@ -120,13 +127,17 @@ impl Turn<'_> {
     }
 
     /// Nothing can carry a session's last events: they wait for its next connect.
-    fn leave(&mut self, key: SessionKey, rest: Vec<(Position, Arc<Event>)>, reason: Removal) {
-        let connecting = self
-            .sessions
-            .get(key)
-            .is_some_and(|session| matches!(session.state, State::Connecting { .. }));
-        if connecting {
-            // CN-12: a connect that is being worked on finds the session gone.
+    fn leave(&mut self, key: SessionKey, rest: Vec<Leftover>, reason: Removal) {
+        let connecting = self.sessions.get(key).and_then(Session::connecting);
+        if let Some(connecting) = connecting {
+            // The connect that is being worked on takes them along.
+            let id = self.sessions.get(key).map(|session| session.id);
+            if let Some(request) = self.requests.get_mut(connecting) {
+                request.rest = Rest {
+                    session: id,
+                    events: rest,
+                };
+            }
             self.remove(key, reason);
             return;
         }
@@ -148,15 +159,18 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        let (id, leaving) = (session.id, session.is_leaving());
-        if let Some(request) = session.connecting()
-            && let Some(request) = self.requests.get_mut(request)
-        {
-            request.gone = Some(reason);
+        let (id, leaving, socket) = (session.id, session.is_leaving(), session.socket);
+        for request in session.connects() {
+            if let Some(request) = self.requests.get_mut(request) {
+                request.gone = Some(reason);
+            }
         }
         self.forget(key);
         if leaving {
             return;
+        }
+        if let Some(socket) = socket.filter(|_| is_disconnect(reason)) {
+            self.start_grace(socket);
         }
         self.counters.sessions_removed += 1;
         match reason {
@@ -191,6 +205,9 @@ impl Turn<'_> {
             self.addresses.remove(address);
         }
         self.counters.events_discarded += session.queue.len() as u64;
+        if let State::Leaving { rest, .. } = &session.state {
+            self.counters.events_discarded += losses(rest);
+        }
         let connecting = session.connecting();
         let waiting = session.paused.into_iter().chain(session.awaiting);
         for request in Vec::from_iter(waiting.chain(connecting)) {
@@ -244,24 +261,28 @@ impl Turn<'_> {
         }
     }
 
-    /// A session has not come back in time (TM-6).
-    pub(crate) fn expire(&mut self, key: SessionKey) {
+    /// A session has not come back in time (TM-6), or a message of it was never done (TM-7): nobody
+    /// is told, and what carries it is closed (CN-13).
+    pub(crate) fn expire(&mut self, key: SessionKey, reason: Removal) {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
         let (id, fence, leaving) = (session.id, session.fence, session.is_leaving());
-        let carriers = session.socket.into_iter().chain(session.in_flight);
-        for connection in Vec::from_iter(carriers) {
+        let connecting = session.connecting();
+        let carriers = [session.socket, session.in_flight, session.answering];
+        let connecting =
+            connecting.and_then(|request| self.requests.get_mut(request)?.connection());
+        for connection in carriers.into_iter().flatten().chain(connecting) {
             self.close(connection, CloseReason::SessionOver);
         }
-        self.remove(key, Removal::Expired);
+        self.remove(key, reason);
         if !leaving {
             self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
         }
     }
 
     /// DE-8: a duplex without session stays a while, for a new handshake.
-    fn start_grace(&mut self, connection: ConnectionId) {
+    pub(crate) fn start_grace(&mut self, connection: ConnectionId) {
         let until = self.now + self.config.disconnected_grace;
         let Some(entry) = self.connections.get_mut(connection) else {
             return;
@@ -293,6 +314,24 @@ impl Turn<'_> {
     }
 }
 
-fn all(rest: Vec<(Position, Arc<Event>)>) -> Carries {
-    Carries::Rest(rest.into_iter().map(|(_, event)| event).collect())
+/// Whether a session has ended because one side wanted it to.
+const fn is_disconnect(reason: Removal) -> bool {
+    matches!(
+        reason,
+        Removal::Disconnected | Removal::DisconnectedByServer | Removal::Inactive
+    )
+}
+
+/// How many events are lost with them.
+fn losses(rest: &[Leftover]) -> u64 {
+    rest.iter()
+        .filter(|(position, _)| position.is_some())
+        .count() as u64
+}
+
+fn all(session: SessionId, events: Vec<Leftover>) -> Carries {
+    Carries::Rest(Rest {
+        session: Some(session),
+        events,
+    })
 }

@@ -36,7 +36,7 @@ pub(crate) enum HandshakeStage {
 
 impl Turn<'_> {
     pub(crate) fn begin_handshake(&mut self, request: &Request, current: &mut Current) -> Flow {
-        if !request.is_first(current) {
+        if !request.is_handshake(current) {
             let error = ProtocolError::handshake_must_be_first();
             return Flow::fail(&current.message, error);
         }
@@ -77,7 +77,12 @@ impl Turn<'_> {
         refused.then(ProtocolError::unavailable)
     }
 
-    fn try_later(&mut self, request: &Request, message: &Message, error: ProtocolError) -> Flow {
+    pub(crate) fn try_later(
+        &mut self,
+        request: &Request,
+        message: &Message,
+        error: ProtocolError,
+    ) -> Flow {
         let interval = self.spread();
         let transport = request.transport().unwrap_or(Transport::LongPolling);
         let mut answer = Answer::refuse(message, error);
@@ -85,7 +90,7 @@ impl Turn<'_> {
         self.refused(answer)
     }
 
-    fn refused(&mut self, mut answer: Answer) -> Flow {
+    pub(crate) fn refused(&mut self, mut answer: Answer) -> Flow {
         self.counters.handshakes_refused += 1;
         answer.kind = AnswerKind::Handshake;
         answer.reply.handshake = Some(Box::new(self.handshake_fields(None)));
@@ -117,16 +122,10 @@ impl Turn<'_> {
         let subject = |current: &Current| Subject::Handshake(current.message.clone().into());
         match self.authorize(key, request, current, |o| o.handshake, None, subject) {
             Authorization::Waiting => Flow::Wait,
-            Authorization::Late => {
-                self.try_later(request, &current.message, ProtocolError::unavailable())
-            }
+            Authorization::Late => self.overdue(request, current),
             Authorization::Denied(denial) => {
                 let error = ProtocolError::handshake_denied();
-                let Flow::Answer(mut answer) = Flow::deny(&current.message, error, *denial) else {
-                    return Flow::Silent;
-                };
-                answer.reply.advice.get_or_insert_with(final_advice);
-                self.refused(*answer)
+                self.refuse(request, current, error, *denial)
             }
             Authorization::Allowed => self.open_session(key, request, current),
         }
@@ -220,7 +219,7 @@ impl Turn<'_> {
                 origin: None,
                 fence: None,
                 to: Destination::Session(id),
-                event: Event::deliver(&channel, &data),
+                event: self.stamp(Event::deliver(&channel, &data)),
                 laziness: Laziness::Prompt,
                 echo: Echo::ToPublisher,
             };
