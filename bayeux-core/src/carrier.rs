@@ -54,6 +54,10 @@ impl Turn<'_> {
         }
         let (transport, peer) = (entry.transport, entry.peer.clone());
         let bound = entry.session;
+        if self.is_drained() {
+            self.close(connection, CloseReason::Shutdown);
+            return;
+        }
         let bound = bound.filter(|session| self.sessions.get(*session).is_some());
         self.begin(
             Origin::Connection(connection, transport),
@@ -106,7 +110,7 @@ impl Turn<'_> {
             let transport = transport.unwrap_or(Transport::LongPolling);
             if transport.is_exchange() || self.is_deliver_only(session, transport) {
                 if session.in_flight.is_none() {
-                    self.release_hold(key, None);
+                    self.release_hold(key);
                 }
                 return;
             }
@@ -289,7 +293,8 @@ impl Turn<'_> {
             Carries::Rest(rest) => {
                 let positions = rest.positions().collect();
                 sending.rest = rest.session.map(|session| (session, positions));
-                return events.extend(rest.events.into_iter().map(|(_, event)| event));
+                events.extend(rest.events.into_iter().map(|(_, event)| event));
+                return;
             }
             Carries::Queue(key) => key,
         };
@@ -372,6 +377,9 @@ impl Turn<'_> {
             }
             AnswerKind::Handshake if self.config.deliver_during_handshake => {
                 let Some(key) = sending.events else { return };
+                if let Some(fields) = &mut answer.reply.handshake {
+                    fields.messages = u32::try_from(sending.count).unwrap_or(u32::MAX);
+                }
                 key
             }
             AnswerKind::Handshake | AnswerKind::Other => return,

@@ -67,10 +67,10 @@ impl Connection {
 pub(crate) struct Sending {
     /// Whose events are in flight.
     pub(crate) events: Option<SessionKey>,
-    /// The last of those events, if some had to stay behind.
-    pub(crate) cut_off: Option<crate::Position>,
     /// How many.
     pub(crate) count: usize,
+    /// The last of those events, if some had to stay behind.
+    pub(crate) cut_off: Option<crate::Position>,
     /// Whose connect is answered with it: its clock starts when this is written (TM-4).
     pub(crate) connect: Option<SessionKey>,
     /// To be reported as delivered, if that is wanted.

@@ -310,7 +310,7 @@ impl Turn<'_> {
             .settings
             .outgoing
             .iter()
-            .find(|id| self.deciders.has(**id))
+            .find(|id| self.deciders.sees_events(**id))
             .copied()?;
         Some(self.ask_about_event(key, first, event))
     }
@@ -363,7 +363,7 @@ impl Turn<'_> {
             .iter()
             .skip_while(|id| **id != decider)
             .skip(1);
-        let next = later.copied().find(|id| self.deciders.has(*id));
+        let next = later.copied().find(|id| self.deciders.sees_events(*id));
         if let (Some(event), Some(next)) = (&event, next) {
             let event = Arc::clone(event);
             let again = self.ask_about_event(key, next, &event);

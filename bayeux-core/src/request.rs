@@ -425,7 +425,7 @@ impl Turn<'_> {
             request.refusal = Some(ProtocolError::session_unknown());
             return;
         }
-        if self.log.is_down() || self.farewell.is_over() {
+        if self.log.is_down() {
             request.messages = Vec::from_iter(messages).into_iter();
             request.refusal = Some(ProtocolError::unavailable());
             return;
@@ -984,6 +984,10 @@ impl Turn<'_> {
             Slot::Open(_) | Slot::None => None,
         }));
         let exchange = transport.is_exchange();
+        let handshake = answers.first().map(|answer| answer.kind) == Some(AnswerKind::Handshake);
+        if let Some(session) = session.filter(|_| handshake) {
+            self.start_fresh_clock(session);
+        }
         if request.held && (exchange || answers.is_empty()) {
             if let Some(session) = session {
                 self.wake(session);

@@ -1,7 +1,6 @@
 //! What the application asks for (calls), and how an engine lets go of everything (draining).
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -26,26 +25,6 @@ use crate::turn::Turn;
 
 /// How long a shutdown waits, after its window, for what is still in flight.
 const LAST_WRITES: Duration = Duration::from_secs(1);
-
-/// The end of a shutdown.
-#[derive(Default)]
-pub(crate) struct Farewell {
-    /// The window is over.
-    due: bool,
-    /// The sessions were let go of.
-    over: bool,
-    /// All but these, which have events in flight.
-    waiting: BTreeSet<SessionKey>,
-    /// For how long they are waited for.
-    patience: Instant,
-}
-
-impl Farewell {
-    /// Whether this engine has no sessions any more, and takes none.
-    pub(crate) const fn is_over(&self) -> bool {
-        self.over
-    }
-}
 
 impl Turn<'_> {
     pub(crate) fn called(&mut self, ticket: CallTicket, call: Call) {
@@ -424,10 +403,32 @@ impl Turn<'_> {
         }
     }
 
-    /// The window is over; or, the second time, the patience with what is still in flight.
+    /// The window is over: what is ready leaves, and every session is given back; those that have
+    /// events in flight once it is known whether these have arrived.
     pub(crate) fn drained(&mut self) {
-        self.farewell.due = true;
-        for key in self.farewell.waiting.clone() {
+        self.draining = Some(self.now);
+        self.build_all();
+        for key in self.sessions.keys() {
+            let in_flight = self.sessions.get(key).and_then(|session| session.in_flight);
+            if in_flight.is_some() {
+                self.landing.insert(key);
+            } else {
+                self.let_go(key);
+            }
+        }
+        for connection in self.connections.duplexes() {
+            self.finish_duplex(connection);
+        }
+        let patience = self.now + LAST_WRITES;
+        if !self.landing.is_empty() {
+            self.timers.set(patience, Alarm::Landing);
+        }
+        self.check_drained();
+    }
+
+    /// What is still in flight after a shutdown has had its time.
+    pub(crate) fn cut_landing(&mut self) {
+        for key in self.landing.clone() {
             let in_flight = self.sessions.get(key).and_then(|session| session.in_flight);
             if let Some(connection) = in_flight {
                 self.close(connection, CloseReason::Shutdown);
@@ -435,48 +436,48 @@ impl Turn<'_> {
         }
     }
 
-    /// Lets go of every session, once all that was to be answered in the window is on its way. For
-    /// those that have events in flight that is when it is known whether they have arrived.
-    pub(crate) fn say_farewell(&mut self) {
-        if !self.farewell.due || core::mem::replace(&mut self.farewell.over, true) {
-            return;
-        }
-        for connection in self.connections.duplexes() {
-            self.finish_duplex(connection);
-        }
-        for key in self.sessions.keys() {
-            match self.sessions.get(key) {
-                Some(session) if session.is_local() || session.is_leaving() => {}
-                Some(session) if session.in_flight.is_some() => {
-                    self.farewell.waiting.insert(key);
-                }
-                Some(_) => self.let_go(key),
-                None => {}
-            }
-        }
-        if self.farewell.waiting.is_empty() {
-            self.report(ReportKind::Drained);
-        } else {
-            self.farewell.patience = self.now + LAST_WRITES;
-            let patience = self.farewell.patience;
-            self.timers.set(patience, Alarm::Drain);
-        }
-    }
-
     /// Nothing of a session is in flight any more.
     pub(crate) fn has_landed(&mut self, key: SessionKey) {
-        if self.farewell.waiting.contains(&key) {
+        if self.landing.contains(&key) {
             self.let_go(key);
         }
     }
 
     /// A session was removed: perhaps the last one that a shutdown waits for.
     pub(crate) fn has_gone(&mut self, key: SessionKey) {
-        if self.farewell.waiting.remove(&key) && self.farewell.waiting.is_empty() {
-            let patience = self.farewell.patience;
-            self.timers.clear(patience, Alarm::Drain);
+        if !self.landing.remove(&key) {
+            return;
+        }
+        if let Some(end) = self.draining.filter(|_| self.landing.is_empty()) {
+            self.timers.clear(end + LAST_WRITES, Alarm::Landing);
+        }
+        self.check_drained();
+    }
+
+    fn check_drained(&mut self) {
+        if self.releasing == 0 && self.landing.is_empty() {
             self.report(ReportKind::Drained);
         }
+    }
+
+    /// Builds what waits to be built when it is polled.
+    fn build_all(&mut self) {
+        while let Some(connection) = self.outbox.due.pop_front() {
+            if let Some(batch) = self.build(connection) {
+                self.outbox.push(Output::Send { connection, batch });
+            }
+        }
+    }
+
+    /// Whether the window of a shutdown is over: nothing is taken in any more.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.draining.is_some_and(|end| end <= self.now)
+    }
+
+    /// The store has a session back.
+    pub(crate) fn released(&mut self) {
+        self.releasing = self.releasing.saturating_sub(1);
+        self.check_drained();
     }
 
     /// Gives a session back to the store, with the exact position that its client has.
@@ -485,6 +486,13 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
+        if session.is_local() {
+            return;
+        }
+        if session.is_leaving() {
+            return self.forget(key);
+        }
+        let connects = session.connects();
         let (session_id, fence) = (session.id, session.fence);
         let settled = session.settled(seen);
         let before_queue = session
@@ -502,7 +510,13 @@ impl Turn<'_> {
                 fence,
                 cursor,
             };
-            self.store(release, StoreUse::Nothing);
+            self.releasing += 1;
+            self.store(release, StoreUse::Release);
+        }
+        for request in connects {
+            if let Some(connection) = self.connection_of(Some(request)) {
+                self.close(connection, CloseReason::Shutdown);
+            }
         }
         self.remove(key, Removal::Released);
     }

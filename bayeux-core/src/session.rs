@@ -247,10 +247,13 @@ impl Session {
         }
     }
 
-    /// The requests that bring a connect of it and are not answered, in order of arrival.
+    /// The requests that bring its connects, begun or not.
     pub(crate) fn connects(&self) -> SmallVec<[RequestKey; 1]> {
-        let begun = self.connecting().into_iter();
-        begun.chain(self.arriving.iter().copied()).collect()
+        self.arriving
+            .iter()
+            .copied()
+            .chain(self.connecting())
+            .collect()
     }
 
     /// When it expires, if that is running.
@@ -263,6 +266,10 @@ impl Session {
         }
     }
 
+    pub(crate) const fn is_fresh(&self) -> bool {
+        matches!(self.state, State::Fresh { .. })
+    }
+
     pub(crate) const fn is_leaving(&self) -> bool {
         matches!(self.state, State::Leaving { .. })
     }
@@ -271,19 +278,10 @@ impl Session {
         matches!(self.state, State::Local)
     }
 
-    /// Up to where the fate of every entry of the log is settled for this session, `seen` being
-    /// what the engine has seen.
+    /// Up to where every entry of the log is in its queue, has been, or need not be; `seen` is what
+    /// the engine has seen.
     pub(crate) fn settled(&self, seen: Position) -> Position {
-        if let Some(reading) = self.reading {
-            return reading.after;
-        }
-        if self.settings.outgoing.is_empty() {
-            return seen;
-        }
-        let unsettled = self.queue.unsettled();
-        unsettled.map_or(seen, |first| {
-            Position::new(first.number().saturating_sub(1))
-        })
+        self.reading.map_or(seen, |reading| reading.after)
     }
 }
 

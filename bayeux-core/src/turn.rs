@@ -1,7 +1,7 @@
 //! One turn: the engine's parts borrowed apart for the handling of one fact.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use core::net::IpAddr;
 
 use crate::channel::{Channels, Characters};
@@ -15,8 +15,7 @@ use crate::keyed::Keyed;
 use crate::log::Log;
 use crate::report::{Counters, Report, ReportKind};
 use crate::request::Requests;
-use crate::serve::Farewell;
-use crate::session::Sessions;
+use crate::session::{SessionKey, Sessions};
 use crate::store::StoreRequest;
 use crate::tickets::{Asker, StoreUse, Tickets};
 use crate::time::Instant;
@@ -42,8 +41,10 @@ pub(crate) struct Parts {
     pub(crate) entropy: Entropy,
     /// When the window of a shutdown ends, once one has begun.
     pub(crate) draining: Option<Instant>,
-    /// What is left to be done after that.
-    pub(crate) farewell: Farewell,
+    /// Sessions that are being given back at its end.
+    pub(crate) releasing: usize,
+    /// Sessions that are not yet, having events in flight.
+    pub(crate) landing: BTreeSet<SessionKey>,
 }
 
 impl Parts {
@@ -67,7 +68,8 @@ impl Parts {
             outbox: Outbox::default(),
             counters: Counters::default(),
             draining: None,
-            farewell: Farewell::default(),
+            releasing: 0,
+            landing: BTreeSet::new(),
             entropy,
             config,
         }
@@ -201,7 +203,11 @@ impl Addresses {
         let handshakes = self.handshakes.or_default(address);
         *handshakes += 1;
         *handshakes <= limits.max_handshakes_per_second
-            && self.sessions.get(&address).copied().unwrap_or(0) < limits.max_sessions_per_address
+    }
+
+    /// How many sessions `address` has.
+    pub(crate) fn sessions_of(&self, address: IpAddr) -> usize {
+        self.sessions.get(&network(address)).copied().unwrap_or(0)
     }
 
     /// How many addresses have sessions.

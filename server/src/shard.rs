@@ -353,6 +353,14 @@ impl Future for Shard {
     }
 }
 
+impl Drop for Shard {
+    fn drop(&mut self) {
+        if let Some(inbox) = self.gateway.router.inbox(self.gateway.place.shard()) {
+            inbox.close();
+        }
+    }
+}
+
 impl Alarm {
     /// Sets the timer unless it rings early enough already; says whether it is time.
     ///

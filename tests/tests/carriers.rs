@@ -846,6 +846,23 @@ mod sockets {
         nothing_leaks(&mut script);
     }
 
+    // Proves: WS-7, DE-1
+    #[test]
+    fn a_socket_steps_in_for_the_one_that_closed() {
+        let mut script = Script::new(Config::default());
+        let client = script.connected_over(SOCKET, Value::Null);
+        script.subscribe(&client, "/news");
+        let other = by(&mut script, &client, SOCKET, Peer::default());
+        script.connect(&client);
+        script.close(client.socket.unwrap());
+        script.publish("/news", json!(1));
+
+        let published = script.publish_as(&other, "/other", json!(0));
+
+        script.expect(published, json!([event("/news", json!(1))]));
+        assert_eq!(script.take(published)[0]["channel"], "/other");
+    }
+
     // Proves: TM-10, WS-10, DE-1
     #[test]
     fn the_close_of_another_socket_starts_no_clock() {

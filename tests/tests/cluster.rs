@@ -1235,6 +1235,8 @@ mod one {
         assert_eq!(released(&mut script), []);
         script.written(held);
         assert_eq!(released(&mut script), [(name(&client), at(121))]);
+        let load = script.engine().load();
+        assert_eq!(load.timers, load.channels, "nothing but idle channels");
         nothing_leaks(&mut script);
     }
 
@@ -1296,7 +1298,7 @@ mod one {
 
         let connection = script.connect(&client);
 
-        script.expect_closed(connection, CloseReason::Unavailable);
+        script.expect_closed(connection, CloseReason::Shutdown);
         assert!(!script.has_store_requests());
         nothing_leaks(&mut script);
     }

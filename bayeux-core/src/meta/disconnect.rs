@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::connection::{Answer, AnswerKind, Carries, Leftover, Response, Rest};
 use crate::id::{ConnectionId, SessionId};
@@ -52,9 +53,6 @@ impl Turn<'_> {
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
             self.send_held(*hold, Carries::Nothing);
-        }
-        if let Some(socket) = socket {
-            self.start_grace(socket);
         }
         self.remove(session, Removal::Disconnected);
         request.session = None;
@@ -268,6 +266,11 @@ impl Turn<'_> {
             return;
         };
         let (id, fence, leaving) = (session.id, session.fence, session.is_leaving());
+        if reason == Removal::Expired && !session.arriving.is_empty() {
+            // TM-2: its connect is here, and an extension still looks at it.
+            let grace = self.timings(key).max_interval;
+            return self.start_clock(key, grace.max(self.config.sweep_period.max(A_MOMENT)));
+        }
         let connecting = session.connecting();
         let carriers = [session.socket, session.in_flight, session.answering];
         let connecting =
@@ -313,6 +316,9 @@ impl Turn<'_> {
         self.close(connection, CloseReason::Idle);
     }
 }
+
+/// The shortest time that a session which cannot expire yet goes on.
+const A_MOMENT: Duration = Duration::from_millis(1);
 
 /// Whether a session has ended because one side wanted it to.
 const fn is_disconnect(reason: Removal) -> bool {

@@ -256,12 +256,6 @@ impl Queue {
             .is_some_and(|queued| queued.position <= self.sent)
     }
 
-    /// The first event whose fate is not settled.
-    pub(crate) fn unsettled(&self) -> Option<Position> {
-        let waiting = self.entries.iter().find(|queued| queued.pending.is_some());
-        waiting.map(|queued| queued.position)
-    }
-
     /// The first event that has not left the queue.
     pub(crate) fn first(&self) -> Option<Position> {
         self.entries.front().map(|queued| queued.position)

@@ -1,7 +1,7 @@
 //! The end of a session by the will of one side, in every race with its connect (CN-12, DC).
 
 use bayeux_core::testing::event;
-use bayeux_core::{CloseReason, Phase, Removal, ReportKind};
+use bayeux_core::{CloseReason, Removal, ReportKind};
 use serde_json::json;
 
 use super::*;
