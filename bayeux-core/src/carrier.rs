@@ -15,7 +15,7 @@ use crate::connection::{Answer, AnswerKind, Carries, Connection, Response, Sendi
 use crate::id::{ConnectionId, SessionId};
 use crate::io::{Batch, CloseReason, Peer, Transport};
 use crate::message::{Event, Messages, Payload};
-use crate::report::ReportKind;
+use crate::report::{Removal, ReportKind};
 use crate::request::Origin;
 use crate::session::{SessionKey, State, Taken};
 use crate::store::Position;
@@ -434,6 +434,7 @@ impl Turn<'_> {
         if more {
             self.due(connection);
         }
+        self.resume_reading(connection);
     }
 
     fn events_written(&mut self, key: SessionKey, connection: ConnectionId, sending: &Sending) {
@@ -482,6 +483,10 @@ impl Turn<'_> {
         };
         for key in entry.session.into_iter().chain(entry.held) {
             self.lost_carrier(key, connection);
+        }
+        if let Some(key) = entry.session.filter(|_| entry.local) {
+            // The application has hung up on a session of its own.
+            self.remove(key, Removal::DisconnectedByServer);
         }
         let sending = entry.sending.unwrap_or_default();
         if let Some(key) = sending.events {

@@ -117,6 +117,9 @@ impl Turn<'_> {
         };
         let timestamp = self.timestamp();
         let event = Event::publish(&channel, &message, &[], timestamp.as_deref());
+        if !self.log.is_down() {
+            self.use_channel(&ChannelPattern::from(channel.clone()));
+        }
         self.call_append(ticket, Destination::Channel(channel), event, laziness);
     }
 
@@ -201,16 +204,21 @@ impl Turn<'_> {
             return;
         };
         let (fence, local) = (session.fence, session.is_local());
-        let full = session.subscriptions.len() >= self.config.limits.max_subscriptions;
-        if full || pattern.kind() != ChannelKind::Broadcast || pattern.is_reserved() {
+        if pattern.kind() != ChannelKind::Broadcast || pattern.is_reserved() {
+            return self.give_back(ticket, CallResult::Limited);
+        }
+        if self.has_subscription(key, &pattern) {
+            return self.give_back(ticket, CallResult::Done);
+        }
+        if self.no_room_for(key, &pattern, (0, 0)).is_some() {
             return self.give_back(ticket, CallResult::Limited);
         }
         if !local && self.log.is_down() {
             return self.give_back(ticket, CallResult::Unavailable);
         }
         let since = self.log.seen();
-        let added = self.add_subscription(key, &pattern, since);
-        if local || !added {
+        self.add_subscription(key, &pattern, since);
+        if local {
             return self.give_back(ticket, CallResult::Done);
         }
         let patterns = alloc::vec![pattern];

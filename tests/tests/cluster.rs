@@ -1370,7 +1370,6 @@ mod several {
         }
 
         fn nothing_leaks(&mut self) {
-            self.after(400_000);
             for script in &mut self.nodes {
                 nothing_leaks(script);
             }
@@ -1791,8 +1790,8 @@ mod several {
             traveller.read(&mut cluster);
             assert_eq!(traveller.waits, None);
         }
-        cluster.after(8_000_000);
         for script in &mut cluster.nodes {
+            script.after(8_000_000);
             assert_eq!(script.engine().load(), Load::default());
         }
         (traveller.got, wanted)

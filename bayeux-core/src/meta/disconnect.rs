@@ -12,7 +12,7 @@ use crate::message::{Event, ProtocolError};
 use crate::meta::final_advice;
 use crate::report::{Removal, ReportKind};
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
-use crate::session::{Session, SessionKey, State};
+use crate::session::{SessionKey, State};
 use crate::store::StoreRequest;
 use crate::tickets::StoreUse;
 use crate::timer::Alarm;
@@ -43,10 +43,7 @@ impl Turn<'_> {
             && (exchange || socket == request.connection())
             && let Some(entry) = self.sessions.get_mut(session)
         {
-            request.rest = Rest {
-                session: Some(id),
-                events: entry.queue.drain().collect(),
-            };
+            request.rest = all(id, entry.queue.drain().collect());
         }
         if let Some(mut hold) = self.end_hold(session) {
             // CN-12: the held connect is released, and told not to come back.
@@ -103,17 +100,19 @@ impl Turn<'_> {
             .sessions
             .get(key)
             .is_some_and(|session| session.is_local());
-        self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        if !local {
+            self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        }
         if let Some(mut hold) = self.end_hold(key) {
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
             let connection = hold.connection;
-            self.send_held(*hold, all(id, rest));
+            self.send_held(*hold, Carries::Rest(all(id, rest)));
             self.remove(key, reason);
             self.start_grace(connection);
         } else if let Some(socket) = socket.filter(|_| pushes || local) {
             let response = Response {
-                carries: all(id, rest),
+                carries: Carries::Rest(all(id, rest)),
                 ..Response::default()
             };
             self.send_response(socket, response);
@@ -126,15 +125,14 @@ impl Turn<'_> {
 
     /// Nothing can carry a session's last events: they wait for its next connect.
     fn leave(&mut self, key: SessionKey, rest: Vec<Leftover>, reason: Removal) {
-        let connecting = self.sessions.get(key).and_then(Session::connecting);
-        if let Some(connecting) = connecting {
+        let connecting = self
+            .sessions
+            .get(key)
+            .and_then(|s| Some((s.id, s.connecting()?)));
+        if let Some((id, connecting)) = connecting {
             // The connect that is being worked on takes them along.
-            let id = self.sessions.get(key).map(|session| session.id);
             if let Some(request) = self.requests.get_mut(connecting) {
-                request.rest = Rest {
-                    session: id,
-                    events: rest,
-                };
+                request.rest = all(id, rest);
             }
             self.remove(key, reason);
             return;
@@ -229,7 +227,7 @@ impl Turn<'_> {
             return;
         };
         let (id, fence, socket) = (session.id, session.fence, session.socket);
-        let in_flight = session.in_flight;
+        let (in_flight, local) = (session.in_flight, session.is_local());
         if let Some(mut hold) = self.end_hold(key) {
             let transport = self
                 .connections
@@ -254,7 +252,7 @@ impl Turn<'_> {
                 self.close(connection, CloseReason::SessionOver);
             }
         }
-        if reason != Removal::Taken && !self.log.is_down() {
+        if !local && reason != Removal::Taken && !self.log.is_down() {
             self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
         }
     }
@@ -290,7 +288,7 @@ impl Turn<'_> {
         let Some(entry) = self.connections.get_mut(connection) else {
             return;
         };
-        if entry.transport.is_exchange() || entry.grace.is_some() || entry.local {
+        if entry.transport.is_exchange() || entry.grace.is_some() {
             return;
         }
         entry.grace = Some(until);
@@ -320,6 +318,13 @@ impl Turn<'_> {
 /// The shortest time that a session which cannot expire yet goes on.
 const A_MOMENT: Duration = Duration::from_millis(1);
 
+/// How many events are lost with them.
+fn losses(rest: &[Leftover]) -> u64 {
+    rest.iter()
+        .filter(|(position, _)| position.is_some())
+        .count() as u64
+}
+
 /// Whether a session has ended because one side wanted it to.
 const fn is_disconnect(reason: Removal) -> bool {
     matches!(
@@ -328,16 +333,9 @@ const fn is_disconnect(reason: Removal) -> bool {
     )
 }
 
-/// How many events are lost with them.
-fn losses(rest: &[Leftover]) -> u64 {
-    rest.iter()
-        .filter(|(position, _)| position.is_some())
-        .count() as u64
-}
-
-fn all(session: SessionId, events: Vec<Leftover>) -> Carries {
-    Carries::Rest(Rest {
+fn all(session: SessionId, events: Vec<Leftover>) -> Rest {
+    Rest {
         session: Some(session),
         events,
-    })
+    }
 }
