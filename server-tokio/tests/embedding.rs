@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bayeux_core::http::Scheme;
-use bayeux_core::{Denial, Operations, Payload, Role, Verdict};
+use bayeux_core::{Operations, Payload, Role, Verdict};
 use bayeux_server_tokio::{CallError, Running, Server};
 use futures_util::StreamExt as _;
 use hyper::server::conn::http1;
@@ -91,7 +91,7 @@ async fn a_decider_is_asked_on_every_shard_until_it_is_removed() {
     });
     let decider = handle.add_decider(role, async |_| {
         tokio::time::sleep(Duration::from_millis(1)).await;
-        Verdict::Deny(Box::new(Denial::default()))
+        Verdict::Deny(Box::default())
     });
     let decider = decider.await.unwrap();
 
