@@ -15,7 +15,7 @@ use crate::connection::{Answer, AnswerKind, Carries, Connection, Response, Sendi
 use crate::id::{ConnectionId, SessionId};
 use crate::io::{Batch, CloseReason, Peer, Transport};
 use crate::message::{Event, Messages, Payload};
-use crate::report::ReportKind;
+use crate::report::{Removal, ReportKind};
 use crate::request::Origin;
 use crate::session::{SessionKey, State, Taken};
 use crate::store::Position;
@@ -54,6 +54,10 @@ impl Turn<'_> {
         }
         let (transport, peer) = (entry.transport, entry.peer.clone());
         let bound = entry.session;
+        if self.is_drained() {
+            self.close(connection, CloseReason::Shutdown);
+            return;
+        }
         let bound = bound.filter(|session| self.sessions.get(*session).is_some());
         self.begin(
             Origin::Connection(connection, transport),
@@ -106,7 +110,7 @@ impl Turn<'_> {
             let transport = transport.unwrap_or(Transport::LongPolling);
             if transport.is_exchange() || self.is_deliver_only(session, transport) {
                 if session.in_flight.is_none() {
-                    self.release_hold(key, None);
+                    self.release_hold(key);
                 }
                 return;
             }
@@ -373,6 +377,9 @@ impl Turn<'_> {
             }
             AnswerKind::Handshake if self.config.deliver_during_handshake => {
                 let Some(key) = sending.events else { return };
+                if let Some(fields) = &mut answer.reply.handshake {
+                    fields.messages = u32::try_from(sending.count).unwrap_or(u32::MAX);
+                }
                 key
             }
             AnswerKind::Handshake | AnswerKind::Other => return,
@@ -427,6 +434,7 @@ impl Turn<'_> {
         if more {
             self.due(connection);
         }
+        self.resume_reading(connection);
     }
 
     fn events_written(&mut self, key: SessionKey, connection: ConnectionId, sending: &Sending) {
@@ -474,6 +482,10 @@ impl Turn<'_> {
         };
         for key in entry.session.into_iter().chain(entry.held) {
             self.lost_carrier(key, connection);
+        }
+        if let Some(key) = entry.session.filter(|_| entry.local) {
+            // The application has hung up on a session of its own.
+            self.remove(key, Removal::DisconnectedByServer);
         }
         let sending = entry.sending.unwrap_or_default();
         if let Some(key) = sending.events {

@@ -2,21 +2,70 @@
 
 use alloc::vec::Vec;
 
-use crate::decision::{Decider, DeciderId, Denial, Operations, Question, Role, Subject, Verdict};
+use crate::decision::{
+    Decider, DeciderId, Denial, Operations, Question, Role, Scope, Subject, Verdict,
+};
 use crate::id::DecisionTicket;
 use crate::request::{Current, Request, RequestKey};
 use crate::tickets::Asker;
 use crate::turn::Turn;
 
-/// Those who want to be asked, in order of registration. A decider keeps its place for life, so
-/// that one may come or go while a message is on its way through them.
+/// Those who want to be asked, in order. A decider keeps its place for life, so that one may come
+/// or go while a message is on its way through them.
 pub(crate) struct Deciders {
     list: Vec<(Place, Decider)>,
-    last: Place,
+    last: u64,
 }
 
-/// When a decider was registered.
-pub(crate) type Place = u64;
+/// Where a decider stands: by the reach of its pattern, if it is a handler (PL-10), then by when it
+/// was registered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Place {
+    reach: (usize, Wildness),
+    number: u64,
+}
+
+impl Place {
+    /// Before all others.
+    const FIRST: Self = Self {
+        reach: (0, Wildness::Deep),
+        number: 0,
+    };
+    /// After all others.
+    const LAST: Self = Self {
+        reach: (usize::MAX, Wildness::Exact),
+        number: u64::MAX,
+    };
+
+    fn of(role: &Role, number: u64) -> Self {
+        let text = match role {
+            Role::Handler(Scope::Pattern(pattern)) => pattern.as_str(),
+            Role::Handler(Scope::Template(template)) => template.as_str(),
+            Role::Policy(_)
+            | Role::Authorizer { .. }
+            | Role::Incoming
+            | Role::Outgoing
+            | Role::SessionOutgoing => "",
+        };
+        let wildness = match text.rsplit('/').next() {
+            Some("**") | None => Wildness::Deep,
+            Some("*") => Wildness::Wide,
+            Some(_) => Wildness::Exact,
+        };
+        Self {
+            reach: (text.matches('/').count(), wildness),
+            number,
+        }
+    }
+}
+
+/// How much a pattern matches below its last slash, the most first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Wildness {
+    Deep,
+    Wide,
+    Exact,
+}
 
 impl Deciders {
     pub(crate) fn new(deciders: Vec<Decider>) -> Self {
@@ -30,7 +79,9 @@ impl Deciders {
 
     pub(crate) fn add(&mut self, decider: Decider) {
         self.last += 1;
-        self.list.push((self.last, decider));
+        let place = Place::of(&decider.role, self.last);
+        let index = self.list.partition_point(|(at, _)| *at < place);
+        self.list.insert(index, (place, decider));
     }
 
     pub(crate) fn remove(&mut self, id: DeciderId) {
@@ -56,8 +107,10 @@ impl Deciders {
             .any(|(_, decider)| decider.role == Role::Outgoing)
     }
 
-    pub(crate) fn has(&self, id: DeciderId) -> bool {
-        self.list.iter().any(|(_, decider)| decider.id == id)
+    /// Whether `id` looks at the events of sessions.
+    pub(crate) fn sees_events(&self, id: DeciderId) -> bool {
+        let mut all = self.list.iter();
+        all.any(|(_, decider)| decider.id == id && decider.role == Role::SessionOutgoing)
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -99,7 +152,7 @@ pub(crate) struct Consultation {
 /// In which order a stage asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Order {
-    /// As registered.
+    /// As registered; handlers from the widest pattern inward.
     Registered,
     /// The other way round (PL-1: replies pass the extensions in reverse).
     Reversed,
@@ -109,8 +162,8 @@ impl Order {
     /// Where nobody has been asked yet.
     const fn start(self) -> Place {
         match self {
-            Self::Registered => 0,
-            Self::Reversed => Place::MAX,
+            Self::Registered => Place::FIRST,
+            Self::Reversed => Place::LAST,
         }
     }
 }
@@ -239,14 +292,14 @@ impl Turn<'_> {
                 Step::Verdict(Verdict::Deny(denial)) => return Authorization::Denied(denial),
                 Step::Verdict(Verdict::Drop) => return Authorization::Denied(<_>::default()),
                 Step::Verdict(Verdict::Admit(admission)) => current.admit(*admission),
-                Step::Verdict(Verdict::Abstain) => {}
+                Step::Verdict(Verdict::Allow) => current.granted |= !asking_policy,
                 Step::Verdict(
-                    Verdict::Allow
+                    Verdict::Abstain
                     | Verdict::Replace(_)
                     | Verdict::ReplaceEvent(_)
                     | Verdict::Extend(_)
                     | Verdict::Answer { .. },
-                ) => current.granted |= !asking_policy,
+                ) => {}
                 Step::Done if asking_policy => {
                     current.authorizing = true;
                     current.consultation = Consultation::new(Order::Registered);

@@ -33,13 +33,15 @@ impl Engine {
 
     /// Takes in one fact. Total: whatever a peer, the store or the driver says, this returns.
     ///
-    /// What is due by `now` happens first. A `now` before the last one is taken as the last one.
+    /// What is due by `now` happens first, and what becomes due with it at once. A `now` before the last one is taken as the last one.
     pub fn handle(&mut self, now: Instant, input: Input) {
         self.now = self.now.max(now);
         self.parts.counters.facts += 1;
         let mut turn = Turn::new(self.now, &mut self.parts);
         turn.elapse();
         turn.take(input);
+        // What was set for no later than now: a grace of zero, say.
+        turn.elapse();
     }
 
     /// The next order; `None` until something more is handled. O(1) when there is none.
@@ -213,6 +215,7 @@ impl Turn<'_> {
             } => {
                 self.call_stored(call, session, &added, reply);
             }
+            StoreUse::Release => self.released(),
             StoreUse::Nothing => {}
         }
     }

@@ -193,18 +193,18 @@ impl Turn<'_> {
 
     /// Queues an event for a session.
     fn offer(&mut self, key: SessionKey, position: Position, event: &Arc<Event>, lazy: LazyFor) {
-        let limits = &self.config.limits;
-        let (max_events, max_bytes) = (limits.max_queued_events, limits.max_queued_bytes);
-        let Some(session) = self.sessions.get_mut(key) else {
+        let parts = &mut **self;
+        let Some(session) = parts.sessions.get_mut(key) else {
             return;
         };
         if position <= session.received {
             return;
         }
         session.received = position;
-        let queue = &session.queue;
-        let full = queue.len() >= max_events || queue.bytes() + event.size() > max_bytes;
-        if full && !self.make_room(key, position) {
+        let size = event.size();
+        if !session.queue.has_room(size, &parts.config.limits)
+            && !self.make_room(key, position, size)
+        {
             return;
         }
         self.counters.events_queued += 1;
@@ -230,31 +230,50 @@ impl Turn<'_> {
     }
 
     /// QU-5: a session's queue is full; whether there is room now.
-    fn make_room(&mut self, key: SessionKey, position: Position) -> bool {
-        let policy = self.config.queue_policy;
-        let Some(session) = self.sessions.get_mut(key) else {
+    fn make_room(&mut self, key: SessionKey, position: Position, size: usize) -> bool {
+        let Some(session) = self.sessions.get(key) else {
             return false;
         };
-        let id = session.id;
         let policy = if session.settings.acknowledged {
             QueuePolicy::End
         } else {
-            policy
+            self.config.queue_policy
         };
-        let dropped = match policy {
-            QueuePolicy::End => {
-                self.expel(key, Removal::QueueFull);
+        match policy {
+            QueuePolicy::End => self.expel(key, Removal::QueueFull),
+            QueuePolicy::DropOldest if size <= self.config.limits.max_queued_bytes => {
+                return self.drop_oldest(key, position, size);
+            }
+            QueuePolicy::DropOldest | QueuePolicy::DropNewest => self.dropped(key, position),
+        }
+        false
+    }
+
+    /// Drops events until one of this size fits; if none is left that may go, that one.
+    fn drop_oldest(&mut self, key: SessionKey, position: Position, size: usize) -> bool {
+        loop {
+            let parts = &mut **self;
+            let Some(session) = parts.sessions.get_mut(key) else {
+                return false;
+            };
+            if session.queue.has_room(size, &parts.config.limits) {
+                return true;
+            }
+            let oldest = session.queue.drop_oldest();
+            self.dropped(key, oldest.unwrap_or(position));
+            if oldest.is_none() {
                 return false;
             }
-            QueuePolicy::DropNewest => Some(position),
-            QueuePolicy::DropOldest => session.queue.drop_oldest(),
-        };
-        let has_room = policy == QueuePolicy::DropOldest && dropped.is_some();
-        self.counters.events_dropped += 1;
-        if self.config.reports.messages {
-            self.report(ReportKind::Dropped(id, dropped.unwrap_or(position)));
         }
-        has_room
+    }
+
+    /// An event of a session was dropped.
+    fn dropped(&mut self, key: SessionKey, position: Position) {
+        self.counters.events_dropped += 1;
+        let id = self.sessions.get(key).map(|session| session.id);
+        if let Some(id) = id.filter(|_| self.config.reports.messages) {
+            self.report(ReportKind::Dropped(id, position));
+        }
     }
 
     /// A session's lazy events leave after `wait` at the latest; the earliest deadline wins.
@@ -300,7 +319,7 @@ impl Turn<'_> {
             .settings
             .outgoing
             .iter()
-            .find(|id| self.deciders.has(**id))
+            .find(|id| self.deciders.sees_events(**id))
             .copied()?;
         Some(self.ask_about_event(key, first, event))
     }
@@ -332,7 +351,11 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        let mut event = session.queue.pending(ticket);
+        let Some(event) = session.queue.pending(ticket) else {
+            // It was dropped meanwhile.
+            return;
+        };
+        let mut event = Some(event);
         match verdict {
             Some(Verdict::ReplaceEvent(replaced)) => event = Some(Arc::new(replaced)),
             Some(Verdict::Drop | Verdict::Deny(_)) => event = None,
@@ -353,7 +376,7 @@ impl Turn<'_> {
             .iter()
             .skip_while(|id| **id != decider)
             .skip(1);
-        let next = later.copied().find(|id| self.deciders.has(*id));
+        let next = later.copied().find(|id| self.deciders.sees_events(*id));
         if let (Some(event), Some(next)) = (&event, next) {
             let event = Arc::clone(event);
             let again = self.ask_about_event(key, next, &event);

@@ -594,6 +594,9 @@ impl Turn<'_> {
     /// Whether the next message has to wait until the store has caught up.
     fn is_paused(&mut self, key: RequestKey, request: &Request) -> bool {
         let limit = self.config.limits.max_open_appends;
+        if request.messages.as_slice().is_empty() {
+            return false;
+        }
         match request
             .session
             .and_then(|session| self.sessions.get_mut(session))
@@ -865,7 +868,8 @@ impl Turn<'_> {
         outcome: Result<(), ProtocolError>,
         after: Position,
     ) {
-        let Some(request) = self.requests.get_mut(key) else {
+        let parts = &mut **self;
+        let Some(request) = parts.requests.get_mut(key) else {
             return;
         };
         request.open = request.open.saturating_sub(1);
@@ -882,6 +886,7 @@ impl Turn<'_> {
             if outcome.is_err() {
                 answer.reply.outcome = outcome;
             }
+            parts.counters.messages_refused += u64::from(answer.reply.outcome.is_err());
             *place = Slot::Ready(answer);
         }
         if request.processed {
@@ -984,6 +989,10 @@ impl Turn<'_> {
             Slot::Open(_) | Slot::None => None,
         }));
         let exchange = transport.is_exchange();
+        let handshake = answers.first().map(|answer| answer.kind) == Some(AnswerKind::Handshake);
+        if let Some(session) = session.filter(|_| handshake) {
+            self.start_fresh_clock(session);
+        }
         if request.held && (exchange || answers.is_empty()) {
             if let Some(session) = session {
                 self.wake(session);
@@ -1167,7 +1176,8 @@ impl Turn<'_> {
         let mut under_way = entry.requests.iter();
         let busy = under_way.any(|key| requests.get_mut(*key).is_none_or(|r| !r.processed));
         let limit = parts.config.limits.max_open_appends;
-        if !busy && entry.requests.len() < limit {
+        // WS-13: what its peer does not read does not gather either.
+        if !busy && entry.requests.len() + entry.ready.len() < limit {
             entry.reading = true;
             parts.outbox.push(crate::io::Output::Receive { connection });
         }
@@ -1176,11 +1186,14 @@ impl Turn<'_> {
     /// The store has answered an append of a session: what waited for that goes on.
     pub(crate) fn append_settled(&mut self, session: SessionKey) {
         let limit = self.config.limits.max_open_appends;
-        let Some(entry) = self.sessions.get_mut(session) else {
-            return;
-        };
-        entry.open_appends = entry.open_appends.saturating_sub(1);
-        if entry.open_appends < limit && !entry.paused.is_empty() {
+        if let Some(entry) = self.sessions.get_mut(session) {
+            entry.open_appends = entry.open_appends.saturating_sub(1);
+        }
+        // Those that append nothing leave the room to the ones behind them.
+        while let Some(entry) = self.sessions.get_mut(session) {
+            if entry.open_appends >= limit || entry.paused.is_empty() {
+                return;
+            }
             let key = entry.paused.remove(0);
             self.advance(key);
         }

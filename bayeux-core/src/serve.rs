@@ -114,6 +114,9 @@ impl Turn<'_> {
         };
         let timestamp = self.timestamp();
         let event = Event::publish(&channel, &message, &[], timestamp.as_deref());
+        if !self.log.is_down() {
+            self.use_channel(&ChannelPattern::from(channel.clone()));
+        }
         self.call_append(ticket, Destination::Channel(channel), event, laziness);
     }
 
@@ -198,16 +201,21 @@ impl Turn<'_> {
             return;
         };
         let (fence, local) = (session.fence, session.is_local());
-        let full = session.subscriptions.len() >= self.config.limits.max_subscriptions;
-        if full || pattern.kind() != ChannelKind::Broadcast || pattern.is_reserved() {
+        if pattern.kind() != ChannelKind::Broadcast || pattern.is_reserved() {
+            return self.give_back(ticket, CallResult::Limited);
+        }
+        if self.has_subscription(key, &pattern) {
+            return self.give_back(ticket, CallResult::Done);
+        }
+        if self.no_room_for(key, &pattern, (0, 0)).is_some() {
             return self.give_back(ticket, CallResult::Limited);
         }
         if !local && self.log.is_down() {
             return self.give_back(ticket, CallResult::Unavailable);
         }
         let since = self.log.seen();
-        let added = self.add_subscription(key, &pattern, since);
-        if local || !added {
+        self.add_subscription(key, &pattern, since);
+        if local {
             return self.give_back(ticket, CallResult::Done);
         }
         let patterns = alloc::vec![pattern];
@@ -400,16 +408,40 @@ impl Turn<'_> {
         }
     }
 
-    /// The window is over.
+    /// The window is over: what is ready leaves, and every session is given back.
     pub(crate) fn drained(&mut self) {
+        self.build_all();
         for key in self.sessions.keys() {
-            self.release_hold(key, None);
             self.let_go(key);
         }
         for connection in self.connections.duplexes() {
             self.finish_duplex(connection);
         }
-        self.report(ReportKind::Drained);
+        if self.releasing == 0 {
+            self.report(ReportKind::Drained);
+        }
+    }
+
+    /// Builds what waits to be built when it is polled.
+    fn build_all(&mut self) {
+        while let Some(connection) = self.outbox.due.pop_front() {
+            if let Some(batch) = self.build(connection) {
+                self.outbox.push(Output::Send { connection, batch });
+            }
+        }
+    }
+
+    /// Whether the window of a shutdown is over: nothing is taken in any more.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.draining.is_some_and(|end| end <= self.now)
+    }
+
+    /// The store has a session back.
+    pub(crate) fn released(&mut self) {
+        self.releasing = self.releasing.saturating_sub(1);
+        if self.releasing == 0 {
+            self.report(ReportKind::Drained);
+        }
     }
 
     /// Gives a session back to the store, with the exact position that its client has.
@@ -418,9 +450,13 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if session.is_local() || session.is_leaving() {
+        if session.is_local() {
             return;
         }
+        if session.is_leaving() {
+            return self.forget(key);
+        }
+        let connects = session.connects();
         let (session_id, fence) = (session.id, session.fence);
         let settled = session.settled(seen);
         let before_queue = session
@@ -438,8 +474,19 @@ impl Turn<'_> {
                 fence,
                 cursor,
             };
-            self.store(release, StoreUse::Nothing);
+            self.releasing += 1;
+            self.store(release, StoreUse::Release);
         }
+        for request in connects {
+            let connection = self
+                .requests
+                .get_mut(request)
+                .and_then(|request| request.connection());
+            if let Some(connection) = connection {
+                self.close(connection, CloseReason::Shutdown);
+            }
+        }
+        self.remove(key, Removal::Released);
     }
 
     fn finish_duplex(&mut self, connection: ConnectionId) {

@@ -237,6 +237,15 @@ impl Session {
         }
     }
 
+    /// The requests that bring its connects, begun or not.
+    pub(crate) fn connects(&self) -> SmallVec<[RequestKey; 1]> {
+        self.arriving
+            .iter()
+            .copied()
+            .chain(self.connecting())
+            .collect()
+    }
+
     /// When it expires, if that is running.
     pub(crate) const fn expires(&self) -> Option<Instant> {
         match &self.state {
@@ -245,6 +254,10 @@ impl Session {
             }
             State::Connecting { .. } | State::Held(_) | State::Local => None,
         }
+    }
+
+    pub(crate) const fn is_fresh(&self) -> bool {
+        matches!(self.state, State::Fresh { .. })
     }
 
     pub(crate) const fn is_leaving(&self) -> bool {

@@ -284,18 +284,6 @@ impl Script {
         self.fact(Input::Closed { connection })
     }
 
-    /// Everybody goes: connections close, sessions expire, channels vanish. The engine then holds
-    /// what a new one holds.
-    pub fn expect_nothing_left(&mut self) {
-        let open = self.connections.iter().filter(|(_, entry)| !entry.over);
-        let open = Vec::from_iter(open.map(|(connection, _)| *connection));
-        for connection in open {
-            self.close(connection);
-        }
-        self.after(600_000);
-        assert_eq!(self.engine.load(), Load::default());
-    }
-
     /// From now on nothing is written until [`written`](Self::written) says so.
     pub fn write_by_hand(&mut self) -> &mut Self {
         self.writing = Writing::ByHand;
@@ -585,8 +573,7 @@ impl Script {
         matches!(&self.store, Store::Scripted(requests) if !requests.is_empty())
     }
 
-    /// Everybody hangs up, and time passes: the engine holds what a new one holds. Not for scripts
-    /// with sessions of the application's own, which stay.
+    /// Everybody hangs up, and time passes: the engine holds what a new one holds.
     pub fn expect_no_trace(&mut self) {
         let open = self.connections.iter().filter(|(_, entry)| !entry.over);
         let open = Vec::from_iter(open.map(|(connection, _)| *connection));

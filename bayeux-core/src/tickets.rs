@@ -45,6 +45,8 @@ pub(crate) enum StoreUse {
         session: Option<SessionKey>,
         added: Vec<ChannelPattern>,
     },
+    /// A shutdown waits until a session is given back.
+    Release,
     /// Nobody waits for it.
     Nothing,
 }
@@ -99,6 +101,7 @@ impl Tickets {
             | StoreUse::Slot { .. }
             | StoreUse::Read(_)
             | StoreUse::Call { .. }
+            | StoreUse::Release
             | StoreUse::Nothing => None,
         }
     }

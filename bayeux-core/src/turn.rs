@@ -41,6 +41,8 @@ pub(crate) struct Parts {
     pub(crate) entropy: Entropy,
     /// When the window of a shutdown ends, once one has begun.
     pub(crate) draining: Option<Instant>,
+    /// Sessions that are being given back at its end.
+    pub(crate) releasing: usize,
 }
 
 impl Parts {
@@ -64,6 +66,7 @@ impl Parts {
             outbox: Outbox::default(),
             counters: Counters::default(),
             draining: None,
+            releasing: 0,
             entropy,
             config,
         }
@@ -197,7 +200,11 @@ impl Addresses {
         let handshakes = self.handshakes.or_default(address);
         *handshakes += 1;
         *handshakes <= limits.max_handshakes_per_second
-            && self.sessions.get(&address).copied().unwrap_or(0) < limits.max_sessions_per_address
+    }
+
+    /// How many sessions `address` has.
+    pub(crate) fn sessions_of(&self, address: IpAddr) -> usize {
+        self.sessions.get(&network(address)).copied().unwrap_or(0)
     }
 
     /// How many addresses have sessions.

@@ -173,6 +173,7 @@ mod tests {
     use super::*;
     use crate::message::{DecodeLimits, Messages};
 
+    // Proves: FI-4, FI-5, FI-6, PB-3
     #[test]
     fn a_published_event_has_what_is_for_subscribers() {
         let table = [
@@ -211,6 +212,7 @@ mod tests {
         }
     }
 
+    // Proves: FI-6
     #[test]
     fn members_of_ext_can_be_kept_from_subscribers() {
         // FI-6
@@ -240,6 +242,7 @@ mod tests {
         }
     }
 
+    // Proves: EX-2
     #[test]
     fn the_servers_timestamp_takes_the_place_of_the_publishers() {
         // EX-2
@@ -253,6 +256,7 @@ mod tests {
         );
     }
 
+    // Proves: FI-5
     #[test]
     fn an_application_cannot_add_what_the_publisher_could_not() {
         // FI-5

@@ -379,14 +379,17 @@ impl Turn<'_> {
         }
         let waits = transport.is_exchange() || self.is_deliver_only(session, transport);
         let resend = session.settings.acknowledged && session.queue.is_unacknowledged();
-        if waits && (session.queue.is_prompt() || resend) && !session.is_batching() {
+        // What cannot leave yet, others being in flight, is no reason to answer: it would leave
+        // without it.
+        let may_leave = !session.is_batching() && session.in_flight.is_none();
+        if waits && (session.queue.is_prompt() || resend) && may_leave {
             return None;
         }
         let timeout = self.timings_of(Some(session), transport).timeout;
         let longest = self.config.limits.max_timeout;
         let longest = longest.unwrap_or_else(|| timeout.max(Duration::from_secs(300)));
         let asked = request.asked_timeout.map(Duration::from_millis);
-        let timeout = asked.unwrap_or(timeout).min(longest);
+        let timeout = asked.map_or(timeout, |asked| asked.min(longest));
         (!timeout.is_zero()).then_some(timeout)
     }
 
@@ -534,14 +537,13 @@ impl Turn<'_> {
     }
 
     /// Answers the held connect of a session (CN-6, CN-7), if there is one.
-    pub(crate) fn release_hold(&mut self, key: SessionKey, advice: Option<Advice>) {
+    pub(crate) fn release_hold(&mut self, key: SessionKey) {
         let Some(mut hold) = self.end_hold(key) else {
             return;
         };
-        if advice.is_some() {
-            hold.answer.reply.advice = advice;
-        } else {
-            self.advise_changed(key, &mut hold.answer);
+        match self.draining {
+            Some(window) => hold.answer.reply.advice = Some(self.drain_advice(key, window)),
+            None => self.advise_changed(key, &mut hold.answer),
         }
         self.send_held(*hold, Carries::Queue(key));
     }
@@ -580,10 +582,7 @@ impl Turn<'_> {
             return;
         };
         match &session.state {
-            State::Held(_) => {
-                let advice = self.draining.map(|window| self.drain_advice(key, window));
-                self.release_hold(key, advice);
-            }
+            State::Held(_) => self.release_hold(key),
             // TM-7: somebody never finished.
             State::Connecting { .. } => self.expire(key, Removal::Stuck),
             State::Fresh { .. } | State::Away { .. } | State::Leaving { .. } | State::Local => {}

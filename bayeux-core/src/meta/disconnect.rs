@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::connection::{Answer, AnswerKind, Carries, Leftover, Response, Rest};
 use crate::id::{ConnectionId, SessionId};
@@ -11,7 +12,7 @@ use crate::message::{Event, ProtocolError};
 use crate::meta::final_advice;
 use crate::report::{Removal, ReportKind};
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
-use crate::session::{Session, SessionKey, State};
+use crate::session::{SessionKey, State};
 use crate::store::StoreRequest;
 use crate::tickets::StoreUse;
 use crate::timer::Alarm;
@@ -42,19 +43,13 @@ impl Turn<'_> {
             && (exchange || socket == request.connection())
             && let Some(entry) = self.sessions.get_mut(session)
         {
-            request.rest = Rest {
-                session: Some(id),
-                events: entry.queue.drain().collect(),
-            };
+            request.rest = all(id, entry.queue.drain().collect());
         }
         if let Some(mut hold) = self.end_hold(session) {
             // CN-12: the held connect is released, and told not to come back.
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
             self.send_held(*hold, Carries::Nothing);
-        }
-        if let Some(socket) = socket {
-            self.start_grace(socket);
         }
         self.remove(session, Removal::Disconnected);
         request.session = None;
@@ -105,17 +100,19 @@ impl Turn<'_> {
             .sessions
             .get(key)
             .is_some_and(|session| session.is_local());
-        self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        if !local {
+            self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        }
         if let Some(mut hold) = self.end_hold(key) {
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
             let connection = hold.connection;
-            self.send_held(*hold, all(id, rest));
+            self.send_held(*hold, Carries::Rest(all(id, rest)));
             self.remove(key, reason);
             self.start_grace(connection);
         } else if let Some(socket) = socket.filter(|_| pushes || local) {
             let response = Response {
-                carries: all(id, rest),
+                carries: Carries::Rest(all(id, rest)),
                 ..Response::default()
             };
             self.send_response(socket, response);
@@ -128,15 +125,14 @@ impl Turn<'_> {
 
     /// Nothing can carry a session's last events: they wait for its next connect.
     fn leave(&mut self, key: SessionKey, rest: Vec<Leftover>, reason: Removal) {
-        let connecting = self.sessions.get(key).and_then(Session::connecting);
-        if let Some(connecting) = connecting {
+        let connecting = self
+            .sessions
+            .get(key)
+            .and_then(|s| Some((s.id, s.connecting()?)));
+        if let Some((id, connecting)) = connecting {
             // The connect that is being worked on takes them along.
-            let id = self.sessions.get(key).map(|session| session.id);
             if let Some(request) = self.requests.get_mut(connecting) {
-                request.rest = Rest {
-                    session: id,
-                    events: rest,
-                };
+                request.rest = all(id, rest);
             }
             self.remove(key, reason);
             return;
@@ -160,9 +156,7 @@ impl Turn<'_> {
             return;
         };
         let (id, leaving, socket) = (session.id, session.is_leaving(), session.socket);
-        let mut connects = session.arriving.clone();
-        connects.extend(session.connecting());
-        for request in connects {
+        for request in session.connects() {
             if let Some(request) = self.requests.get_mut(request) {
                 request.gone = Some(reason);
             }
@@ -232,7 +226,7 @@ impl Turn<'_> {
             return;
         };
         let (id, fence, socket) = (session.id, session.fence, session.socket);
-        let in_flight = session.in_flight;
+        let (in_flight, local) = (session.in_flight, session.is_local());
         if let Some(mut hold) = self.end_hold(key) {
             let transport = self
                 .connections
@@ -257,7 +251,8 @@ impl Turn<'_> {
                 self.close(connection, CloseReason::SessionOver);
             }
         }
-        if !matches!(reason, Removal::Taken | Removal::Gap) && !self.log.is_down() {
+        let forgotten = local || matches!(reason, Removal::Taken | Removal::Gap);
+        if !forgotten && !self.log.is_down() {
             self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
         }
     }
@@ -269,6 +264,11 @@ impl Turn<'_> {
             return;
         };
         let (id, fence, leaving) = (session.id, session.fence, session.is_leaving());
+        if reason == Removal::Expired && !session.arriving.is_empty() {
+            // TM-2: its connect is here, and an extension still looks at it.
+            let grace = self.timings(key).max_interval;
+            return self.start_clock(key, grace.max(self.config.sweep_period.max(A_MOMENT)));
+        }
         let connecting = session.connecting();
         let carriers = [session.socket, session.in_flight, session.answering];
         let connecting =
@@ -288,7 +288,7 @@ impl Turn<'_> {
         let Some(entry) = self.connections.get_mut(connection) else {
             return;
         };
-        if entry.transport.is_exchange() || entry.grace.is_some() || entry.local {
+        if entry.transport.is_exchange() || entry.grace.is_some() {
             return;
         }
         entry.grace = Some(until);
@@ -315,13 +315,8 @@ impl Turn<'_> {
     }
 }
 
-/// Whether a session has ended because one side wanted it to.
-const fn is_disconnect(reason: Removal) -> bool {
-    matches!(
-        reason,
-        Removal::Disconnected | Removal::DisconnectedByServer | Removal::Inactive
-    )
-}
+/// The shortest time that a session which cannot expire yet goes on.
+const A_MOMENT: Duration = Duration::from_millis(1);
 
 /// How many events are lost with them.
 fn losses(rest: &[Leftover]) -> u64 {
@@ -330,9 +325,17 @@ fn losses(rest: &[Leftover]) -> u64 {
         .count() as u64
 }
 
-fn all(session: SessionId, events: Vec<Leftover>) -> Carries {
-    Carries::Rest(Rest {
+/// Whether a session has ended because one side wanted it to.
+const fn is_disconnect(reason: Removal) -> bool {
+    matches!(
+        reason,
+        Removal::Disconnected | Removal::DisconnectedByServer | Removal::Inactive
+    )
+}
+
+fn all(session: SessionId, events: Vec<Leftover>) -> Rest {
+    Rest {
         session: Some(session),
         events,
-    })
+    }
 }

@@ -314,12 +314,8 @@ impl Turn<'_> {
         if self.log.is_down() {
             return Flow::fail(&current.message, ProtocolError::unavailable());
         }
-        let existing = self.channels.find(channel.as_str());
-        if existing.is_some() || self.channels.len() < self.config.limits.max_channels {
-            self.touch_channel(&stage.pattern);
-        } else {
-            self.counters.channels_limited += 1;
-        }
+        let pattern = stage.pattern.clone();
+        self.use_channel(&pattern);
         let session = current.session(request);
         let session = session.and_then(|key| self.sessions.get(key));
         let own = session.and_then(|session| session.settings.echo);
@@ -332,6 +328,16 @@ impl Turn<'_> {
             laziness: Laziness::Prompt,
         };
         self.hand_over(key, request, current, entry)
+    }
+
+    /// A channel is published to: it comes into being, if there is room (CH-13).
+    pub(crate) fn use_channel(&mut self, channel: &ChannelPattern) {
+        let existing = self.channels.find(channel.as_str());
+        if existing.is_some() || self.channels.len() < self.config.limits.max_channels {
+            self.touch_channel(channel);
+        } else {
+            self.counters.channels_limited += 1;
+        }
     }
 
     /// Asks the store to append: the message is done, its reply waits.

@@ -232,19 +232,29 @@ impl Turn<'_> {
         let Stage::Subscribe(stage) = &current.stage else {
             return None;
         };
+        let ahead = (stage.new.len(), stage.new_channels);
+        let error = self.no_room_for(session, pattern, ahead)?;
+        Some(Flow::fail(&current.message, error))
+    }
+
+    /// Why there is no room for one more subscription, so many subscriptions and channels having
+    /// been granted but not taken up.
+    pub(crate) fn no_room_for(
+        &mut self,
+        session: SessionKey,
+        pattern: &ChannelPattern,
+        (new, new_channels): (usize, usize),
+    ) -> Option<ProtocolError> {
         let limits = &self.config.limits;
         let (subscriptions, channels) = (limits.max_subscriptions, limits.max_channels);
-        let existing = self.channels.find(pattern.as_str());
-        let had = self.sessions.get(session)?.subscriptions.len();
-        if had + stage.new.len() >= subscriptions {
+        if self.sessions.get(session)?.subscriptions.len() + new >= subscriptions {
             self.counters.subscriptions_limited += 1;
-            let error = ProtocolError::too_many_subscriptions();
-            return Some(Flow::fail(&current.message, error));
+            return Some(ProtocolError::too_many_subscriptions());
         }
-        if existing.is_none() && self.channels.len() + stage.new_channels >= channels {
+        let existing = self.channels.find(pattern.as_str());
+        if existing.is_none() && self.channels.len() + new_channels >= channels {
             self.counters.channels_limited += 1;
-            let error = ProtocolError::create_denied("too_many_channels");
-            return Some(Flow::fail(&current.message, error));
+            return Some(ProtocolError::create_denied("too_many_channels"));
         }
         None
     }

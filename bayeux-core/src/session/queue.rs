@@ -7,6 +7,7 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
+use crate::config::Limits;
 use crate::connection::Leftover;
 use crate::id::DecisionTicket;
 use crate::message::Event;
@@ -135,6 +136,12 @@ impl Queue {
             self.pop(0);
         }
         self.shrink();
+    }
+
+    /// Whether one more event of this size is within the limits (QU-5).
+    pub(crate) fn has_room(&self, size: usize, limits: &Limits) -> bool {
+        self.entries.len() < limits.max_queued_events
+            && self.bytes + size <= limits.max_queued_bytes
     }
 
     /// Drops the oldest event that is not in flight.

@@ -7,7 +7,12 @@
     reason = "a failing test has to fail"
 )]
 
+mod aborted;
+mod advice;
+mod answered;
 mod disconnected;
+mod draining;
+mod expiry;
 mod overtaken;
 
 use bayeux_core::testing::{Client, Script};

@@ -49,7 +49,7 @@ fn a_goodbye_ends_the_session_and_releases_its_connect() {
     assert_eq!(script.engine().load().sessions, 0);
     let again = script.connect(&alice);
     assert_eq!(script.take(again)[0]["error"], UNKNOWN);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: DC-1
@@ -72,7 +72,7 @@ fn on_a_socket_both_answers_come() {
             .iter()
             .any(|answer| answer["advice"] == json!({"reconnect": "none"}))
     );
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: DC-2
@@ -88,7 +88,7 @@ fn a_goodbye_of_nobody_is_refused_without_advice() {
         );
 
         script.expect(connection, json!([failed("/meta/disconnect", UNKNOWN)]));
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -115,7 +115,7 @@ fn what_still_waits_goes_with_the_goodbye_where_responses_carry_events() {
         let counters = *script.engine().counters();
         assert_eq!(counters.events_written, u64::from(carried));
         assert_eq!(counters.events_discarded, u64::from(!carried));
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -147,7 +147,7 @@ fn messages_count_before_the_goodbye_and_not_after_it() {
         ])
     );
     assert_eq!(events(&mut script, &bob), [event("/a", json!("before"))]);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: DC-5
@@ -169,7 +169,7 @@ fn the_server_says_goodbye_behind_what_waits() {
     assert_eq!(frame[2]["successful"], true);
     assert_eq!(frame[2]["advice"], json!({"reconnect": "none"}));
     assert_eq!(script.engine().load().sessions, 0);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: DC-5
@@ -194,7 +194,7 @@ fn the_servers_goodbye_releases_a_held_connect() {
         assert_eq!(answers[1]["advice"], json!({"reconnect": "none"}));
         assert_eq!(answers[1]["successful"], true);
         assert_eq!(answers.len(), 2);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -214,7 +214,7 @@ fn the_servers_goodbye_is_pushed_to_a_socket_without_connect() {
         end(&mut script, &alice);
 
         script.expect(alice.socket.unwrap(), json!([goodbye()]));
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -236,7 +236,7 @@ fn a_socket_stays_for_a_new_handshake_after_its_session_was_disconnected() {
         script.after(1).expect_closed(socket, CloseReason::Idle);
 
         assert_eq!(CloseReason::Idle.close_code(), 1000);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -262,7 +262,7 @@ fn a_socket_stays_for_a_new_handshake_though_the_goodbye_came_elsewhere() {
         }
         script.after(4_999).expect_nothing(socket);
         script.after(1).expect_closed(socket, CloseReason::Idle);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -285,7 +285,7 @@ fn a_new_handshake_keeps_the_socket() {
 
     assert_eq!(script.take(socket)[0]["successful"], true);
     script.after(5_000).expect_nothing(socket);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: DC-7
@@ -322,7 +322,7 @@ fn a_disconnected_session_accepts_nothing_more() {
         let reply = ask(&mut script, &alice, publish(&alice, "/a", json!(1)));
         assert_eq!(reply, json!([failed("/a", UNKNOWN)]), "{case}");
         assert_eq!(script.engine().counters().events_queued, 0);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -337,5 +337,5 @@ fn a_session_that_never_takes_its_goodbye_is_forgotten() {
     assert_eq!(script.engine().load().sessions, 0);
     let late = script.connect(&alice);
     assert_eq!(script.take(late)[0]["error"], UNKNOWN);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }

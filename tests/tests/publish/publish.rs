@@ -25,7 +25,7 @@ fn a_publish_is_answered_once_though_nobody_listens() {
 
         script.expect(connection, json!([ok("/a")]));
         assert_eq!(script.try_take(connection), None);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -44,7 +44,7 @@ fn a_publish_without_client_is_refused_by_default() {
             json!({"channel": "/a", "successful": false, "error": "402::session_unknown"});
         script.expect(connection, json!([refused]));
         assert_eq!(events(&mut script, &bob), [Value::Null; 0]);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -70,7 +70,7 @@ fn a_publish_without_client_can_be_permitted() {
 
         script.expect(connection, json!([{"channel": "/a", "successful": true}]));
         assert_eq!(events(&mut script, &bob), [event("/a", json!(1))]);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -91,7 +91,7 @@ fn permission_to_publish_without_client_is_no_permission_for_anything_else() {
     }
     let connection = script.post(json!({"channel": "/a", "clientId": "gone", "data": 1}));
     assert_eq!(script.take(connection)[0]["error"], unknown);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: PB-2
@@ -127,7 +127,7 @@ fn policy_is_asked_about_a_publish_without_client_and_without_session() {
             error,
             "{case}"
         );
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -146,7 +146,7 @@ fn the_answer_to_a_publish_without_client_carries_nobodys_events() {
         events(&mut script, &alice),
         [event("/a", json!("waits")), event("/a", json!(1))]
     );
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: PB-3
@@ -160,7 +160,7 @@ fn a_publish_without_data_arrives_with_null() {
     assert_eq!(ask(&mut script, &alice, bare), json!([ok("/a")]));
 
     assert_eq!(events(&mut script, &bob), [event("/a", Value::Null)]);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: PB-5, PB-6
@@ -190,7 +190,7 @@ fn what_is_no_broadcast_channel_is_not_published_to() {
 
         assert_eq!(reply, json!([failed(channel, error)]));
         assert_eq!(events(&mut script, &bob), [Value::Null; 0], "{channel}");
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -252,7 +252,7 @@ fn a_publisher_gets_its_own_event_unless_somebody_says_no() {
         };
         assert_eq!(reply, expected, "{server:?} {own:?} {channel:?}");
         assert_eq!(events(&mut script, &bob), [copy]);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -272,7 +272,7 @@ fn who_receives_is_fixed_by_the_place_in_the_log() {
         [event("/a", json!(1)), event("/a", json!(2))]
     );
     assert_eq!(events(&mut script, &late), [event("/a", json!(2))]);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: PB-8
@@ -338,7 +338,7 @@ fn a_veto_stops_a_publish() {
             change: bayeux_core::Change::RemoveDecider(DeciderId(1)),
         });
         assert_eq!(events(&mut script, &bob), [Value::Null; 0]);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -370,7 +370,7 @@ fn a_publish_is_answered_once_it_is_stored() {
         script.stored(ticket, answer);
 
         script.expect(connection, json!([expected]));
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -388,7 +388,7 @@ fn a_publish_that_the_store_does_not_answer_is_refused_in_the_end() {
     // What comes too late is counted and ignored.
     script.stored(ticket, StoreReply::Appended(Position::new(1)));
     assert_eq!(script.engine().counters().facts_ignored, 1);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: PB-10
@@ -410,7 +410,7 @@ fn a_publisher_that_is_subscribed_waits_until_its_event_can_ride_along() {
 
     let both = [event("/a", json!(0)), event("/a", json!(1)), ok("/a")];
     script.expect(connection, json!(both));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: PB-10
@@ -429,7 +429,7 @@ fn a_publisher_that_is_subscribed_does_not_wait_for_ever() {
     script.after(1);
 
     script.expect(connection, json!([ok("/a")]));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: PB-11
@@ -448,5 +448,5 @@ fn an_event_names_the_channel_it_was_published_to() {
         events(&mut script, &bob),
         names.map(|name| event(name, json!(1)))
     );
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }

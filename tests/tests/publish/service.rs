@@ -52,7 +52,7 @@ fn a_service_message_reaches_its_handler_and_no_client() {
     for client in [&alice, &bob] {
         assert_eq!(events(&mut script, client), [Value::Null; 0]);
     }
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: SV-1
@@ -69,7 +69,7 @@ fn a_service_message_that_nobody_handles_is_answered_like_a_publish() {
 
     assert_eq!(reply, json!([ok("/service/echo")]));
     assert_eq!(script.engine().counters().published, 0);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: SV-1, DC-5
@@ -117,7 +117,7 @@ fn policy_is_asked_about_service_channels() {
         script.decide(Verdict::Deny(Box::default()));
 
         script.expect(connection, json!([failed("/service/x", error)]));
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -142,7 +142,7 @@ fn the_server_delivers_to_one_session_on_any_channel() {
         assert_eq!(frame[0], event(channel, json!({"n": 1})));
         assert_eq!(frame[1]["channel"], "/meta/connect");
         script.expect_nothing(other);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -175,7 +175,7 @@ fn a_call_is_answered_by_its_result_and_its_reply() {
             script.expect(connection, json!([ok("/service/sum")]));
         }
         assert_eq!(events(&mut script, &bob), [Value::Null; 0]);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -197,7 +197,7 @@ fn the_result_of_a_call_keeps_its_id_as_it_was_sent() {
         assert_eq!((&frame[0]["id"], &frame[1]["id"]), (&id, &id), "{frame}");
         assert!(frame[0].as_object().unwrap().contains_key("data"));
         assert!(!frame[1].as_object().unwrap().contains_key("data"));
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -219,7 +219,7 @@ fn a_call_whose_session_has_gone_has_no_result() {
     });
 
     assert_eq!(script.take(connection).as_array().unwrap().len(), 1);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: SV-4
@@ -250,5 +250,5 @@ fn the_results_of_all_calls_of_a_batch_ride_along_in_order() {
         [(&one, &one), (&two, &two), (&one, &none), (&two, &none)]
     );
     assert_eq!(view(&mut script, &alice).queued, (0, 0));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }

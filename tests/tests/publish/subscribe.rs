@@ -57,7 +57,7 @@ fn what_names_no_channel_fails_whole_and_is_echoed() {
             [""; 0],
             "{subscription}"
         );
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -72,7 +72,7 @@ fn a_subscription_to_nothing_is_missing() {
 
         assert_eq!(reply, json!([failed(channel, "403::subscription_missing")]));
     }
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: SU-2
@@ -99,7 +99,7 @@ fn the_reply_has_the_subscription_as_it_was_sent() {
             expected["subscription"] = subscription.clone();
             assert_eq!(ask(&mut script, &alice, message), json!([expected]));
         }
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -121,7 +121,7 @@ fn an_array_stops_at_the_first_refusal() {
         expected["subscription"] = wanted.clone();
         assert_eq!(reply, json!([expected]));
         assert_eq!(subscriptions(&mut script, &alice), kept);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -157,7 +157,7 @@ fn a_subscription_beyond_the_limit_is_refused() {
     assert_eq!(script.engine().counters().subscriptions_limited, 2);
     ask(&mut script, &alice, unsubscribe(&alice, json!("/a")));
     script.subscribe(&alice, "/c");
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: SU-3, SU-4
@@ -178,7 +178,7 @@ fn what_is_no_further_subscription_does_not_count_towards_the_limit() {
 
         assert_eq!(reply[0]["successful"], true, "{subscription}: {reply}");
         assert_eq!(subscriptions(&mut script, &alice), ["/a", "/b"]);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -197,7 +197,7 @@ fn a_session_may_have_1024_subscriptions_by_default() {
         reply[0]["error"],
         "403:too_many_subscriptions:subscribe_denied"
     );
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: SU-4
@@ -216,7 +216,7 @@ fn an_event_comes_once_however_many_patterns_match() {
         subscriptions(&mut script, &alice),
         ["/a/b", "/a/*", "/a/**", "/**"]
     );
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 /// A script whose test plays the store, and a connected client of it.
@@ -239,7 +239,7 @@ fn a_second_subscription_leaves_the_first_where_it_began() {
 
     assert_eq!(script.take(second)[0]["successful"], true);
     assert!(!script.has_store_requests());
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: SU-5
@@ -255,7 +255,7 @@ fn unsubscribing_from_what_one_is_not_subscribed_to_succeeds() {
         assert_eq!(reply[0]["successful"], true, "{channel}");
     }
     assert_eq!(subscriptions(&mut script, &bob), ["/there"]);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn nothing_comes_after_unsubscribing() {
         script.publish(channel, json!(1));
     }
     assert_eq!(events(&mut script, &alice), [event("/c", json!(1))]);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: SU-6
@@ -299,7 +299,7 @@ fn subscribing_to_a_service_channel_succeeds_and_does_nothing() {
         unsubscribe(&alice, json!("/service/x")),
     );
     assert_eq!(reply[0]["successful"], true);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: SU-7
@@ -326,7 +326,7 @@ fn subscribing_to_a_meta_channel_is_refused() {
 
         assert_eq!(reply[0]["error"], error, "{name}");
         assert_eq!(subscriptions(&mut script, &alice), [""; 0]);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -341,7 +341,7 @@ fn everything_may_be_subscribed_to_where_policy_permits() {
         script.publish("/a", json!(1));
 
         assert_eq!(events(&mut script, &alice), [event("/a", json!(1))]);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -368,7 +368,7 @@ fn policy_may_refuse_a_subscription_to_everything() {
     let error = "403:denied_by_security_policy:subscribe_denied";
     assert_eq!(reply[0]["error"], error);
     assert_eq!(subscriptions(&mut script, &alice), [""; 0]);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: SU-9
@@ -399,7 +399,7 @@ fn what_is_published_after_the_subscription_was_accepted_arrives() {
         assert_eq!(reply["channel"], "/meta/subscribe");
         got.extend(events(&mut script, &alice));
         assert_eq!(got, [event("/a", json!(1))], "entry first: {entry_first}");
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -418,7 +418,7 @@ fn a_subscription_that_the_store_does_not_keep_is_taken_back() {
 
         assert_eq!(script.take(subscribing)[0]["error"], error);
         assert_eq!(subscriptions(&mut script, &alice), [""; 0]);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -453,7 +453,7 @@ fn subscriptions_die_with_their_session() {
         script.publish("/a", json!(1));
         assert_eq!(script.engine().counters().events_queued, 0);
         script.expect_nothing(held);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -482,6 +482,6 @@ fn a_subscription_holds_for_the_next_message_of_its_batch() {
             script.expect(connection, json!([event("/a", json!(1))]));
             script.expect(connection, json!([first, second]));
         }
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }

@@ -46,7 +46,7 @@ fn a_batch_is_flushed_at_its_outermost_end() {
         if transport == Transport::WebSocket {
             script.expect(held, json!([event("/a", json!(3))]));
         }
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -64,7 +64,7 @@ fn a_batch_does_not_wake_a_connect_that_comes_during_it() {
     script.expect_nothing(held);
     flush(&mut script, &alice);
     assert_eq!(script.take(held)[0], event("/a", json!(1)));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-3
@@ -82,7 +82,7 @@ fn the_end_of_a_batch_that_was_not_begun_is_no_beginning() {
     script.expect_nothing(held);
     flush(&mut script, &alice);
     assert_eq!(script.take(held)[0], event("/a", json!(1)));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-3
@@ -107,5 +107,5 @@ fn the_end_of_a_batch_that_was_not_begun_does_not_end_that_of_a_request() {
     }]));
 
     script.expect_nothing(held).expect_nothing(publishing);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }

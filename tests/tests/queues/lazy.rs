@@ -35,7 +35,7 @@ fn a_lazy_event_leaves_after_its_channels_timeout_at_the_latest() {
         script.after(999).expect_nothing(held);
         script.after(1);
         assert_eq!(script.take(held)[0], event("/a", json!(1)), "{transport:?}");
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -65,7 +65,7 @@ fn a_lazy_event_leaves_with_the_next_response_or_flush() {
                 // Nothing is left to hurry.
                 script.after(1_000).expect_nothing(held);
             }
-            script.expect_nothing_left();
+            script.expect_no_trace();
         }
     }
 }
@@ -85,7 +85,7 @@ fn the_earliest_deadline_wins() {
         script.after(999).expect_nothing(held);
         script.after(1);
         assert_eq!(script.take(held)[1], event(second, json!(2)));
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -130,7 +130,7 @@ fn how_long_a_lazy_event_waits() {
             event("/a", json!(1)),
             "{own:?} {server} {laziness:?}"
         );
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -146,7 +146,7 @@ fn a_connect_is_held_though_lazy_events_wait() {
     script.after(399).expect_nothing(held);
     script.after(1);
     assert_eq!(script.take(held)[0], event("/a", json!(1)));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-6
@@ -165,7 +165,7 @@ fn lazy_events_whose_time_has_come_do_not_wait_for_the_next_ones() {
     script.after(999).expect_nothing(held);
     script.after(1);
     assert_eq!(script.take(held)[0], event("/a", json!(2)));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-6, QU-9
@@ -188,7 +188,7 @@ fn lazy_events_that_were_not_written_do_not_wait_again() {
         };
         let next = script.connect(&again);
         assert_eq!(script.take(next)[0], event("/a", json!(1)), "{transport:?}");
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -208,7 +208,7 @@ fn lazy_events_that_one_response_cannot_take_leave_with_the_next() {
     assert_eq!(script.take(first).as_array().unwrap().len(), 2);
     let next = script.connect(&alice);
     assert_eq!(script.take(next)[0]["channel"], "/a");
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-8
@@ -233,7 +233,7 @@ fn laziness_comes_from_the_patterns_that_match() {
 
         let left = script.try_take(held).is_some();
         assert_eq!(left, !lazy, "{pattern} {channel}");
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -247,5 +247,5 @@ fn what_is_delivered_to_one_session_is_not_lazy_for_its_channels_sake() {
     deliver(&mut script, &alice, "/a", json!(1), Laziness::Prompt);
 
     assert_eq!(script.take(held)[0], event("/a", json!(1)));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }

@@ -8,6 +8,9 @@
 )]
 
 mod batch;
+mod bounds;
+mod calls;
 mod lazy;
+mod monitors;
 mod queue;
 mod response;

@@ -28,7 +28,7 @@ fn an_event_wakes_a_held_connect() {
         let frame = script.take(held);
         assert_eq!(frame[0], event("/a", json!(1)));
         connected_reply(&frame);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -44,7 +44,7 @@ fn an_event_leaves_on_the_socket_that_carries_the_session() {
 
     script.expect(socket, json!([event("/a", json!(1))]));
     assert_eq!(script.try_take(socket), None);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-1
@@ -69,7 +69,7 @@ fn events_leave_in_the_order_in_which_they_were_queued() {
         .map(|e| e["data"].clone())
         .collect();
     assert_eq!(data, [1, 2, 3, 4]);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-2
@@ -95,7 +95,7 @@ fn what_a_request_causes_for_its_own_session_rides_on_its_response() {
     script.expect_nothing(held);
     script.publish("/a", json!(3));
     assert_eq!(script.take(held)[0], event("/a", json!(3)));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-2, QU-4
@@ -113,7 +113,7 @@ fn what_a_response_may_not_carry_wakes_the_connect_behind_it() {
 
     assert_eq!(answer, json!([ok("/a")]));
     assert_eq!(script.take(held)[0], event("/a", json!(1)));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 /// How a script may be told that events travel with connect replies only.
@@ -188,7 +188,7 @@ fn events_can_be_kept_for_connect_replies() {
         let got = messages(&mut script, connection);
         assert_eq!(got[0], event("/a", json!(1)), "{way} {transport:?}");
         assert_eq!(got[1]["channel"], "/meta/connect");
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -206,7 +206,7 @@ fn on_a_socket_that_behaves_like_polling_an_event_releases_the_connect() {
         assert_eq!(got[0], event("/a", json!(1)), "{way}");
         assert_eq!(got[1]["channel"], "/meta/connect", "{way}");
         assert_eq!(got.len(), 2, "{way}");
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -227,7 +227,7 @@ fn callback_polling_and_acknowledgement_always_keep_events_for_connect_replies()
 
         assert_eq!(answer, json!([ok("/a")]), "{transport:?}");
         assert_eq!(view(&mut script, &alice).queued.0, 1);
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -253,7 +253,7 @@ fn a_response_takes_the_whole_queue() {
         .map(|m| m["data"].clone())
         .collect();
     assert_eq!(data, [json!(1), json!(2), json!(3), Value::Null]);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-9
@@ -282,7 +282,7 @@ fn what_was_not_written_returns_to_the_front() {
             .map(|e| e["data"].clone())
             .collect();
         assert_eq!(seen, [1, 2, 3], "{transport:?}");
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -310,7 +310,7 @@ fn an_event_is_taken_when_it_is_about_to_be_written() {
     script.written(socket);
     assert_eq!(script.engine().counters().events_written, 3);
     assert_eq!(view(&mut script, &alice).queued, (0, 0));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-9
@@ -329,7 +329,7 @@ fn with_acknowledgement_events_are_kept_until_acknowledged() {
     let number = connected_reply(&frame)["ext"]["ack"].clone();
     script.connect_with(&alice, json!({"ext": {"ack": number}}));
     assert_eq!(view(&mut script, &alice).queued, (0, 0));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: QU-9
@@ -347,7 +347,7 @@ fn events_that_are_sent_again_are_counted() {
 
     assert_eq!(script.take(again)[0], event("/a", json!(1)));
     assert_eq!(script.engine().counters().events_resent, 2);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 #[test]
@@ -363,5 +363,5 @@ fn a_carrier_that_takes_nothing_is_cut_when_its_client_connects_anew() {
 
     script.expect_closed(slow, CloseReason::Superseded);
     assert_eq!(script.take(next)[0], event("/a", json!(1)));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }

@@ -55,7 +55,7 @@ fn events_stand_before_the_replies_which_stand_in_request_order() {
         },
     ]);
     assert_eq!(answer, expected);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: RC-2, RC-3
@@ -81,7 +81,7 @@ fn a_connect_reply_is_last() {
         let answer = answer.as_array().unwrap();
         assert_eq!(answer[0], event("/a", json!(1)));
         assert_eq!(answer.last().unwrap()["channel"], "/meta/connect");
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -134,7 +134,7 @@ fn a_handshake_reply_is_first_and_carries_events_only_if_it_may() {
             assert_eq!(first, json!([reply]), "a frame of its own");
             script.expect(connection, json!([one, two]));
         }
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -157,7 +157,7 @@ fn any_reply_carries_events_unless_it_may_not() {
 
         assert_eq!(answer[0], event("/a", json!(1)), "{request}");
     }
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: RC-4
@@ -191,7 +191,7 @@ fn a_refused_message_carries_nobodys_events() {
 
     assert_eq!(events(&mut script, &alice), [event("/a", json!(1))]);
     assert_eq!(events(&mut script, &bob), [event("/a", json!(1))]);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: RC-5
@@ -227,7 +227,7 @@ fn a_frame_has_as_many_events_as_it_may() {
         assert_eq!(spread, expected, "{messages_per_frame}");
         let data: Vec<_> = frames.concat().iter().map(|e| e["data"].clone()).collect();
         assert_eq!(data, Vec::from_iter(0..10), "{messages_per_frame}");
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -254,7 +254,7 @@ fn a_frame_of_events_is_no_larger_than_64_kib_unless_one_event_is() {
         spread.push(frame.len());
     }
     assert_eq!(spread, [2, 1, 1, 2]);
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: RC-6
@@ -275,7 +275,7 @@ fn without_reply_and_without_event_there_is_nothing_to_say() {
             script.expect_nothing(connection);
             assert!(script.is_asked(connection));
         }
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
@@ -292,7 +292,7 @@ fn without_reply_an_event_that_is_due_still_leaves() {
     script.decide(Verdict::Drop);
 
     script.expect(connection, json!([event("/a", json!(1))]));
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: RC-7
@@ -314,7 +314,7 @@ fn a_strict_client_gets_one_message_for_each_request_but_connects() {
         let answer = ask(&mut script, &alice, request);
         assert_eq!(answer.as_array().unwrap().len(), 1, "{answer}");
     }
-    script.expect_nothing_left();
+    script.expect_no_trace();
 }
 
 // Proves: RC-8
@@ -341,5 +341,29 @@ fn every_subscriber_gets_the_same_bytes_and_nothing_behind_them() {
     let poller = script.connected();
     let answer = script.request(&poller, publish(&poller, "/b", json!(1)));
     assert_eq!(script.take_bytes(answer).unwrap().last(), Some(&b']'));
-    script.expect_nothing_left();
+    script.expect_no_trace();
+}
+// Proves: RC-6
+#[test]
+fn a_session_whose_connect_reply_was_dropped_expires_nevertheless() {
+    for transport in [Transport::LongPolling, Transport::WebSocket] {
+        let mut script = Script::new(Config::default());
+        let alice = script.connected_over(transport, Value::Null);
+        let change = Change::AddDecider(decider(Role::Outgoing));
+        script.fact(Input::Configured { change });
+        let connection = script.connect(&alice);
+
+        script.decide(Verdict::Drop);
+
+        if transport.is_exchange() {
+            script.expect(connection, json!([]));
+        } else {
+            script.expect_nothing(connection);
+        }
+        script.after(9_999);
+        assert_eq!(script.engine().load().sessions, 1);
+        script.after(1);
+        assert_eq!(script.engine().load().sessions, 0, "{transport:?}");
+        script.expect_no_trace();
+    }
 }
