@@ -188,6 +188,7 @@ impl Turn<'_> {
             | Removal::Broken => {}
         }
         self.report(ReportKind::SessionRemoved(id, reason));
+        self.has_gone(key);
     }
 
     /// Removes every trace of a session.
@@ -257,8 +258,7 @@ impl Turn<'_> {
                 self.close(connection, CloseReason::SessionOver);
             }
         }
-        let forgotten = local || matches!(reason, Removal::Taken | Removal::Gap);
-        if !forgotten && !self.log.is_down() {
+        if !local && reason != Removal::Taken && !self.log.is_down() {
             self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
         }
     }
