@@ -67,8 +67,10 @@ impl Crowd {
                 let Some(session) = sessions.get_mut(index) else {
                     return Ok(None);
                 };
-                let Heard::Messages(messages) = heard else {
-                    return Ok(Some(session.opened()));
+                let messages = match heard {
+                    Heard::Opened => return Ok(Some(session.opened())),
+                    Heard::Messages(messages) => messages,
+                    Heard::Closed => return session.closed().map(|()| None),
                 };
                 let was_ready = session.is_ready();
                 let answer = session.received(messages)?;

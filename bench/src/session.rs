@@ -125,6 +125,14 @@ impl Session {
         Value::Array(vec![message]).to_string()
     }
 
+    /// A server may let go of a connection that rests, and of no other.
+    pub(crate) fn closed(&self) -> Result<(), Failure> {
+        if self.is_ready() && self.after == After::Rest {
+            return Ok(());
+        }
+        Err("the server closed a connection".into())
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.stage == Stage::Ready
     }

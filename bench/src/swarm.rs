@@ -20,6 +20,8 @@ pub(crate) enum Heard<'a> {
     Opened,
     /// Messages came, as JSON.
     Messages(&'a [u8]),
+    /// The server closed it.
+    Closed,
 }
 
 /// Connections to one server, known by their number.
@@ -174,7 +176,7 @@ impl Slot {
     fn read(&mut self, line: &Line, buffer: &mut [u8], on: On<'_>) -> Result<(), Failure> {
         loop {
             let count = match self.stream.read(buffer) {
-                Ok(0) => return Err("the server closed a connection".into()),
+                Ok(0) => return on(Heard::Closed).map(drop),
                 Ok(count) => count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error.into()),

@@ -109,9 +109,11 @@ impl<'a> Race<'a> {
         let (sessions, published) = (&mut *self.sessions, &self.published);
         let tally = &mut self.tally;
         self.swarm.turn(patience, |index, heard| {
-            let (Heard::Messages(messages), Some(session)) = (heard, sessions.get_mut(index))
-            else {
+            let Some(session) = sessions.get_mut(index) else {
                 return Ok(None);
+            };
+            let Heard::Messages(messages) = heard else {
+                return session.closed().map(|()| None);
             };
             if index >= tally.subscribers() {
                 return session.received(messages);
