@@ -39,8 +39,8 @@ pub enum Call {
         laziness: Laziness,
     },
     /// Open a session of the application's own. It never expires (TM-9), no policy applies to it
-    /// (PL-9), and its events leave as [`Output::Send`](crate::Output::Send) on `connection`.
-    /// Answered with [`CallResult::Opened`].
+    /// (PL-9), and its events leave as [`Output::Send`](crate::Output::Send) on `connection`. It
+    /// ends with that connection, or with `Disconnect`. Answered with [`CallResult::Opened`].
     Open {
         /// The driver's name for the other end, not used before.
         connection: ConnectionId,

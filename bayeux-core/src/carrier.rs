@@ -12,12 +12,13 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::config::ActivityMode;
 use crate::connection::{Answer, AnswerKind, Carries, Connection, Response, Sending};
-use crate::id::ConnectionId;
+use crate::id::{ConnectionId, SessionId};
 use crate::io::{Batch, CloseReason, Peer, Transport};
 use crate::message::{Event, Messages, Payload};
-use crate::report::ReportKind;
+use crate::report::{Removal, ReportKind};
 use crate::request::Origin;
-use crate::session::{SessionKey, State};
+use crate::session::{SessionKey, State, Taken};
+use crate::store::Position;
 use crate::turn::Turn;
 
 impl Turn<'_> {
@@ -53,6 +54,10 @@ impl Turn<'_> {
         }
         let (transport, peer) = (entry.transport, entry.peer.clone());
         let bound = entry.session;
+        if self.is_drained() {
+            self.close(connection, CloseReason::Shutdown);
+            return;
+        }
         let bound = bound.filter(|session| self.sessions.get(*session).is_some());
         self.begin(
             Origin::Connection(connection, transport),
@@ -72,7 +77,8 @@ impl Turn<'_> {
         let Some(entry) = self.sessions.get_mut(session) else {
             return;
         };
-        if entry.socket.is_none() && entry.hold().is_none() {
+        let connects = entry.hold().is_some() || entry.connecting().is_some();
+        if entry.socket.is_none() && !connects {
             entry.socket = Some(connection);
         }
     }
@@ -93,7 +99,7 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if session.batching > 0 || !session.queue.is_prompt() {
+        if session.is_batching() || session.reading.is_some() || !session.queue.is_prompt() {
             return;
         }
         if let State::Held(hold) = &session.state {
@@ -104,7 +110,7 @@ impl Turn<'_> {
             let transport = transport.unwrap_or(Transport::LongPolling);
             if transport.is_exchange() || self.is_deliver_only(session, transport) {
                 if session.in_flight.is_none() {
-                    self.release_hold(key, None);
+                    self.release_hold(key);
                 }
                 return;
             }
@@ -112,6 +118,21 @@ impl Turn<'_> {
         if let Some(socket) = session.socket {
             self.due(socket);
         }
+    }
+
+    /// Lets a response leave on a connection. If that is gone, so is what the response carries.
+    pub(crate) fn send_response(&mut self, connection: ConnectionId, response: Response) {
+        match self.connections.get_mut(connection) {
+            Some(entry) => entry.ready.push_back(response),
+            None => self.counters.events_discarded += response.losses(),
+        }
+        self.due(connection);
+    }
+
+    /// Whether what is ready on a connection may still leave.
+    pub(crate) fn is_open(&self, connection: ConnectionId) -> bool {
+        let entry = self.connections.get(connection);
+        entry.is_some_and(|entry| !entry.closing)
     }
 
     /// The next batch of this connection, if there is something to send.
@@ -129,7 +150,7 @@ impl Turn<'_> {
         if entry.ready.is_empty() {
             return self.build_push(connection, bound?, local);
         }
-        let responses = core::mem::take(&mut entry.ready);
+        let mut responses = core::mem::take(&mut entry.ready);
         let mut frames = Frames::new(
             self.config.messages_per_frame,
             self.config.limits.max_frame_bytes,
@@ -137,12 +158,18 @@ impl Turn<'_> {
         let mut sending = Sending::default();
         let mut answers = Vec::new();
         let mut events = Vec::new();
-        for mut response in responses {
+        while let Some(mut response) = responses.pop_front() {
+            // One batch carries the events of one session: what speaks for another waits (RC-5).
+            let other = matches!(response.carries, Carries::Queue(key)
+                if sending.events.is_some_and(|first| first != key));
+            if other {
+                responses.push_front(response);
+                break;
+            }
             let carries = core::mem::take(&mut response.carries);
-            let keyed = matches!(carries, Carries::Queue(_));
-            let truncated = self.take_events(connection, carries, &mut sending, &mut events);
+            self.take_events(connection, carries, &mut sending, &mut events);
             for mut answer in response.answers {
-                self.complete(&mut answer, &mut sending, &events, truncated && keyed);
+                self.complete(&mut answer, &mut sending);
                 if answer.kind == AnswerKind::Handshake {
                     frames.alone(&answer);
                 } else {
@@ -160,6 +187,9 @@ impl Turn<'_> {
                 &mut events,
             );
         }
+        if let Some(entry) = self.connections.get_mut(connection) {
+            entry.ready = responses;
+        }
         let together = sending.connect.and_then(|key| self.sessions.get(key));
         let together = together.is_some_and(|session| session.settings.acknowledged);
         frames.fill(&events, &answers, together);
@@ -176,9 +206,9 @@ impl Turn<'_> {
         let mut sending = Sending::default();
         let mut events = Vec::new();
         let carries = core::mem::take(&mut response.carries);
-        let truncated = self.take_events(connection, carries, &mut sending, &mut events);
+        self.take_events(connection, carries, &mut sending, &mut events);
         for answer in &mut response.answers {
-            self.complete(answer, &mut sending, &events, truncated);
+            self.complete(answer, &mut sending);
         }
         let first = response
             .answers
@@ -215,11 +245,12 @@ impl Turn<'_> {
         let (max_bytes, frame_bytes) = (limits.max_message_size, limits.max_frame_bytes);
         let mut frames = Frames::new(self.config.messages_per_frame, frame_bytes);
         let session = self.sessions.get_mut(key)?;
-        if session.in_flight.is_some() || session.batching > 0 {
+        if !session.may_give_out() || session.is_batching() {
             return None;
         }
         let keep = session.keep();
-        let count = session.queue.take(keep, max_bytes);
+        let taken = session.queue.take(keep, max_bytes);
+        let count = taken.count;
         let only = session.queue.front(count).next()?;
         if count == 1 {
             frames.done.push(only.event.framed().clone());
@@ -232,7 +263,7 @@ impl Turn<'_> {
             events: Some(key),
             ..Sending::default()
         };
-        self.note_taken(key, connection, count, &mut sending);
+        self.note_taken(key, connection, taken, &mut sending);
         self.sent(connection, sending);
         Some(Batch {
             frames: frames.done,
@@ -249,29 +280,31 @@ impl Turn<'_> {
         session.socket == Some(connection) && !self.is_deliver_only(session, Transport::WebSocket)
     }
 
-    /// Takes the events that a response carries; whether some had to stay behind.
+    /// Takes the events that a response carries.
     fn take_events(
         &mut self,
         connection: ConnectionId,
         carries: Carries,
         sending: &mut Sending,
         events: &mut Vec<Arc<Event>>,
-    ) -> bool {
+    ) {
         let key = match carries {
-            Carries::Nothing => return false,
+            Carries::Nothing => return,
             Carries::Rest(rest) => {
-                events.extend(rest);
-                return false;
+                let positions = rest.positions().collect();
+                sending.rest = rest.session.map(|session| (session, positions));
+                events.extend(rest.events.into_iter().map(|(_, event)| event));
+                return;
             }
             Carries::Queue(key) => key,
         };
         let limits = &self.config.limits;
         let (frame, message) = (limits.max_frame_bytes, limits.max_message_size);
         let Some(session) = self.sessions.get_mut(key) else {
-            return false;
+            return;
         };
-        if session.in_flight.is_some() || sending.events == Some(key) {
-            return false;
+        if !session.may_give_out() || sending.events == Some(key) {
+            return;
         }
         let keep = session.keep();
         let max_bytes = if session.settings.acknowledged {
@@ -279,25 +312,28 @@ impl Turn<'_> {
         } else {
             message
         };
-        let count = session.queue.take(keep, max_bytes);
+        let taken = session.queue.take(keep, max_bytes);
+        let count = taken.count;
         events.extend(
             session
                 .queue
                 .front(count)
                 .map(|queued| Arc::clone(&queued.event)),
         );
-        let truncated = count < session.queue.len();
         sending.events = Some(key);
-        self.note_taken(key, connection, count, sending);
-        truncated
+        if taken.count < session.queue.len() {
+            let last = session.queue.last_of(taken.count);
+            sending.cut_off = Some(last.unwrap_or(session.acknowledged));
+        }
+        self.note_taken(key, connection, taken, sending);
     }
 
-    /// Notes that the first `count` events of a session are on their way.
+    /// Notes that events of a session are on their way.
     fn note_taken(
         &mut self,
         key: SessionKey,
         connection: ConnectionId,
-        count: usize,
+        Taken { count, again }: Taken,
         sending: &mut Sending,
     ) {
         let reports = self.config.reports.messages;
@@ -306,6 +342,8 @@ impl Turn<'_> {
             .activity
             .is_some_and(|activity| activity.mode == ActivityMode::ClientServer);
         let now = self.now;
+        sending.count += count;
+        self.counters.events_resent += again as u64;
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -324,13 +362,7 @@ impl Turn<'_> {
     }
 
     /// What is known of an answer only as it leaves: the acknowledgement number, the time it took.
-    fn complete(
-        &self,
-        answer: &mut Answer,
-        sending: &mut Sending,
-        events: &[Arc<Event>],
-        truncated: bool,
-    ) {
+    fn complete(&self, answer: &mut Answer, sending: &mut Sending) {
         if let Some(sync) = answer.timesync.take()
             && let Some(value) = sync.answer(self.now, self.config.wall_clock)
         {
@@ -345,6 +377,9 @@ impl Turn<'_> {
             }
             AnswerKind::Handshake if self.config.deliver_during_handshake => {
                 let Some(key) = sending.events else { return };
+                if let Some(fields) = &mut answer.reply.handshake {
+                    fields.messages = u32::try_from(sending.count).unwrap_or(u32::MAX);
+                }
                 key
             }
             AnswerKind::Handshake | AnswerKind::Other => return,
@@ -352,14 +387,10 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if self.config.echo_client_id {
-            answer.reply.session = Some(session.id.text().into());
-        }
         if !session.settings.acknowledged {
             return;
         }
-        let last = session.queue.last_of(events.len());
-        let number = self.ack_number(session, last, !truncated);
+        let number = self.ack_number(session, sending.cut_off);
         let number = Payload::from(serde_json::Value::from(number));
         let handshake = answer.kind == AnswerKind::Handshake;
         let value = if handshake { enabled(&number) } else { number };
@@ -369,6 +400,9 @@ impl Turn<'_> {
 
     /// The batch is about to be handed over.
     fn sent(&mut self, connection: ConnectionId, sending: Sending) {
+        if let Some(session) = sending.connect.and_then(|key| self.sessions.get_mut(key)) {
+            session.answering = Some(connection);
+        }
         if let Some(entry) = self.connections.get_mut(connection) {
             entry.sending = Some(sending);
         }
@@ -391,12 +425,16 @@ impl Turn<'_> {
         if let Some(key) = sending.events {
             self.events_written(key, connection, &sending);
         }
+        if let Some((session, positions)) = sending.rest {
+            self.rest_written(session, &positions);
+        }
         if let Some(key) = sending.connect {
-            self.connect_written(key);
+            self.connect_written(key, connection);
         }
         if more {
             self.due(connection);
         }
+        self.resume_reading(connection);
     }
 
     fn events_written(&mut self, key: SessionKey, connection: ConnectionId, sending: &Sending) {
@@ -406,22 +444,33 @@ impl Turn<'_> {
         let id = session.id;
         if session.in_flight == Some(connection) {
             session.in_flight = None;
-            let count = session.queue.written() as u64;
-            self.counters.events_written += count;
+            session.queue.written();
         }
+        self.counters.events_written += sending.count as u64;
         for position in &sending.positions {
             self.report(ReportKind::Delivered(id, *position));
         }
         self.wake(key);
+        self.has_landed(key);
     }
 
-    /// TM-3, TM-4: the clock of a session starts once its connect's answer is on the wire.
-    fn connect_written(&mut self, key: SessionKey) {
-        let away = self
-            .sessions
-            .get(key)
-            .is_some_and(|s| matches!(s.state, State::Away { .. }));
-        if away {
+    fn rest_written(&mut self, session: SessionId, positions: &[Position]) {
+        self.counters.events_written += positions.len() as u64;
+        if self.config.reports.messages {
+            for position in positions {
+                self.report(ReportKind::Delivered(session, *position));
+            }
+        }
+    }
+
+    /// TM-3, TM-4: the clock of a session starts once its connect's answer is on the wire. An
+    /// overtaken answer does not start it (TM-8).
+    fn connect_written(&mut self, key: SessionKey, connection: ConnectionId) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let newest = session.answering.take_if(|at| *at == connection).is_some();
+        if newest && matches!(session.state, State::Away { .. }) {
             self.go_away(key);
         }
     }
@@ -432,11 +481,24 @@ impl Turn<'_> {
             self.counters.facts_ignored += 1;
             return;
         };
-        if let Some(key) = entry.sending.as_ref().and_then(|sending| sending.events) {
-            self.return_events(key, connection);
-        }
         for key in entry.session.into_iter().chain(entry.held) {
             self.lost_carrier(key, connection);
+        }
+        if let Some(key) = entry.session.filter(|_| entry.local) {
+            // The application has hung up on a session of its own.
+            self.remove(key, Removal::DisconnectedByServer);
+        }
+        let sending = entry.sending.unwrap_or_default();
+        if let Some(key) = sending.events {
+            self.return_events(key, connection);
+        }
+        let lost = sending.rest.map_or(0, |(_, rest)| rest.len() as u64);
+        self.counters.events_discarded += lost;
+        for response in entry.ready {
+            self.counters.events_discarded += response.losses();
+            if let Carries::Queue(key) = response.carries {
+                self.wake(key);
+            }
         }
     }
 
@@ -466,6 +528,7 @@ impl Turn<'_> {
             let count = session.queue.requeue() as u64;
             self.counters.events_requeued += count;
             self.wake(key);
+            self.has_landed(key);
         }
     }
 

@@ -223,6 +223,7 @@ mod tests {
 
     use super::*;
 
+    // Proves: CH-1, CH-2, CH-3, CH-5, CH-12
     #[test]
     fn a_name_is_normalised_once_and_for_all() {
         let table = [
@@ -283,6 +284,7 @@ mod tests {
         }
     }
 
+    // Proves: CH-2
     #[test]
     fn wide_characters_are_those_that_can_be_seen() {
         let wide = Grammar {
@@ -314,6 +316,7 @@ mod tests {
         );
     }
 
+    // Proves: CH-12
     #[test]
     fn length_and_depth_are_limited_to_the_byte_and_to_the_segment() {
         let small = Grammar {
@@ -341,6 +344,7 @@ mod tests {
         assert_eq!(long.parse::<ChannelName>(), Err(ChannelNameError::TooDeep));
     }
 
+    // Proves: CH-4
     #[test]
     fn kinds_go_by_the_first_of_two_segments() {
         let table = [
@@ -375,6 +379,7 @@ mod tests {
         }
     }
 
+    // Proves: CH-4
     #[test]
     fn only_the_exact_five_names_are_operations() {
         assert_eq!(MetaChannel::of("/meta/connect"), Some(MetaChannel::Connect));

@@ -7,12 +7,13 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-use crate::id::{BrowserId, ConnectionId, Entropy};
+use crate::id::{BrowserId, ConnectionId, Entropy, SessionId};
 use crate::io::{Peer, Transport};
 use crate::keyed::Keyed;
 use crate::message::{Event, Reply};
 use crate::request::RequestKey;
 use crate::session::SessionKey;
+use crate::store::Position;
 use crate::time::Instant;
 use crate::timesync::Timesync;
 
@@ -66,10 +67,16 @@ impl Connection {
 pub(crate) struct Sending {
     /// Whose events are in flight.
     pub(crate) events: Option<SessionKey>,
+    /// How many.
+    pub(crate) count: usize,
+    /// The last of those events, if some had to stay behind.
+    pub(crate) cut_off: Option<crate::Position>,
     /// Whose connect is answered with it: its clock starts when this is written (TM-4).
     pub(crate) connect: Option<SessionKey>,
     /// To be reported as delivered, if that is wanted.
-    pub(crate) positions: Vec<crate::Position>,
+    pub(crate) positions: Vec<Position>,
+    /// What it carries of a session that has ended.
+    pub(crate) rest: Option<(SessionId, Vec<Position>)>,
 }
 
 /// The answer to one message.
@@ -108,8 +115,37 @@ pub(crate) enum Carries {
     Nothing,
     /// Those that wait for this session.
     Queue(SessionKey),
-    /// These: what a session that has ended leaves behind.
-    Rest(Vec<Arc<Event>>),
+    /// These.
+    Rest(Rest),
+}
+
+/// What a session that has ended leaves behind.
+#[derive(Default)]
+pub(crate) struct Rest {
+    /// Which session; `None` if these are another engine's replies.
+    pub(crate) session: Option<SessionId>,
+    /// In order. What has no position is no event, and not counted as one.
+    pub(crate) events: Vec<Leftover>,
+}
+
+/// Something that a session leaves behind, and where in the log it stands.
+pub(crate) type Leftover = (Option<Position>, Arc<Event>);
+
+impl Rest {
+    /// The positions of the events.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = Position> {
+        self.events.iter().filter_map(|(position, _)| *position)
+    }
+}
+
+impl Response {
+    /// How many events are lost with it if it does not leave.
+    pub(crate) fn losses(&self) -> u64 {
+        match &self.carries {
+            Carries::Rest(rest) => rest.positions().count() as u64,
+            Carries::Nothing | Carries::Queue(_) => 0,
+        }
+    }
 }
 
 /// All connections of an engine.

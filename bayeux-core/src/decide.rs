@@ -2,20 +2,70 @@
 
 use alloc::vec::Vec;
 
-use crate::decision::{Decider, DeciderId, Denial, Operations, Question, Role, Subject, Verdict};
+use crate::decision::{
+    Decider, DeciderId, Denial, Operations, Question, Role, Scope, Subject, Verdict,
+};
+use crate::id::DecisionTicket;
 use crate::request::{Current, Request, RequestKey};
 use crate::tickets::Asker;
 use crate::turn::Turn;
 
-/// Those who want to be asked, in order of registration. A decider keeps its place for life, so
-/// that one may come or go while a message is on its way through them.
+/// Those who want to be asked, in order. A decider keeps its place for life, so that one may come
+/// or go while a message is on its way through them.
 pub(crate) struct Deciders {
     list: Vec<(Place, Decider)>,
-    last: Place,
+    last: u64,
 }
 
-/// When a decider was registered.
-pub(crate) type Place = u64;
+/// Where a decider stands: by the reach of its pattern, if it is a handler (PL-10), then by when it
+/// was registered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Place {
+    reach: (usize, Wildness),
+    number: u64,
+}
+
+impl Place {
+    /// Before all others.
+    const FIRST: Self = Self {
+        reach: (0, Wildness::Deep),
+        number: 0,
+    };
+    /// After all others.
+    const LAST: Self = Self {
+        reach: (usize::MAX, Wildness::Exact),
+        number: u64::MAX,
+    };
+
+    fn of(role: &Role, number: u64) -> Self {
+        let text = match role {
+            Role::Handler(Scope::Pattern(pattern)) => pattern.as_str(),
+            Role::Handler(Scope::Template(template)) => template.as_str(),
+            Role::Policy(_)
+            | Role::Authorizer { .. }
+            | Role::Incoming
+            | Role::Outgoing
+            | Role::SessionOutgoing => "",
+        };
+        let wildness = match text.rsplit('/').next() {
+            Some("**") | None => Wildness::Deep,
+            Some("*") => Wildness::Wide,
+            Some(_) => Wildness::Exact,
+        };
+        Self {
+            reach: (text.matches('/').count(), wildness),
+            number,
+        }
+    }
+}
+
+/// How much a pattern matches below its last slash, the most first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Wildness {
+    Deep,
+    Wide,
+    Exact,
+}
 
 impl Deciders {
     pub(crate) fn new(deciders: Vec<Decider>) -> Self {
@@ -29,7 +79,9 @@ impl Deciders {
 
     pub(crate) fn add(&mut self, decider: Decider) {
         self.last += 1;
-        self.list.push((self.last, decider));
+        let place = Place::of(&decider.role, self.last);
+        let index = self.list.partition_point(|(at, _)| *at < place);
+        self.list.insert(index, (place, decider));
     }
 
     pub(crate) fn remove(&mut self, id: DeciderId) {
@@ -55,8 +107,10 @@ impl Deciders {
             .any(|(_, decider)| decider.role == Role::Outgoing)
     }
 
-    pub(crate) fn has(&self, id: DeciderId) -> bool {
-        self.list.iter().any(|(_, decider)| decider.id == id)
+    /// Whether `id` looks at the events of sessions.
+    pub(crate) fn sees_events(&self, id: DeciderId) -> bool {
+        let mut all = self.list.iter();
+        all.any(|(_, decider)| decider.id == id && decider.role == Role::SessionOutgoing)
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -89,8 +143,8 @@ fn pick<'a, T>(
 pub(crate) struct Consultation {
     order: Order,
     at: Place,
-    /// A question is under way.
-    asked: bool,
+    /// The question that is under way.
+    asked: Option<DecisionTicket>,
     /// What has come for the question that was asked last.
     arrived: Option<Arrived>,
 }
@@ -98,10 +152,20 @@ pub(crate) struct Consultation {
 /// In which order a stage asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Order {
-    /// As registered.
+    /// As registered; handlers from the widest pattern inward.
     Registered,
     /// The other way round (PL-1: replies pass the extensions in reverse).
     Reversed,
+}
+
+impl Order {
+    /// Where nobody has been asked yet.
+    const fn start(self) -> Place {
+        match self {
+            Self::Registered => Place::FIRST,
+            Self::Reversed => Place::LAST,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -113,21 +177,25 @@ pub(crate) enum Arrived {
 
 impl Consultation {
     pub(crate) const fn new(order: Order) -> Self {
-        let at = match order {
-            Order::Registered => 0,
-            Order::Reversed => Place::MAX,
-        };
         Self {
             order,
-            at,
-            asked: false,
+            at: order.start(),
+            asked: None,
             arrived: None,
         }
     }
 
-    pub(crate) fn arrive(&mut self, arrived: Arrived) {
-        self.arrived = Some(arrived);
-        self.asked = false;
+    /// The verdict on `ticket` has come, or will not come; it counts if that is what was asked last.
+    pub(crate) fn arrive(&mut self, ticket: DecisionTicket, arrived: Arrived) {
+        if self.asked == Some(ticket) {
+            self.arrived = Some(arrived);
+            self.asked = None;
+        }
+    }
+
+    /// Whether somebody was asked already.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.order.start() != self.at
     }
 }
 
@@ -158,7 +226,7 @@ impl Turn<'_> {
         match consultation.arrived.take() {
             Some(Arrived::Verdict(verdict)) => return Step::Verdict(verdict),
             Some(Arrived::Late) => return Step::Late,
-            None if consultation.asked => return Step::Waiting,
+            None if consultation.asked.is_some() => return Step::Waiting,
             None => {}
         }
         if self.deciders.is_empty() {
@@ -172,15 +240,16 @@ impl Turn<'_> {
             return Step::Done;
         };
         current.consultation.at = asked.place;
-        current.consultation.asked = true;
-        let session = request.session.and_then(|key| self.sessions.get(key));
+        let session = current.session(request);
+        let session = session.and_then(|key| self.sessions.get(key));
         let question = Question {
             decider: asked.id,
             session: session.map(|session| session.id),
             peer: request.peer.clone(),
             subject: subject(current, asked.picked),
         };
-        self.ask(question, Asker::Request(key));
+        let ticket = self.ask(question, Asker::Request(key));
+        current.consultation.asked = Some(ticket);
         Step::Waiting
     }
 
@@ -223,14 +292,14 @@ impl Turn<'_> {
                 Step::Verdict(Verdict::Deny(denial)) => return Authorization::Denied(denial),
                 Step::Verdict(Verdict::Drop) => return Authorization::Denied(<_>::default()),
                 Step::Verdict(Verdict::Admit(admission)) => current.admit(*admission),
-                Step::Verdict(Verdict::Abstain) => {}
+                Step::Verdict(Verdict::Allow) => current.granted |= !asking_policy,
                 Step::Verdict(
-                    Verdict::Allow
+                    Verdict::Abstain
                     | Verdict::Replace(_)
                     | Verdict::ReplaceEvent(_)
                     | Verdict::Extend(_)
                     | Verdict::Answer { .. },
-                ) => current.granted |= !asking_policy,
+                ) => {}
                 Step::Done if asking_policy => {
                     current.authorizing = true;
                     current.consultation = Consultation::new(Order::Registered);

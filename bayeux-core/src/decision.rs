@@ -46,7 +46,7 @@ pub enum Role {
     /// registration (PL-1, PL-10).
     Outgoing,
     /// A handler of messages published to channels that match: listener of a broadcast channel
-    /// (PL-10) or the other end of a service channel (SV-1).
+    /// or the other end of a service channel (SV-1). Asked from the widest pattern inward (PL-10).
     Handler(Scope),
     /// An extension that sees every event on its way to those sessions whose admission named it.
     SessionOutgoing,

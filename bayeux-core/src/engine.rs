@@ -8,7 +8,7 @@ use crate::decision::Verdict;
 use crate::id::{DecisionTicket, Seed, StoreTicket};
 use crate::io::{Input, Output};
 use crate::message::ProtocolError;
-use crate::report::Counters;
+use crate::report::{Counters, Removal};
 use crate::store::{Position, StoreReply};
 use crate::tickets::{Asker, StoreUse};
 use crate::time::Instant;
@@ -33,13 +33,15 @@ impl Engine {
 
     /// Takes in one fact. Total: whatever a peer, the store or the driver says, this returns.
     ///
-    /// What is due by `now` happens first. A `now` before the last one is taken as the last one.
+    /// What is due by `now` happens first, and what becomes due with it at once. A `now` before the last one is taken as the last one.
     pub fn handle(&mut self, now: Instant, input: Input) {
         self.now = self.now.max(now);
         self.parts.counters.facts += 1;
         let mut turn = Turn::new(self.now, &mut self.parts);
         turn.elapse();
         turn.take(input);
+        // What was set for no later than now: a grace of zero, say.
+        turn.elapse();
     }
 
     /// The next order; `None` until something more is handled. O(1) when there is none.
@@ -82,6 +84,8 @@ impl Engine {
             requests: parts.requests.len(),
             tickets: parts.tickets.len(),
             timers: parts.timers.len() + parts.expiries.len(),
+            browsers: parts.browsers.len(),
+            addresses: parts.addresses.len(),
         }
     }
 }
@@ -112,6 +116,10 @@ pub struct Load {
     pub tickets: usize,
     /// What waits on time.
     pub timers: usize,
+    /// Browsers that hold connects (BR-7).
+    pub browsers: usize,
+    /// Addresses that have sessions (HS-17).
+    pub addresses: usize,
 }
 
 impl Turn<'_> {
@@ -128,10 +136,11 @@ impl Turn<'_> {
                 Alarm::Channel(channel) => self.channel_alarm(channel),
                 Alarm::Duplex(connection) => self.duplex_alarm(connection),
                 Alarm::Drain => self.drained(),
+                Alarm::Landing => self.cut_landing(),
             }
         }
         while let Some(session) = self.expiries.due(now) {
-            self.expire(session);
+            self.expire(session, Removal::Expired);
         }
     }
 
@@ -178,12 +187,13 @@ impl Turn<'_> {
             StoreUse::Slot { request, slot } => {
                 let outcome = match reply {
                     StoreReply::Failed => Err(ProtocolError::unavailable()),
+                    StoreReply::Fenced | StoreReply::Unknown => {
+                        Err(ProtocolError::unsubscribe_failed())
+                    }
                     StoreReply::Done
                     | StoreReply::Appended(_)
                     | StoreReply::Claimed(_)
-                    | StoreReply::Unknown
                     | StoreReply::Unowned
-                    | StoreReply::Fenced
                     | StoreReply::Entries(_)
                     | StoreReply::Gap
                     | StoreReply::Answered(_) => Ok(()),
@@ -206,6 +216,7 @@ impl Turn<'_> {
             } => {
                 self.call_stored(call, session, &added, reply);
             }
+            StoreUse::Release => self.released(),
             StoreUse::Nothing => {}
         }
     }
@@ -227,7 +238,8 @@ impl Turn<'_> {
         self.timers.clear(deadline, Alarm::Decision(ticket));
         match asker {
             Asker::Request(request) => {
-                self.decided_for(request, verdict.map_or(Arrived::Late, Arrived::Verdict));
+                let arrived = verdict.map_or(Arrived::Late, Arrived::Verdict);
+                self.decided_for(request, ticket, arrived);
             }
             Asker::Event(session, decider) => self.event_decided(ticket, session, decider, verdict),
         }

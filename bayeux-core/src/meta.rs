@@ -13,7 +13,7 @@ use crate::channel::MetaChannel;
 use crate::connection::Answer;
 use crate::io::{HttpVersion, Peer, Transport};
 use crate::message::{Advice, Message, ProtocolError, Reconnect};
-use crate::request::{Current, Flow, Request, RequestKey, Stage, has_valid_id};
+use crate::request::{Current, Flow, Request, RequestKey, Stage};
 use crate::session::{Advised, Session, SessionKey};
 use crate::turn::Turn;
 use crate::{BrowserBinding, SessionId};
@@ -27,12 +27,6 @@ impl Turn<'_> {
         current: &mut Current,
     ) -> Flow {
         let message = &current.message;
-        if message.channel.is_none() {
-            return Flow::fail(message, ProtocolError::channel_missing());
-        }
-        if self.config.validate_message_fields && !has_valid_id(message) {
-            return Flow::fail(message, ProtocolError::message_id_invalid());
-        }
         let operation = message.operation();
         if operation == Some(MetaChannel::Handshake) {
             return self.begin_handshake(request, current);
@@ -80,6 +74,9 @@ impl Turn<'_> {
                 self.note_activity(key, operation);
             }
             return None;
+        }
+        if operation == Some(MetaChannel::Connect) && request.gone.is_some() {
+            return Some(self.connect_without_session(request, current));
         }
         let error = request
             .refusal

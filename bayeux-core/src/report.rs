@@ -40,7 +40,8 @@ pub enum ReportKind {
     Dropped(SessionId, Position),
     /// A promise of the engine to itself does not hold: a fault of ours, worth a bug report.
     Broken(&'static str),
-    /// What [`Input::Draining`](crate::Input::Draining) asked for is done.
+    /// What [`Input::Draining`](crate::Input::Draining) asked for is done: connects are answered,
+    /// sessions are given back to the store. What is under way on exchanges may still be written.
     Drained,
 }
 

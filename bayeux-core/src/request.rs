@@ -11,12 +11,14 @@ use alloc::vec::Vec;
 
 use slab::Slab;
 
-use crate::connection::{Answer, AnswerKind, Carries, Response};
+use crate::channel::{ChannelName, MetaChannel};
+use crate::connection::{Answer, AnswerKind, Carries, Response, Rest};
 use crate::decide::{Arrived, Consultation, Order, Step};
 use crate::decision::{Admission, Denial, Role, Subject, Verdict};
-use crate::id::{BrowserId, ConnectionId, ForwardTicket, SessionId};
+use crate::id::{BrowserId, ConnectionId, DecisionTicket, ForwardTicket, SessionId};
 use crate::io::{CloseReason, Peer, Transport};
 use crate::message::{Event, Id, Message, Messages, Payload, ProtocolError, Reply};
+use crate::meta::final_advice;
 use crate::meta::handshake::HandshakeStage;
 use crate::meta::publish::PublishStage;
 use crate::meta::subscribe::SubscribeStage;
@@ -62,7 +64,7 @@ pub(crate) struct Request {
     /// All messages are done.
     processed: bool,
     /// It carries what this ended session leaves behind.
-    pub(crate) rest: Vec<Arc<Event>>,
+    pub(crate) rest: Rest,
     pub(crate) cookie: Option<BrowserId>,
     /// One of its messages is a connect that is held now: no answer.
     held: bool,
@@ -72,6 +74,8 @@ pub(crate) struct Request {
     pub(crate) calls: bool,
     /// Why the session of its connect is gone.
     pub(crate) gone: Option<Removal>,
+    /// A newer connect has begun before its own: that is never answered (CN-9).
+    pub(crate) overtaken: bool,
     /// Its messages were handed to the owner of their session.
     forwarding: Option<Vec<Message>>,
 }
@@ -97,6 +101,8 @@ enum Slot {
 /// The message that a request is at.
 pub(crate) struct Current {
     pub(crate) message: Message,
+    /// Where it is published to, if it is.
+    pub(crate) channel: Option<ChannelName>,
     pub(crate) slot: usize,
     pub(crate) stage: Stage,
     pub(crate) consultation: Consultation,
@@ -114,12 +120,41 @@ pub(crate) struct Current {
 }
 
 impl Current {
+    /// The store has answered: extensions may see the reply.
+    fn stored(&mut self, outcome: Result<(), ProtocolError>) {
+        if let Stage::Stored(answer) = &mut self.stage {
+            let mut answer = core::mem::replace(answer, Box::new(Answer::to(&self.message)));
+            if outcome.is_err() {
+                answer.reply.outcome = outcome;
+            }
+            self.reply(answer);
+        }
+    }
+
+    /// Extensions see the reply next, in reverse order (PL-1).
+    fn reply(&mut self, answer: Box<Answer>) {
+        self.consultation = Consultation::new(Order::Reversed);
+        self.stage = Stage::Reply(answer);
+    }
+
+    /// Whether policy or authorizers have been asked about the stage that it is in.
+    pub(crate) fn is_being_authorized(&self) -> bool {
+        self.authorizing || self.consultation.has_begun()
+    }
+
     /// What was asked for the last stage does not count for the next.
     pub(crate) fn reset_authorization(&mut self) {
         self.authorizing = false;
         self.granted = false;
         self.asked_authorizer = false;
         self.consultation = Consultation::new(Order::Registered);
+    }
+
+    /// The session that the message speaks for: a publish without client speaks for none (PB-2),
+    /// whatever the request is of.
+    pub(crate) fn session(&self, request: &Request) -> Option<SessionKey> {
+        let bare = self.message.session.is_none() && self.message.operation().is_none();
+        request.session.filter(|_| !bare)
     }
 
     /// Adds to the terms of a handshake; what was said last counts.
@@ -144,6 +179,8 @@ impl Current {
 
 /// How far a message has come.
 pub(crate) enum Stage {
+    /// Its fields are looked at.
+    Validate,
     /// The extensions look at it.
     Incoming,
     /// It is looked at for what it is.
@@ -155,6 +192,8 @@ pub(crate) enum Stage {
     Publish(Box<PublishStage>),
     /// The store is told that the session has ended.
     Disconnect,
+    /// It is done; the extensions look at its reply once the store has answered.
+    Stored(Box<Answer>),
     /// The extensions look at its reply.
     Reply(Box<Answer>),
 }
@@ -179,10 +218,7 @@ impl Flow {
     }
 
     pub(crate) fn deny(message: &Message, error: ProtocolError, denial: Denial) -> Self {
-        let mut answer = Answer::refuse(message, denial.error.unwrap_or(error));
-        answer.reply.advice = denial.advice;
-        answer.reply.ext = denial.ext;
-        Self::Answer(Box::new(answer))
+        Self::Answer(Box::new(Answer::deny(message, error, denial)))
     }
 
     pub(crate) fn succeed(message: &Message) -> Self {
@@ -204,6 +240,14 @@ impl Answer {
     pub(crate) fn refuse(message: &Message, error: ProtocolError) -> Self {
         let mut answer = Self::to(message);
         answer.reply.outcome = Err(error);
+        answer
+    }
+
+    /// That somebody refuses `message`, with `error` if nothing else was said.
+    fn deny(message: &Message, error: ProtocolError, denial: Denial) -> Self {
+        let mut answer = Self::refuse(message, denial.error.unwrap_or(error));
+        answer.reply.advice = denial.advice;
+        answer.reply.ext = denial.ext;
         answer
     }
 
@@ -290,7 +334,7 @@ impl Turn<'_> {
         let named = messages.session().and_then(SessionId::parse);
         let has_connect = messages
             .iter()
-            .any(|message| message.operation() == Some(crate::MetaChannel::Connect));
+            .any(|message| message.operation() == Some(MetaChannel::Connect));
         let total = messages.len();
         let request = Request {
             origin,
@@ -307,12 +351,13 @@ impl Turn<'_> {
             has_waited: false,
             batching: false,
             processed: false,
-            rest: Vec::new(),
+            rest: Rest::default(),
             cookie: None,
             held: false,
             asked_timeout: None,
             calls: false,
             gone: None,
+            overtaken: false,
             forwarding: None,
         };
         let key = self.requests.insert(request);
@@ -331,7 +376,7 @@ impl Turn<'_> {
         };
         if let Some(session) = found {
             request.messages = Vec::from_iter(messages).into_iter();
-            self.adopt(&mut request, session);
+            self.adopt(key, &mut request, session);
         } else if let Some(session) = named.filter(|_| !handshake && self.may_seek(&request)) {
             self.seek(key, &mut request, session, messages, has_connect);
         } else {
@@ -347,7 +392,8 @@ impl Turn<'_> {
         let key = self.sessions.find(id?)?;
         let exchange = match request.origin {
             Origin::Connection(_, transport) => transport.is_exchange(),
-            Origin::Forward(_) => return Some(key),
+            // The other engine does not say what it came by: the stricter of the two.
+            Origin::Forward(_) => true,
         };
         // WS-5: a socket may be told to carry only what was handshaken on it.
         let adopts = exchange || !self.config.require_handshake_per_connection;
@@ -404,13 +450,12 @@ impl Turn<'_> {
         let messages = request.forwarding.take().unwrap_or_default();
         match reply {
             StoreReply::Claimed(record) => {
-                let cursor = messages.iter().find_map(crate::meta::connect::presented);
-                let session = self.claimed(*record, cursor);
+                let session = self.claimed(*record);
                 request.messages = messages.into_iter();
                 let exchange =
                     matches!(request.origin, Origin::Connection(_, t) if t.is_exchange());
                 if self.may_find(session, &request.peer, exchange) {
-                    self.adopt(request, session);
+                    self.adopt(key, request, session);
                 } else {
                     request.refusal = Some(ProtocolError::session_unknown());
                 }
@@ -449,11 +494,11 @@ impl Turn<'_> {
     /// Takes a reply that another engine has composed.
     fn pass_on(&mut self, request: &mut Request, reply: Payload) {
         let event = Event::from_object(reply.as_bytes());
-        request.rest.push(Arc::new(event));
+        request.rest.events.push((None, Arc::new(event)));
     }
 
     /// Lets a request speak for `session`.
-    fn adopt(&mut self, request: &mut Request, session: SessionKey) {
+    fn adopt(&mut self, key: RequestKey, request: &mut Request, session: SessionKey) {
         request.session = Some(session);
         let Some(entry) = self.sessions.get_mut(session) else {
             return;
@@ -462,9 +507,12 @@ impl Turn<'_> {
             // Only the connect that takes the rest is still answered (DC-7).
             return;
         }
-        let first = request.messages.as_slice().first();
-        let connects = first.is_some_and(|m| m.operation() == Some(crate::MetaChannel::Connect));
-        if !connects {
+        let connects = |message: &Message| message.operation() == Some(MetaChannel::Connect);
+        let messages = request.messages.as_slice();
+        if messages.iter().any(connects) {
+            entry.arriving.push(key);
+        }
+        if !messages.first().is_some_and(connects) {
             // QU-2: what it causes for itself rides on its own response.
             request.batching = true;
             entry.batching += 1;
@@ -546,6 +594,9 @@ impl Turn<'_> {
     /// Whether the next message has to wait until the store has caught up.
     fn is_paused(&mut self, key: RequestKey, request: &Request) -> bool {
         let limit = self.config.limits.max_open_appends;
+        if request.messages.as_slice().is_empty() {
+            return false;
+        }
         match request
             .session
             .and_then(|session| self.sessions.get_mut(session))
@@ -556,8 +607,7 @@ impl Turn<'_> {
                 }
                 true
             }
-            Some(_) => false,
-            None => request.open >= limit,
+            Some(_) | None => request.open >= limit,
         }
     }
 
@@ -570,8 +620,9 @@ impl Turn<'_> {
         };
         Box::new(Current {
             message,
+            channel: None,
             slot,
-            stage: Stage::Incoming,
+            stage: Stage::Validate,
             consultation: Consultation::new(Order::Registered),
             authorizing: false,
             granted: false,
@@ -596,8 +647,8 @@ impl Turn<'_> {
                     if answer.timesync.is_none() {
                         answer.timesync = current.timesync.take();
                     }
-                    current.consultation = Consultation::new(Order::Reversed);
-                    current.stage = Stage::Reply(answer);
+                    self.name_session(&current.message, &mut answer);
+                    current.reply(answer);
                 }
                 Flow::Handed => return true,
                 Flow::Silent => {
@@ -610,6 +661,7 @@ impl Turn<'_> {
 
     fn step(&mut self, key: RequestKey, request: &mut Request, current: &mut Current) -> Flow {
         match &current.stage {
+            Stage::Validate => self.validate(request, current),
             Stage::Incoming => self.incoming(key, request, current),
             Stage::Dispatch => self.dispatch(key, request, current),
             Stage::Handshake(_) => self.handshake(key, request, current),
@@ -617,25 +669,85 @@ impl Turn<'_> {
             Stage::Subscribe(_) => self.subscribe(key, request, current),
             Stage::Publish(_) => self.publish(key, request, current),
             Stage::Disconnect => self.disconnected(request, current),
+            Stage::Stored(_) => Flow::Wait,
             Stage::Reply(_) => self.outgoing(key, request, current),
         }
     }
 
+    /// PL-1: what a message is has to be clear before anybody looks at it (FI-1, FI-2, CH-2).
+    fn validate(&mut self, request: &Request, current: &mut Current) -> Flow {
+        match self.check_fields(&current.message) {
+            Ok(channel) => {
+                current.channel = channel;
+                current.stage = Stage::Incoming;
+                Flow::Go
+            }
+            Err(error) => self.refuse(request, current, error, Denial::default()),
+        }
+    }
+
+    /// The channel that a message is published to, if it is no operation.
+    fn check_fields(&self, message: &Message) -> Result<Option<ChannelName>, ProtocolError> {
+        let Some(text) = &message.channel else {
+            return Err(ProtocolError::channel_missing());
+        };
+        if self.config.validate_message_fields && message.id == Id::Invalid {
+            return Err(ProtocolError::message_id_invalid());
+        }
+        if message.operation().is_some() {
+            return Ok(None);
+        }
+        // PB-5: a wildcard is no channel to publish to.
+        let channel = ChannelName::parse(text, &self.config.grammar).ok();
+        let channel = channel.filter(|channel| !channel.is_reserved());
+        channel.map(Some).ok_or_else(ProtocolError::channel_invalid)
+    }
+
+    /// Refuses the message at hand: a handshake never without advice (AD-3, AD-5).
+    pub(crate) fn refuse(
+        &mut self,
+        request: &Request,
+        current: &Current,
+        error: ProtocolError,
+        denial: Denial,
+    ) -> Flow {
+        let mut answer = Answer::deny(&current.message, error, denial);
+        if request.is_handshake(current) {
+            answer.reply.advice.get_or_insert_with(final_advice);
+            return self.refused(answer);
+        }
+        Flow::Answer(Box::new(answer))
+    }
+
+    /// A decision about the message at hand came too late (ER-7).
+    pub(crate) fn overdue(&mut self, request: &Request, current: &Current) -> Flow {
+        let error = ProtocolError::unavailable();
+        if request.is_handshake(current) {
+            return self.try_later(request, &current.message, error);
+        }
+        Flow::fail(&current.message, error)
+    }
+
     /// Extensions look at a message that has come in (PL-1, PL-4).
     fn incoming(&mut self, key: RequestKey, request: &Request, current: &mut Current) -> Flow {
+        let deleted = ProtocolError::message_deleted;
         loop {
             let wanted = |role: &Role| (*role == Role::Incoming).then_some(());
             let subject = |current: &Current, ()| Subject::Incoming(current.message.clone().into());
             match self.consult(key, request, current, wanted, subject) {
                 Step::Waiting => return Flow::Wait,
-                Step::Late => return Flow::fail(&current.message, ProtocolError::unavailable()),
+                Step::Late => return self.overdue(request, current),
                 Step::Verdict(Verdict::Drop) => {
-                    return Flow::fail(&current.message, ProtocolError::message_deleted());
+                    return self.refuse(request, current, deleted(), Denial::default());
                 }
                 Step::Verdict(Verdict::Deny(denial)) => {
-                    return Flow::deny(&current.message, ProtocolError::message_deleted(), *denial);
+                    return self.refuse(request, current, deleted(), *denial);
                 }
-                Step::Verdict(Verdict::Replace(message)) => current.message = *message,
+                Step::Verdict(Verdict::Replace(message)) => {
+                    current.message = *message;
+                    current.stage = Stage::Validate;
+                    return Flow::Go;
+                }
                 Step::Verdict(
                     Verdict::Allow
                     | Verdict::Abstain
@@ -674,7 +786,12 @@ impl Turn<'_> {
             };
             match step {
                 Step::Waiting => return Flow::Wait,
-                Step::Verdict(Verdict::Drop) => return Flow::Silent,
+                Step::Verdict(Verdict::Drop) => {
+                    if let AnswerKind::Connect(session) = answer.kind {
+                        self.connect_is_dropped(key, session);
+                    }
+                    return Flow::Silent;
+                }
                 Step::Verdict(Verdict::Extend(added)) => answer.extend(&added),
                 Step::Verdict(
                     Verdict::Allow
@@ -689,7 +806,7 @@ impl Turn<'_> {
                 Step::Done => {
                     let stage = core::mem::replace(&mut current.stage, Stage::Incoming);
                     if let Stage::Reply(answer) = stage {
-                        self.answered(request, current.slot, answer);
+                        self.answered(key, request, current.slot, answer);
                     }
                     return Flow::Handed;
                 }
@@ -698,12 +815,18 @@ impl Turn<'_> {
     }
 
     /// Puts an answer into its slot; a connect's may be held instead.
-    fn answered(&mut self, request: &mut Request, slot: usize, answer: Box<Answer>) {
+    fn answered(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        slot: usize,
+        answer: Box<Answer>,
+    ) {
         if answer.reply.outcome.is_err() {
             self.counters.messages_refused += 1;
         }
         let held = match answer.kind {
-            AnswerKind::Connect(session) => self.connected(request, session, answer),
+            AnswerKind::Connect(session) => self.connected(key, request, session, answer),
             AnswerKind::Handshake | AnswerKind::Other => Err(answer),
         };
         request.held |= held.is_ok();
@@ -711,10 +834,30 @@ impl Turn<'_> {
         set(&mut request.slots, slot, answer);
     }
 
-    /// Lets the answer in a slot wait for the store.
-    pub(crate) fn wait_for_store(request: &mut Request, slot: usize, answer: Answer) {
+    /// The message at hand is done, its reply waits for the store. If extensions are to see it, so
+    /// does the next message.
+    pub(crate) fn wait_for_store(
+        &self,
+        request: &mut Request,
+        current: &mut Current,
+        mut answer: Box<Answer>,
+    ) -> Flow {
         request.open += 1;
-        set(&mut request.slots, slot, Slot::Open(Some(Box::new(answer))));
+        self.name_session(&current.message, &mut answer);
+        if self.deciders.see_outgoing() {
+            current.stage = Stage::Stored(answer);
+            return Flow::Wait;
+        }
+        set(&mut request.slots, current.slot, Slot::Open(Some(answer)));
+        Flow::Handed
+    }
+
+    /// FI-3: replies name the session, if they are to.
+    fn name_session(&self, message: &Message, answer: &mut Answer) {
+        let handshake = message.operation() == Some(crate::MetaChannel::Handshake);
+        if self.config.echo_client_id && !handshake {
+            answer.reply.session.clone_from(&message.session);
+        }
     }
 
     /// The store has answered what a slot waited for.
@@ -725,11 +868,17 @@ impl Turn<'_> {
         outcome: Result<(), ProtocolError>,
         after: Position,
     ) {
-        let Some(request) = self.requests.get_mut(key) else {
+        let parts = &mut **self;
+        let Some(request) = parts.requests.get_mut(key) else {
             return;
         };
         request.open = request.open.saturating_sub(1);
         request.after = request.after.max(after);
+        let current = request.current.as_deref_mut();
+        if let Some(current) = current.filter(|current| current.slot == slot) {
+            current.stored(outcome);
+            return self.advance(key);
+        }
         let place = request.slots.get_mut(slot);
         if let Some(place @ Slot::Open(_)) = place
             && let Slot::Open(Some(mut answer)) = core::mem::replace(place, Slot::None)
@@ -737,6 +886,7 @@ impl Turn<'_> {
             if outcome.is_err() {
                 answer.reply.outcome = outcome;
             }
+            parts.counters.messages_refused += u64::from(answer.reply.outcome.is_err());
             *place = Slot::Ready(answer);
         }
         if request.processed {
@@ -769,12 +919,17 @@ impl Turn<'_> {
     }
 
     /// A decider has answered, or not in time.
-    pub(crate) fn decided_for(&mut self, key: RequestKey, arrived: Arrived) {
+    pub(crate) fn decided_for(
+        &mut self,
+        key: RequestKey,
+        ticket: DecisionTicket,
+        arrived: Arrived,
+    ) {
         let Some(request) = self.requests.get_mut(key) else {
             return;
         };
         if let Some(current) = &mut request.current {
-            current.consultation.arrive(arrived);
+            current.consultation.arrive(ticket, arrived);
         }
         self.advance(key);
     }
@@ -834,32 +989,34 @@ impl Turn<'_> {
             Slot::Open(_) | Slot::None => None,
         }));
         let exchange = transport.is_exchange();
+        let handshake = answers.first().map(|answer| answer.kind) == Some(AnswerKind::Handshake);
+        if let Some(session) = session.filter(|_| handshake) {
+            self.start_fresh_clock(session);
+        }
         if request.held && (exchange || answers.is_empty()) {
             if let Some(session) = session {
                 self.wake(session);
             }
             return;
         }
-        let carries = if request.rest.is_empty() {
+        let carries = if request.rest.events.is_empty() {
             self.may_carry(&answers, session, transport)
         } else {
             Carries::Rest(request.rest)
         };
         // RC-6: a websocket has no answer without something to say.
         let empty = answers.is_empty() && matches!(carries, Carries::Nothing);
+        let carried = matches!(carries, Carries::Queue(_)) && self.is_open(connection);
         if exchange || !empty {
             let response = Response {
                 answers,
                 carries,
                 cookie: request.cookie,
             };
-            if let Some(entry) = self.connections.get_mut(connection) {
-                entry.ready.push_back(response);
-            }
-            self.due(connection);
+            self.send_response(connection, response);
         }
-        // Events that were held back for this response, and that it may not carry.
-        if let Some(session) = session {
+        // Events that were held back for this response, and that it does not carry.
+        if let Some(session) = session.filter(|_| !carried) {
             self.wake(session);
         }
     }
@@ -888,9 +1045,10 @@ impl Turn<'_> {
             .first()
             .is_some_and(|a| a.kind == AnswerKind::Handshake);
         let refused = ProtocolError::session_unknown();
-        let any = answers
-            .iter()
-            .any(|answer| answer.reply.outcome.as_ref() != Err(&refused));
+        let any = answers.is_empty()
+            || answers
+                .iter()
+                .any(|answer| answer.reply.outcome.as_ref() != Err(&refused));
         let permitted = if handshake {
             self.config.deliver_during_handshake
         } else {
@@ -909,7 +1067,14 @@ impl Turn<'_> {
             return;
         };
         self.requests.remove(key);
-        let mut replies = Vec::new();
+        let rest = request
+            .rest
+            .events
+            .iter()
+            .map(|(_, event)| event.object().to_vec());
+        let mut replies: Vec<_> = rest
+            .filter_map(|event| Payload::parse(event).ok())
+            .collect();
         for slot in request.slots {
             if let Slot::Ready(answer) = slot {
                 let mut text = Vec::new();
@@ -931,10 +1096,16 @@ impl Turn<'_> {
         let batching = core::mem::take(&mut request.batching);
         let session = request.session;
         self.stop_waiting(key);
-        if let Some(session) = session.filter(|_| batching)
-            && let Some(session) = self.sessions.get_mut(session)
-        {
-            session.batching = session.batching.saturating_sub(1);
+        let Some(session) = session else { return };
+        let Some(entry) = self.sessions.get_mut(session) else {
+            return;
+        };
+        entry.batching -= u32::from(batching).min(entry.batching);
+        entry.arriving.retain(|arriving| *arriving != key);
+        if entry.connecting() == Some(key) {
+            // Its connect has come to nothing: an extension has dropped the reply.
+            self.end_connecting(session);
+            self.go_away(session);
         }
     }
 
@@ -999,6 +1170,11 @@ impl Turn<'_> {
         }
     }
 
+    /// The connection that a request came by, if it is still worked on.
+    pub(crate) fn connection_of(&mut self, request: Option<RequestKey>) -> Option<ConnectionId> {
+        self.requests.get_mut(request?)?.connection()
+    }
+
     /// Whether a duplex may hand over its next frame, and asks for it if so.
     pub(crate) fn resume_reading(&mut self, connection: ConnectionId) {
         let parts = &mut **self;
@@ -1012,7 +1188,8 @@ impl Turn<'_> {
         let mut under_way = entry.requests.iter();
         let busy = under_way.any(|key| requests.get_mut(*key).is_none_or(|r| !r.processed));
         let limit = parts.config.limits.max_open_appends;
-        if !busy && entry.requests.len() < limit {
+        // WS-13: what its peer does not read does not gather either.
+        if !busy && entry.requests.len() + entry.ready.len() < limit {
             entry.reading = true;
             parts.outbox.push(crate::io::Output::Receive { connection });
         }
@@ -1021,11 +1198,14 @@ impl Turn<'_> {
     /// The store has answered an append of a session: what waited for that goes on.
     pub(crate) fn append_settled(&mut self, session: SessionKey) {
         let limit = self.config.limits.max_open_appends;
-        let Some(entry) = self.sessions.get_mut(session) else {
-            return;
-        };
-        entry.open_appends = entry.open_appends.saturating_sub(1);
-        if entry.open_appends < limit && !entry.paused.is_empty() {
+        if let Some(entry) = self.sessions.get_mut(session) {
+            entry.open_appends = entry.open_appends.saturating_sub(1);
+        }
+        // Those that append nothing leave the room to the ones behind them.
+        while let Some(entry) = self.sessions.get_mut(session) {
+            if entry.open_appends >= limit || entry.paused.is_empty() {
+                return;
+            }
             let key = entry.paused.remove(0);
             self.advance(key);
         }
@@ -1053,9 +1233,10 @@ impl Request {
         }
     }
 
-    /// Whether `message` is the first of the frame.
-    pub(crate) fn is_first(&self, current: &Current) -> bool {
-        current.slot == 0
+    /// Whether the message at hand is a handshake that may be answered as one (HS-7).
+    pub(crate) fn is_handshake(&self, current: &Current) -> bool {
+        let handshake = current.message.operation() == Some(crate::MetaChannel::Handshake);
+        handshake && current.slot == 0
     }
 }
 
@@ -1064,16 +1245,11 @@ impl Request {
 fn refuses_as_a_whole(request: &Request) -> bool {
     let mut messages = request.messages.as_slice().iter();
     request.refusal == Some(ProtocolError::unavailable())
-        && messages.any(|message| message.operation() == Some(crate::MetaChannel::Connect))
+        && messages.any(|message| message.operation() == Some(MetaChannel::Connect))
 }
 
 fn set(slots: &mut [Slot], index: usize, slot: Slot) {
     if let Some(place) = slots.get_mut(index) {
         *place = slot;
     }
-}
-
-/// The channel's operation cannot be told from a message whose identifier is no identifier.
-pub(crate) const fn has_valid_id(message: &Message) -> bool {
-    !matches!(message.id, Id::Invalid)
 }

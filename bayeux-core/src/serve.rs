@@ -23,6 +23,9 @@ use crate::time::Instant;
 use crate::timer::Alarm;
 use crate::turn::Turn;
 
+/// How long a shutdown waits, after its window, for what is still in flight.
+const LAST_WRITES: Duration = Duration::from_secs(1);
+
 impl Turn<'_> {
     pub(crate) fn called(&mut self, ticket: CallTicket, call: Call) {
         let result = match call {
@@ -50,7 +53,7 @@ impl Turn<'_> {
                 return self.call_unsubscribe(ticket, session, pattern);
             }
             Call::Disconnect { session } => self.call_disconnect(session),
-            Call::Batch { session } => self.with_session(session, |session| session.batching += 1),
+            Call::Batch { session } => self.with_session(session, |session| session.batches += 1),
             Call::Flush { session } => self.call_flush(session),
             Call::Configure {
                 session,
@@ -80,11 +83,15 @@ impl Turn<'_> {
         self.outbox.push(Output::Return { ticket, result });
     }
 
+    /// The session `id`, unless it was disconnected (DC-7).
+    fn living(&self, id: SessionId) -> Option<SessionKey> {
+        let key = self.sessions.find(id)?;
+        let session = self.sessions.get(key)?;
+        (!session.is_leaving()).then_some(key)
+    }
+
     fn with_session(&mut self, id: SessionId, act: impl FnOnce(&mut Session)) -> CallResult {
-        let session = self
-            .sessions
-            .find(id)
-            .and_then(|key| self.sessions.get_mut(key));
+        let session = self.living(id).and_then(|key| self.sessions.get_mut(key));
         session.map_or(CallResult::Unknown, |session| {
             act(session);
             CallResult::Done
@@ -110,6 +117,9 @@ impl Turn<'_> {
         };
         let timestamp = self.timestamp();
         let event = Event::publish(&channel, &message, &[], timestamp.as_deref());
+        if !self.log.is_down() {
+            self.use_channel(&ChannelPattern::from(channel.clone()));
+        }
         self.call_append(ticket, Destination::Channel(channel), event, laziness);
     }
 
@@ -121,14 +131,10 @@ impl Turn<'_> {
         data: &Payload,
         laziness: Laziness,
     ) {
-        let known = self
-            .sessions
-            .find(session)
-            .and_then(|key| self.sessions.get(key));
-        if known.is_none_or(Session::is_leaving) {
+        if self.living(session).is_none() {
             return self.give_back(ticket, CallResult::Unknown);
         }
-        let event = Event::deliver(channel, data);
+        let event = self.stamp(Event::deliver(channel, data));
         self.call_append(ticket, Destination::Session(session), event, laziness);
     }
 
@@ -191,23 +197,28 @@ impl Turn<'_> {
     }
 
     fn call_subscribe(&mut self, ticket: CallTicket, id: SessionId, pattern: ChannelPattern) {
-        let Some(key) = self.sessions.find(id) else {
+        let Some(key) = self.living(id) else {
             return self.give_back(ticket, CallResult::Unknown);
         };
         let Some(session) = self.sessions.get(key) else {
             return;
         };
         let (fence, local) = (session.fence, session.is_local());
-        let full = session.subscriptions.len() >= self.config.limits.max_subscriptions;
-        if full || pattern.kind() != ChannelKind::Broadcast || pattern.is_reserved() {
+        if pattern.kind() != ChannelKind::Broadcast || pattern.is_reserved() {
+            return self.give_back(ticket, CallResult::Limited);
+        }
+        if self.has_subscription(key, &pattern) {
+            return self.give_back(ticket, CallResult::Done);
+        }
+        if self.no_room_for(key, &pattern, (0, 0)).is_some() {
             return self.give_back(ticket, CallResult::Limited);
         }
         if !local && self.log.is_down() {
             return self.give_back(ticket, CallResult::Unavailable);
         }
         let since = self.log.seen();
-        let added = self.add_subscription(key, &pattern, since);
-        if local || !added {
+        self.add_subscription(key, &pattern, since);
+        if local {
             return self.give_back(ticket, CallResult::Done);
         }
         let patterns = alloc::vec![pattern];
@@ -229,13 +240,16 @@ impl Turn<'_> {
     }
 
     fn call_unsubscribe(&mut self, ticket: CallTicket, id: SessionId, pattern: ChannelPattern) {
-        let Some(key) = self.sessions.find(id) else {
+        let Some(key) = self.living(id) else {
             return self.give_back(ticket, CallResult::Unknown);
         };
         let Some(session) = self.sessions.get(key) else {
             return;
         };
         let (fence, local) = (session.fence, session.is_local());
+        if !local && self.log.is_down() {
+            return self.give_back(ticket, CallResult::Unavailable);
+        }
         if !self.remove_subscription(key, &pattern) || local {
             return self.give_back(ticket, CallResult::Done);
         }
@@ -287,19 +301,16 @@ impl Turn<'_> {
     }
 
     fn call_disconnect(&mut self, id: SessionId) -> CallResult {
-        let Some(key) = self.sessions.find(id) else {
+        let Some(key) = self.living(id) else {
             return CallResult::Unknown;
         };
-        if self.sessions.get(key).is_none_or(Session::is_leaving) {
-            return CallResult::Unknown;
-        }
         self.disconnect_session(key, Removal::DisconnectedByServer);
         CallResult::Done
     }
 
     fn call_flush(&mut self, id: SessionId) -> CallResult {
         let result = self.with_session(id, |session| {
-            session.batching = session.batching.saturating_sub(1)
+            session.batches = session.batches.saturating_sub(1)
         });
         if let Some(key) = self.sessions.find(id) {
             self.wake(key);
@@ -310,6 +321,7 @@ impl Turn<'_> {
     fn list_sessions(&self, from: u32, limit: u32) -> CallResult {
         let (keys, next) = self.sessions.page(from, limit);
         let sessions = keys.iter().filter_map(|key| self.sessions.get(*key));
+        let sessions = sessions.filter(|session| !session.is_leaving());
         CallResult::Sessions(sessions.map(|session| session.id).collect(), next)
     }
 
@@ -339,10 +351,7 @@ impl Turn<'_> {
     }
 
     fn inspect(&self, id: SessionId) -> CallResult {
-        let session = self
-            .sessions
-            .find(id)
-            .and_then(|key| self.sessions.get(key));
+        let session = self.living(id).and_then(|key| self.sessions.get(key));
         let Some(session) = session else {
             return CallResult::Unknown;
         };
@@ -402,16 +411,81 @@ impl Turn<'_> {
         }
     }
 
-    /// The window is over.
+    /// The window is over: what is ready leaves, and every session is given back; those that have
+    /// events in flight once it is known whether these have arrived.
     pub(crate) fn drained(&mut self) {
+        self.draining = Some(self.now);
+        self.build_all();
         for key in self.sessions.keys() {
-            self.release_hold(key, None);
-            self.let_go(key);
+            let in_flight = self.sessions.get(key).and_then(|session| session.in_flight);
+            if in_flight.is_some() {
+                self.landing.insert(key);
+            } else {
+                self.let_go(key);
+            }
         }
         for connection in self.connections.duplexes() {
             self.finish_duplex(connection);
         }
-        self.report(ReportKind::Drained);
+        let patience = self.now + LAST_WRITES;
+        if !self.landing.is_empty() {
+            self.timers.set(patience, Alarm::Landing);
+        }
+        self.check_drained();
+    }
+
+    /// What is still in flight after a shutdown has had its time.
+    pub(crate) fn cut_landing(&mut self) {
+        for key in self.landing.clone() {
+            let in_flight = self.sessions.get(key).and_then(|session| session.in_flight);
+            if let Some(connection) = in_flight {
+                self.close(connection, CloseReason::Shutdown);
+            }
+        }
+    }
+
+    /// Nothing of a session is in flight any more.
+    pub(crate) fn has_landed(&mut self, key: SessionKey) {
+        if self.landing.contains(&key) {
+            self.let_go(key);
+        }
+    }
+
+    /// A session was removed: perhaps the last one that a shutdown waits for.
+    pub(crate) fn has_gone(&mut self, key: SessionKey) {
+        if !self.landing.remove(&key) {
+            return;
+        }
+        if let Some(end) = self.draining.filter(|_| self.landing.is_empty()) {
+            self.timers.clear(end + LAST_WRITES, Alarm::Landing);
+        }
+        self.check_drained();
+    }
+
+    fn check_drained(&mut self) {
+        if self.releasing == 0 && self.landing.is_empty() {
+            self.report(ReportKind::Drained);
+        }
+    }
+
+    /// Builds what waits to be built when it is polled.
+    fn build_all(&mut self) {
+        while let Some(connection) = self.outbox.due.pop_front() {
+            if let Some(batch) = self.build(connection) {
+                self.outbox.push(Output::Send { connection, batch });
+            }
+        }
+    }
+
+    /// Whether the window of a shutdown is over: nothing is taken in any more.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.draining.is_some_and(|end| end <= self.now)
+    }
+
+    /// The store has a session back.
+    pub(crate) fn released(&mut self) {
+        self.releasing = self.releasing.saturating_sub(1);
+        self.check_drained();
     }
 
     /// Gives a session back to the store, with the exact position that its client has.
@@ -420,9 +494,13 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if session.is_local() || session.is_leaving() {
+        if session.is_local() {
             return;
         }
+        if session.is_leaving() {
+            return self.forget(key);
+        }
+        let connects = session.connects();
         let (session_id, fence) = (session.id, session.fence);
         let settled = session.settled(seen);
         let before_queue = session
@@ -440,8 +518,15 @@ impl Turn<'_> {
                 fence,
                 cursor,
             };
-            self.store(release, StoreUse::Nothing);
+            self.releasing += 1;
+            self.store(release, StoreUse::Release);
         }
+        for request in connects {
+            if let Some(connection) = self.connection_of(Some(request)) {
+                self.close(connection, CloseReason::Shutdown);
+            }
+        }
+        self.remove(key, Removal::Released);
     }
 
     fn finish_duplex(&mut self, connection: ConnectionId) {

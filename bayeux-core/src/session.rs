@@ -14,20 +14,19 @@
 mod queue;
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
 use slab::Slab;
+use smallvec::SmallVec;
 
-pub(crate) use self::queue::{Keep, Queue, Queued};
+pub(crate) use self::queue::{Keep, Queue, Queued, Taken};
 use crate::channel::ChannelKey;
-use crate::connection::Answer;
+use crate::connection::{Answer, Leftover};
 use crate::id::{BrowserId, ConnectionId, Entropy, SessionId, StoreTicket};
 use crate::io::Transport;
 use crate::keyed::Keyed;
-use crate::message::Event;
 use crate::request::RequestKey;
 use crate::store::{Fence, Position, SessionRecord, SessionSettings};
 use crate::time::Instant;
@@ -73,8 +72,10 @@ pub(crate) struct Session {
     pub(crate) queue: Queue,
     /// Where what is in flight is in flight.
     pub(crate) in_flight: Option<ConnectionId>,
-    /// How many hold back its events: requests that are worked on (QU-2), the application (QU-3).
+    /// How many requests that are worked on hold back its events (QU-2).
     pub(crate) batching: u32,
+    /// How many batches the application has begun and not ended (QU-3).
+    pub(crate) batches: u32,
     /// The position that its acknowledgement numbers count from.
     pub(crate) start: Position,
     /// Up to here its client has everything (with acknowledgement).
@@ -85,6 +86,13 @@ pub(crate) struct Session {
     pub(crate) floor: Position,
     /// The log is being read for it: entries between here and `until` may be missing in its queue.
     pub(crate) reading: Option<Reading>,
+    /// It was claimed, and the log up to here is to be read for it once its client has said how far
+    /// it has come (with acknowledgement).
+    pub(crate) unread: Option<Position>,
+    /// Requests that bring a connect which has not begun yet, in order of arrival.
+    pub(crate) arriving: SmallVec<[RequestKey; 1]>,
+    /// Where the answer to its last connect is on its way.
+    pub(crate) answering: Option<ConnectionId>,
     /// The request that waits for the log to be read, or to reach a position.
     pub(crate) awaiting: Option<RequestKey>,
     /// Appends that the store has not answered.
@@ -135,7 +143,7 @@ pub(crate) enum State {
     /// Disconnected by the server between two connects; the next one takes the rest (DC-5).
     Leaving {
         expires: Instant,
-        rest: Vec<(Position, Arc<Event>)>,
+        rest: Vec<Leftover>,
     },
     /// The application's own: events leave on this connection.
     Local,
@@ -173,11 +181,15 @@ impl Session {
             queue: Queue::default(),
             in_flight: None,
             batching: 0,
+            batches: 0,
             start: record.start,
             acknowledged: record.start,
             received: seen,
             floor: Position::ZERO,
             reading: None,
+            unread: None,
+            arriving: SmallVec::new(),
+            answering: None,
             awaiting: None,
             open_appends: 0,
             paused: Vec::new(),
@@ -201,6 +213,17 @@ impl Session {
         }
     }
 
+    /// Whether its events are held back for company.
+    pub(crate) const fn is_batching(&self) -> bool {
+        self.batching > 0 || self.batches > 0
+    }
+
+    /// Whether its events may leave: none of them is in flight, and none is still to be read that
+    /// stands before them.
+    pub(crate) const fn may_give_out(&self) -> bool {
+        self.in_flight.is_none() && self.reading.is_none()
+    }
+
     pub(crate) const fn hold(&self) -> Option<&Hold> {
         match &self.state {
             State::Held(hold) => Some(hold),
@@ -210,6 +233,27 @@ impl Session {
             | State::Leaving { .. }
             | State::Local => None,
         }
+    }
+
+    /// The request that works on its connect, if one does.
+    pub(crate) const fn connecting(&self) -> Option<RequestKey> {
+        match &self.state {
+            State::Connecting { request, .. } => Some(*request),
+            State::Fresh { .. }
+            | State::Held(_)
+            | State::Away { .. }
+            | State::Leaving { .. }
+            | State::Local => None,
+        }
+    }
+
+    /// The requests that bring its connects, begun or not.
+    pub(crate) fn connects(&self) -> SmallVec<[RequestKey; 1]> {
+        self.arriving
+            .iter()
+            .copied()
+            .chain(self.connecting())
+            .collect()
     }
 
     /// When it expires, if that is running.
@@ -222,6 +266,10 @@ impl Session {
         }
     }
 
+    pub(crate) const fn is_fresh(&self) -> bool {
+        matches!(self.state, State::Fresh { .. })
+    }
+
     pub(crate) const fn is_leaving(&self) -> bool {
         matches!(self.state, State::Leaving { .. })
     }
@@ -230,19 +278,10 @@ impl Session {
         matches!(self.state, State::Local)
     }
 
-    /// Up to where the fate of every entry of the log is settled for this session, `seen` being
-    /// what the engine has seen.
+    /// Up to where every entry of the log is in its queue, has been, or need not be; `seen` is what
+    /// the engine has seen.
     pub(crate) fn settled(&self, seen: Position) -> Position {
-        if let Some(reading) = self.reading {
-            return reading.after;
-        }
-        if self.settings.outgoing.is_empty() {
-            return seen;
-        }
-        let unsettled = self.queue.unsettled();
-        unsettled.map_or(seen, |first| {
-            Position::new(first.number().saturating_sub(1))
-        })
+        self.reading.map_or(seen, |reading| reading.after)
     }
 }
 

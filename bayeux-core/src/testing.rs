@@ -27,17 +27,18 @@
     reason = "a failing test has to fail"
 )]
 
-use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
     BrowserId, Call, CallResult, CallTicket, ChannelName, CloseReason, Config, ConnectionId,
-    DecisionTicket, Engine, Input, Laziness, MemoryOptions, MemoryStore, MessageId, Messages,
+    DecisionTicket, Engine, Input, Laziness, Load, MemoryOptions, MemoryStore, MessageId, Messages,
     NodeId, Notice, Output, Payload, Peer, Question, Report, ReportKind, Seed, StoreReply,
     StoreRequest, StoreTicket, Transport, Verdict,
 };
@@ -61,7 +62,13 @@ pub struct Script {
 
 /// Who answers what the engine asks of the store.
 enum Store {
-    Memory(Box<MemoryStore>, NodeId),
+    Memory(Rc<RefCell<MemoryStore>>, NodeId),
+    /// It does not answer for the time being.
+    Stalled(
+        Rc<RefCell<MemoryStore>>,
+        NodeId,
+        Vec<(StoreTicket, StoreRequest)>,
+    ),
     /// The test does.
     Scripted(VecDeque<(StoreTicket, StoreRequest)>),
 }
@@ -104,21 +111,51 @@ impl Script {
     /// An engine with this configuration and a log of its own, at time 0.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let mut store = MemoryStore::new(MemoryOptions::for_config(&config));
+        let options = MemoryOptions::for_config(&config);
+        Self::with_store(config, MemoryStore::new(options))
+    }
+
+    /// The same, with this store.
+    #[must_use]
+    pub fn with_store(config: Config, mut store: MemoryStore) -> Self {
         let node = store.attach();
-        Self::with(config, Store::Memory(Box::new(store), node))
+        let store = Rc::new(RefCell::new(store));
+        Self::with(config, [42; 32], Store::Memory(store, node))
+    }
+
+    /// One more engine over the same store. Each script does what its own engine orders; what the
+    /// others do to it is seen by [`catch_up`](Self::catch_up).
+    #[must_use]
+    pub fn join(&self, config: Config) -> Self {
+        let Store::Memory(store, _) = &self.store else {
+            panic!("the store is a script")
+        };
+        let node = store.borrow_mut().attach();
+        let mut seed = [42; 32];
+        seed[..4].copy_from_slice(&node.number().to_be_bytes());
+        let mut joined = Self::with(config, seed, Store::Memory(Rc::clone(store), node));
+        joined.now = self.now;
+        joined.catch_up();
+        joined
+    }
+
+    /// The engine dies: its sessions can be claimed, and it is heard of no more.
+    pub fn crash(self) {
+        if let Store::Memory(store, node) = &self.store {
+            store.borrow_mut().detach(*node, self.now);
+        }
     }
 
     /// The same, but the test plays the store.
     #[must_use]
     pub fn with_scripted_store(config: Config) -> Self {
-        Self::with(config, Store::Scripted(VecDeque::new()))
+        Self::with(config, [42; 32], Store::Scripted(VecDeque::new()))
     }
 
-    fn with(config: Config, store: Store) -> Self {
+    fn with(config: Config, seed: [u8; 32], store: Store) -> Self {
         let limits = DecodeLimits::default();
         Self {
-            engine: Engine::new(config, Seed::new([42; 32])),
+            engine: Engine::new(config, Seed::new(seed)),
             now: Instant::EPOCH,
             store,
             connections: BTreeMap::new(),
@@ -163,6 +200,12 @@ impl Script {
         self.at(now + millis)
     }
 
+    /// Lets `millis` pass, and has the driver notice only then whatever was due on the way.
+    pub fn oversleep(&mut self, millis: u64) -> &mut Self {
+        self.now = self.now + core::time::Duration::from_millis(millis);
+        self.fact(Input::Elapsed)
+    }
+
     /// What time it is.
     #[must_use]
     pub const fn now(&self) -> Instant {
@@ -176,6 +219,16 @@ impl Script {
         self.engine.handle(self.now, input);
         self.obey();
         self
+    }
+
+    /// Takes in what the store has for this engine; whether there was something.
+    pub fn catch_up(&mut self) -> bool {
+        let Store::Memory(store, node) = &self.store else {
+            panic!("the store is a script")
+        };
+        let news = store.borrow().has_news(*node);
+        self.obey();
+        news
     }
 
     /// The store says something unasked.
@@ -205,6 +258,11 @@ impl Script {
     /// Hands over a frame: a message, or a list of them.
     pub fn send(&mut self, connection: ConnectionId, frame: Value) -> &mut Self {
         let messages = Messages::decode(frame.to_string(), &self.limits).expect("valid messages");
+        self.receive(connection, messages)
+    }
+
+    /// The same, decoded.
+    pub fn receive(&mut self, connection: ConnectionId, messages: Messages) -> &mut Self {
         let entry = self.connection(connection);
         assert!(entry.credit > 0, "{connection:?} was not asked for a frame");
         entry.credit -= 1;
@@ -230,6 +288,14 @@ impl Script {
     pub fn close(&mut self, connection: ConnectionId) -> &mut Self {
         self.connection(connection).over = true;
         self.fact(Input::Closed { connection })
+    }
+
+    /// The peer ends a connection, if it has not ended yet.
+    pub fn hang_up(&mut self, connection: ConnectionId) -> &mut Self {
+        if self.connection(connection).over {
+            return self;
+        }
+        self.close(connection)
     }
 
     /// From now on nothing is written until [`written`](Self::written) says so.
@@ -259,6 +325,31 @@ impl Script {
     /// The store answers a request.
     pub fn stored(&mut self, ticket: StoreTicket, reply: StoreReply) -> &mut Self {
         self.fact(Input::Stored { ticket, reply })
+    }
+
+    /// From now on the log answers nothing until [`resume_store`](Self::resume_store).
+    pub fn stall_store(&mut self) -> &mut Self {
+        let store = core::mem::replace(&mut self.store, Store::Scripted(VecDeque::new()));
+        self.store = match store {
+            Store::Memory(store, node) => Store::Stalled(store, node, Vec::new()),
+            stalled @ Store::Stalled(..) => stalled,
+            Store::Scripted(_) => panic!("a scripted store is stalled by saying nothing"),
+        };
+        self
+    }
+
+    /// The log does what it was asked meanwhile.
+    pub fn resume_store(&mut self) -> &mut Self {
+        let store = core::mem::replace(&mut self.store, Store::Scripted(VecDeque::new()));
+        let Store::Stalled(store, node, requests) = store else {
+            panic!("the store was not stalled")
+        };
+        for (ticket, request) in requests {
+            store.borrow_mut().submit(node, self.now, ticket, request);
+        }
+        self.store = Store::Memory(store, node);
+        self.obey();
+        self
     }
 
     /// The application calls, and gets its answer.
@@ -496,6 +587,17 @@ impl Script {
         matches!(&self.store, Store::Scripted(requests) if !requests.is_empty())
     }
 
+    /// Everybody hangs up, and time passes: the engine holds what a new one holds.
+    pub fn expect_no_trace(&mut self) {
+        let open = self.connections.iter().filter(|(_, entry)| !entry.over);
+        let open = Vec::from_iter(open.map(|(connection, _)| *connection));
+        for connection in open {
+            self.close(connection);
+        }
+        self.after(3_600_000);
+        assert_eq!(self.engine.load(), Load::default(), "something is left");
+    }
+
     /// Everything reported since this was asked last.
     pub fn reports(&mut self) -> Vec<ReportKind> {
         self.reports.drain(..).map(|report| report.kind).collect()
@@ -523,7 +625,7 @@ impl Script {
             let Store::Memory(store, node) = &mut self.store else {
                 break;
             };
-            let Some(news) = store.poll(*node, self.now) else {
+            let Some(news) = store.borrow_mut().poll(*node, self.now) else {
                 break;
             };
             self.engine.handle(self.now, news);
@@ -579,7 +681,11 @@ impl Script {
                 }
             }
             Output::Store { ticket, request } => match &mut self.store {
-                Store::Memory(store, node) => store.submit(*node, self.now, ticket, request),
+                Store::Memory(store, node) => {
+                    let mut store = store.borrow_mut();
+                    store.submit(*node, self.now, ticket, request);
+                }
+                Store::Stalled(_, _, requests) => requests.push((ticket, request)),
                 Store::Scripted(requests) => requests.push_back((ticket, request)),
             },
             Output::Decide { ticket, question } => self.questions.push_back((ticket, *question)),

@@ -29,7 +29,7 @@ pub(crate) enum StoreUse {
         session: SessionKey,
         added: Vec<ChannelPattern>,
     },
-    /// Something that only has to be done before the reply in this slot.
+    /// Subscriptions to be forgotten before the reply in this slot.
     Slot { request: RequestKey, slot: usize },
     /// A part of the log for a session that was claimed.
     Read(SessionKey),
@@ -45,6 +45,8 @@ pub(crate) enum StoreUse {
         session: Option<SessionKey>,
         added: Vec<ChannelPattern>,
     },
+    /// A shutdown waits until a session is given back.
+    Release,
     /// Nobody waits for it.
     Nothing,
 }
@@ -99,6 +101,7 @@ impl Tickets {
             | StoreUse::Slot { .. }
             | StoreUse::Read(_)
             | StoreUse::Call { .. }
+            | StoreUse::Release
             | StoreUse::Nothing => None,
         }
     }

@@ -1,10 +1,10 @@
 //! One turn: the engine's parts borrowed apart for the handling of one fact.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use core::net::IpAddr;
 
-use crate::channel::Channels;
+use crate::channel::{Channels, Characters};
 use crate::config::{Config, Limits};
 use crate::connection::Connections;
 use crate::decide::Deciders;
@@ -15,7 +15,7 @@ use crate::keyed::Keyed;
 use crate::log::Log;
 use crate::report::{Counters, Report, ReportKind};
 use crate::request::Requests;
-use crate::session::Sessions;
+use crate::session::{SessionKey, Sessions};
 use crate::store::StoreRequest;
 use crate::tickets::{Asker, StoreUse, Tickets};
 use crate::time::Instant;
@@ -41,10 +41,17 @@ pub(crate) struct Parts {
     pub(crate) entropy: Entropy,
     /// When the window of a shutdown ends, once one has begun.
     pub(crate) draining: Option<Instant>,
+    /// Sessions that are being given back at its end.
+    pub(crate) releasing: usize,
+    /// Sessions that are not yet, having events in flight.
+    pub(crate) landing: BTreeSet<SessionKey>,
 }
 
 impl Parts {
-    pub(crate) fn new(config: Config, seed: Seed) -> Self {
+    pub(crate) fn new(mut config: Config, seed: Seed) -> Self {
+        if !config.validate_message_fields {
+            config.grammar.characters = Characters::Wide;
+        }
         let mut entropy = Entropy::new(seed);
         Self {
             deciders: Deciders::new(config.deciders.clone()),
@@ -61,6 +68,8 @@ impl Parts {
             outbox: Outbox::default(),
             counters: Counters::default(),
             draining: None,
+            releasing: 0,
+            landing: BTreeSet::new(),
             entropy,
             config,
         }
@@ -110,7 +119,6 @@ impl<'a> Turn<'a> {
             return;
         };
         if !core::mem::replace(&mut entry.closing, true) {
-            entry.ready.clear();
             self.outbox.push(Output::Close { connection, reason });
         }
     }
@@ -195,7 +203,16 @@ impl Addresses {
         let handshakes = self.handshakes.or_default(address);
         *handshakes += 1;
         *handshakes <= limits.max_handshakes_per_second
-            && self.sessions.get(&address).copied().unwrap_or(0) < limits.max_sessions_per_address
+    }
+
+    /// How many sessions `address` has.
+    pub(crate) fn sessions_of(&self, address: IpAddr) -> usize {
+        self.sessions.get(&network(address)).copied().unwrap_or(0)
+    }
+
+    /// How many addresses have sessions.
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len()
     }
 
     /// Counts a session of `address`.

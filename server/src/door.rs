@@ -69,12 +69,13 @@ impl Door {
             async move { Ok::<_, Infallible>(respond(caller, request).await) }
         });
         let served = if is_http2 {
-            http2::Builder::new(runtime.clone())
+            // In a box, so that the many connections of the other kind need no room for it.
+            let serving = http2::Builder::new(runtime.clone())
                 .timer(runtime)
                 .enable_connect_protocol()
                 .max_concurrent_streams(STREAMS)
-                .serve_connection(socket, service)
-                .await
+                .serve_connection(socket, service);
+            Box::pin(serving).await
         } else {
             http1::Builder::new()
                 .timer(runtime)

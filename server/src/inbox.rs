@@ -54,18 +54,28 @@ pub(crate) struct Opening {
 /// The inbox of one shard.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    facts: Guarded<Vec<Fact>>,
+    mail: Guarded<Mail>,
     log_moved: AtomicBool,
     waker: AtomicWaker,
 }
 
+#[derive(Default)]
+struct Mail {
+    facts: Vec<Fact>,
+    is_closed: bool,
+}
+
 impl Inbox {
-    /// Adds a fact, and wakes the shard if this is the first since it last looked.
+    /// Adds a fact, and wakes the shard if this is the first since it last looked. A shard that is
+    /// gone hears nothing: whoever waits for its answer is told by the fact being dropped.
     pub(crate) fn push(&self, fact: Fact) {
         let is_first = {
-            let mut facts = self.facts.lock();
-            facts.push(fact);
-            facts.len() == 1
+            let mut mail = self.mail.lock();
+            if mail.is_closed {
+                return;
+            }
+            mail.facts.push(fact);
+            mail.facts.len() == 1
         };
         if is_first {
             self.waker.wake();
@@ -79,15 +89,25 @@ impl Inbox {
         }
     }
 
-    /// Moves everything into `facts`, which must be empty, and says whether the log has moved.
-    pub(crate) fn take(&self, facts: &mut Vec<Fact>) -> bool {
-        std::mem::swap(&mut *self.facts.lock(), facts);
-        self.log_moved.swap(false, Ordering::AcqRel)
+    /// Moves everything into `facts`, which must be empty.
+    pub(crate) fn take(&self, facts: &mut Vec<Fact>) {
+        std::mem::swap(&mut self.mail.lock().facts, facts);
+        self.log_moved.store(false, Ordering::Release);
     }
 
     /// Has `waker` woken at the next fact; says whether there is one already.
     pub(crate) fn listen(&self, waker: &Waker) -> bool {
         self.waker.register(waker);
-        self.log_moved.load(Ordering::Acquire) || !self.facts.lock().is_empty()
+        self.log_moved.load(Ordering::Acquire) || !self.mail.lock().facts.is_empty()
+    }
+
+    /// The shard is gone.
+    pub(crate) fn close(&self) {
+        let unheard = {
+            let mut mail = self.mail.lock();
+            mail.is_closed = true;
+            std::mem::take(&mut mail.facts)
+        };
+        drop(unheard);
     }
 }

@@ -4,7 +4,7 @@
 //! one shard at a time, in order.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use bayeux_core::{Call, CallResult, ConnectionId, Input, Messages, Peer, SessionId};
 use futures_channel::oneshot;
@@ -20,6 +20,8 @@ pub(crate) struct Router {
     seats: Box<[Seat]>,
     /// How many websockets there are.
     pub(crate) websockets: AtomicUsize,
+    /// Which shard is next if several would do.
+    turn: AtomicU32,
     crossed: AtomicU64,
     has_deciders: AtomicBool,
 }
@@ -41,6 +43,7 @@ impl Router {
             clock,
             seats: (0..shards).map(|_| Seat::default()).collect(),
             websockets: AtomicUsize::new(0),
+            turn: AtomicU32::new(0),
             crossed: AtomicU64::new(0),
             has_deciders: AtomicBool::new(false),
         }
@@ -75,13 +78,19 @@ impl Router {
         ConnectionId::new(u64::from(shard) << 48 | number)
     }
 
-    /// The shard with the fewest sockets.
+    /// The shard with the fewest sockets; of several the next in turn, so that sessions spread also
+    /// where each request is a connection of its own. Each round begins one further on, lest clients
+    /// that come in step always find the same.
     pub(crate) fn least_loaded(&self) -> u32 {
-        let load = |seat: &Seat| seat.sockets.load(Ordering::Relaxed);
-        let least = (0_u32..)
-            .zip(&self.seats)
-            .min_by_key(|(_, seat)| load(seat));
-        least.map_or(0, |(shard, _)| shard)
+        let count = self.shards();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let first = turn.wrapping_add(turn / count);
+        let load = |shard: u32| {
+            self.seat(shard)
+                .map(|seat| seat.sockets.load(Ordering::Relaxed))
+        };
+        let in_turn = (0..count).map(|step| first.wrapping_add(step) % count);
+        in_turn.min_by_key(|shard| load(*shard)).unwrap_or(0)
     }
 
     pub(crate) fn socket_opened(&self, shard: u32) {

@@ -1,11 +1,10 @@
-//! A socket as hyper sees it, and as a websocket does.
+//! A socket as hyper sees it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures_util::io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 
 use crate::admission::Admitted;
@@ -135,63 +134,6 @@ impl<T: Write + Unpin> Write for Socket<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-}
-
-/// hyper's traits as those of the futures crates, for websockets.
-pub(crate) struct Stream<T> {
-    io: T,
-    /// How many bytes were read.
-    taken: u64,
-}
-
-impl<T> Stream<T> {
-    pub(crate) const fn new(io: T) -> Self {
-        Self { io, taken: 0 }
-    }
-
-    pub(crate) const fn taken(&self) -> u64 {
-        self.taken
-    }
-}
-
-impl<T: Read + Unpin> AsyncRead for Stream<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(bytes);
-        ready!(Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()))?;
-        let length = buffer.filled().len();
-        self.taken += u64::try_from(length).unwrap_or(0);
-        Poll::Ready(Ok(length))
-    }
-}
-
-impl<T: Write + Unpin> AsyncWrite for Stream<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

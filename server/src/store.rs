@@ -30,6 +30,7 @@ pub(crate) struct LogEnd {
     log: Arc<SharedLog>,
     node: NodeId,
     is_copying: bool,
+    has_submitted: bool,
 }
 
 impl LogEnd {
@@ -40,15 +41,23 @@ impl LogEnd {
             log: Arc::clone(log),
             node,
             is_copying: shards > 1,
+            has_submitted: false,
         }
     }
 
-    pub(crate) fn submit(&self, now: Instant, ticket: StoreTicket, request: StoreRequest) {
+    pub(crate) fn submit(&mut self, now: Instant, ticket: StoreTicket, request: StoreRequest) {
+        self.has_submitted = true;
         self.log.0.lock().submit(self.node, now, ticket, request);
     }
 
+    /// Whether something was submitted since the log was last read.
+    pub(crate) const fn has_submitted(&self) -> bool {
+        self.has_submitted
+    }
+
     /// The next fact from the store. Those who have something to hear by now are woken.
-    pub(crate) fn next(&self, now: Instant, router: &Router) -> Option<Input> {
+    pub(crate) fn next(&mut self, now: Instant, router: &Router) -> Option<Input> {
+        self.has_submitted = false;
         let mut store = self.log.0.lock();
         while let Some(node) = store.poll_wake() {
             if let Some(inbox) = router.inbox(node.number()) {

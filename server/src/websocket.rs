@@ -2,6 +2,7 @@
 
 mod drive;
 mod duplex;
+mod stream;
 mod upgrade;
 
 pub(crate) use self::upgrade::{Handover, respond, take_over, take_over_opaque};

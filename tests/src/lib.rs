@@ -3,3 +3,4 @@
 pub mod live;
 pub mod rules;
 pub mod store_contract;
+pub mod talk;

@@ -259,14 +259,14 @@ fn a_chunked_request_is_read_as_one() {
 // Proves: FR-6, HT-8
 #[test]
 fn a_body_beyond_the_limit_is_refused_before_it_is_sent() {
-    let server = Server::start(&Settings::default().option("maxMessageSize", 1000));
+    let server = Server::start(&Settings::default().option("maxMessageSize", 1_024));
     let spaces = " ".repeat(2_000);
 
     let mut announced = HttpConnection::open(server.address());
     announced.send(
         "POST",
         Server::PATH,
-        &[JSON, ("Content-Length", "1001")],
+        &[JSON, ("Content-Length", "1025")],
         "",
     );
     assert_eq!(announced.response("POST").status, 413);
@@ -283,8 +283,8 @@ fn a_body_beyond_the_limit_is_refused_before_it_is_sent() {
 
     let mut within = HttpConnection::open(server.address());
     let message = json!([handshake()]).to_string();
-    let body = format!("{}{message}", &spaces[message.len()..1_000]);
-    assert_eq!(body.len(), 1_000);
+    let body = format!("{}{message}", &spaces[message.len()..1_024]);
+    assert_eq!(body.len(), 1_024);
     within
         .request("POST", Server::PATH, &[JSON], &body)
         .messages();

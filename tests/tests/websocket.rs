@@ -378,8 +378,8 @@ fn an_empty_array_is_a_sign_of_life() {
 // Proves: DE-17, FR-3, FR-6, WS-4, WS-12
 #[test]
 fn what_is_no_message_closes_the_socket_with_a_reason() {
-    let server = Server::start(&Settings::default().option("maxMessageSize", 1000));
-    let long = format!("[{}]", " ".repeat(1_000));
+    let server = Server::start(&Settings::default().option("maxMessageSize", 1_024));
+    let long = format!("[{}]", " ".repeat(1_024));
     let deep = format!("{}{}", "[".repeat(400), "]".repeat(400));
     let binary = Frame {
         opcode: Opcode::Binary,
@@ -410,7 +410,7 @@ fn what_is_no_message_closes_the_socket_with_a_reason() {
 // Proves: DE-17, FR-6, WS-12
 #[test]
 fn what_is_no_frame_closes_the_socket_with_a_reason() {
-    let server = Server::start(&Settings::default().option("maxMessageSize", 1000));
+    let server = Server::start(&Settings::default().option("maxMessageSize", 1_024));
     let open = || WebSocket::open(server.address(), Server::PATH, &[]);
 
     let mut unmasked = open();
@@ -434,7 +434,7 @@ fn what_is_no_frame_closes_the_socket_with_a_reason() {
     let part = |opcode| Frame {
         last: false,
         opcode,
-        payload: vec![b' '; 600],
+        payload: vec![b' '; 800],
     };
     endless.send_frame(&part(Opcode::Text));
     endless.send_frame(&part(Opcode::Continuation));

@@ -223,6 +223,7 @@ mod tests {
 
     use super::*;
 
+    // Proves: CH-5
     #[test]
     fn a_pattern_is_a_name_or_ends_in_a_wildcard() {
         let table = [
@@ -260,6 +261,7 @@ mod tests {
         }
     }
 
+    // Proves: CH-6, CH-9
     #[test]
     fn a_pattern_matches_what_lies_below_it() {
         let table = [
@@ -298,6 +300,7 @@ mod tests {
         }
     }
 
+    // Proves: CH-7, CH-8, CH-9
     #[test]
     fn the_patterns_that_match_are_listed_nearest_first() {
         let table: [(&str, &[&str]); 9] = [

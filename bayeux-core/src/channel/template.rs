@@ -79,6 +79,7 @@ mod tests {
 
     use super::*;
 
+    // Proves: CH-10
     #[test]
     fn a_template_binds_its_parameters() {
         // CH-10

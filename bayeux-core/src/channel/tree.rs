@@ -258,6 +258,7 @@ mod tests {
 
     use super::*;
 
+    // Proves: CH-7
     #[test]
     fn a_name_finds_its_own_channel_and_the_patterns_above_it() {
         let mut channels = channels(&[
@@ -278,6 +279,7 @@ mod tests {
         assert!(channels.get(key).is_none());
     }
 
+    // Proves: CH-9
     #[test]
     fn wildcards_do_not_reach_into_meta_and_service_channels() {
         // CH-9

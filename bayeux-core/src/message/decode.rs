@@ -340,6 +340,7 @@ mod tests {
 
     use super::*;
 
+    // Proves: FR-1, FR-3, FR-4, FR-7
     #[test]
     fn a_frame_is_a_list_of_messages_or_one() {
         let table: [(&str, Result<usize, DecodeError>); 26] = [
@@ -392,6 +393,7 @@ mod tests {
         );
     }
 
+    // Proves: FR-6
     #[test]
     fn limits_hold_to_the_byte_the_level_and_the_message() {
         // FR-6, DE-16
@@ -416,6 +418,7 @@ mod tests {
         assert_eq!(decode("[{},{},1]"), Some(DecodeError::TooMany));
     }
 
+    // Proves: FR-3
     #[test]
     fn what_would_break_a_subscriber_is_refused() {
         // DE-15
@@ -466,6 +469,7 @@ mod tests {
         );
     }
 
+    // Proves: FI-1
     #[test]
     fn a_channel_is_a_string() {
         // FI-1
@@ -484,6 +488,7 @@ mod tests {
         }
     }
 
+    // Proves: FI-2
     #[test]
     fn an_id_is_echoed_as_it_came() {
         // FI-2, DE-13
@@ -506,6 +511,7 @@ mod tests {
         }
     }
 
+    // Proves: FI-3
     #[test]
     fn a_session_that_is_no_string_is_unknown_rather_than_absent() {
         // FI-3
@@ -522,6 +528,7 @@ mod tests {
         }
     }
 
+    // Proves: FI-4
     #[test]
     fn falsy_data_is_data() {
         // FI-4
@@ -535,6 +542,7 @@ mod tests {
         }
     }
 
+    // Proves: FI-7, HS-6
     #[test]
     fn members_of_the_wrong_type_count_as_absent() {
         // FI-7
@@ -552,6 +560,7 @@ mod tests {
         assert_eq!(one(r#"{"connectionType":1}"#).connection_type, None);
     }
 
+    // Proves: AD-7
     #[test]
     fn advice_is_a_number_that_is_not_negative() {
         // AD-7
@@ -582,6 +591,7 @@ mod tests {
         }
     }
 
+    // Proves: SU-1
     #[test]
     fn a_subscription_is_one_name_or_a_list() {
         // SU-1
@@ -609,6 +619,7 @@ mod tests {
         assert_eq!(one(r#"{"subscription":null}"#).subscription, None);
     }
 
+    // Proves: FR-7
     #[test]
     fn the_last_of_several_members_counts() {
         // FR-7
@@ -727,6 +738,7 @@ mod tests {
             prop_assert_eq!(Payload::parse(text.clone()).is_ok(), expected, "{}", text);
         }
 
+        // Proves: FR-5
         #[test]
         fn any_json_is_passed_on_as_it_came(value in json(6)) {
             let text = value.to_string();

@@ -217,6 +217,7 @@ mod tests {
 
     use super::*;
 
+    // Proves: ER-1
     #[test]
     fn every_error_has_its_exact_text() {
         let table = [
@@ -272,6 +273,7 @@ mod tests {
         }
     }
 
+    // Proves: HS-6
     #[test]
     fn connection_types_are_repeated_only_if_they_look_like_some() {
         // HS-6, DE-14
@@ -287,6 +289,7 @@ mod tests {
         assert_eq!(error.args(), "t,t,t,t,t,t,t,t,t,t");
     }
 
+    // Proves: ER-1
     #[test]
     fn an_application_cannot_break_the_format() {
         let table = [

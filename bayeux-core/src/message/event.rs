@@ -7,7 +7,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use super::encode::Object;
+use super::encode::{self, Object};
 use super::{Extensions, Message, MessageId, Payload, decode};
 use crate::channel::ChannelName;
 
@@ -91,6 +91,19 @@ impl Event {
         }
     }
 
+    /// This event, which has no timestamp yet, with one (EX-2).
+    #[must_use]
+    pub fn with_timestamp(&self, timestamp: &str) -> Self {
+        let object = self.object();
+        let open = object.strip_suffix(b"}").unwrap_or(object);
+        let mut stamped = Vec::with_capacity(object.len() + timestamp.len() + 16);
+        stamped.extend_from_slice(open);
+        stamped.extend_from_slice(br#","timestamp":"#);
+        encode::push_string(&mut stamped, timestamp);
+        stamped.push(b'}');
+        Self::from_object(stamped)
+    }
+
     /// An event encoded elsewhere; `object` is one JSON object.
     pub fn from_object(object: impl AsRef<[u8]>) -> Self {
         let object = object.as_ref();
@@ -160,6 +173,7 @@ mod tests {
     use super::*;
     use crate::message::{DecodeLimits, Messages};
 
+    // Proves: FI-4, FI-5, FI-6, PB-3
     #[test]
     fn a_published_event_has_what_is_for_subscribers() {
         let table = [
@@ -198,6 +212,7 @@ mod tests {
         }
     }
 
+    // Proves: FI-6
     #[test]
     fn members_of_ext_can_be_kept_from_subscribers() {
         // FI-6
@@ -227,6 +242,7 @@ mod tests {
         }
     }
 
+    // Proves: EX-2
     #[test]
     fn the_servers_timestamp_takes_the_place_of_the_publishers() {
         // EX-2
@@ -240,6 +256,7 @@ mod tests {
         );
     }
 
+    // Proves: FI-5
     #[test]
     fn an_application_cannot_add_what_the_publisher_could_not() {
         // FI-5

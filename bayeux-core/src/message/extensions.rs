@@ -143,6 +143,7 @@ mod tests {
         );
     }
 
+    // Proves: FI-7
     #[test]
     fn only_an_object_has_members() {
         // FI-7

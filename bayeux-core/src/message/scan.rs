@@ -132,6 +132,7 @@ mod tests {
 
     use super::*;
 
+    // Proves: FR-6
     #[test]
     fn depth_is_counted_from_the_outermost_list() {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
@@ -146,6 +147,7 @@ mod tests {
         assert_eq!(check(r#"["[[[[","\"[[[["]"#, 1, 0), Ok(()), "in strings");
     }
 
+    // Proves: FR-3
     #[test]
     fn surrogates_come_in_pairs() {
         // DE-15
@@ -196,6 +198,7 @@ mod tests {
         }
     }
 
+    // Proves: FR-3, FR-5
     #[test]
     fn a_number_is_one_that_a_double_can_hold() {
         let digits = |count: usize| "9".repeat(count);

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::connection::{Answer, AnswerKind, Carries, Response};
+use crate::connection::{Answer, AnswerKind, Carries, Response, Rest};
 use crate::id::ConnectionId;
 use crate::io::{CloseReason, Transport};
 use crate::message::{Advice, Message, ProtocolError, Reconnect};
@@ -14,6 +14,8 @@ use crate::session::{Hold, Session, SessionKey, State};
 use crate::store::Position;
 use crate::timer::Alarm;
 use crate::turn::Turn;
+
+use smallvec::SmallVec;
 
 /// The acknowledgement number that a connect presents: how far its client has come (AK-5). What is
 /// no number, or below zero, is the start.
@@ -34,6 +36,9 @@ impl Turn<'_> {
         let Some(session) = request.session else {
             return Flow::Silent;
         };
+        if request.overtaken {
+            return Flow::Silent;
+        }
         if self.is_inactive(session) {
             self.disconnect_session(session, Removal::Inactive);
         }
@@ -41,6 +46,7 @@ impl Turn<'_> {
             return self.last_connect(session, request, current);
         }
         request.asked_timeout = current.message.advice.and_then(|advice| advice.timeout);
+        self.overtake_arriving(session, key, request);
         let older = self.overtake(session, request);
         self.begin_connecting(session, key, request, &current.message);
         if let Some(older) = older {
@@ -73,16 +79,43 @@ impl Turn<'_> {
             let has = has.map_or(Position::ZERO, |number| session.start.plus(number));
             if let State::Leaving { rest, .. } = &mut session.state {
                 let rest = core::mem::take(rest).into_iter();
-                request.rest = rest
-                    .filter(|(at, _)| *at > has)
-                    .map(|(_, event)| event)
-                    .collect();
+                request.rest = Rest {
+                    session: Some(session.id),
+                    events: rest
+                        .filter(|(at, _)| at.is_none_or(|at| at > has))
+                        .collect(),
+                };
             }
         }
         self.forget(session);
+        if let Some(connection) = request.connection() {
+            self.start_grace(connection);
+        }
         let mut answer = Answer::to(&current.message);
         answer.reply.advice = Some(final_advice());
         Flow::Answer(Box::new(answer))
+    }
+
+    /// A connect has come later than others that have not even begun (CN-9): they never will.
+    fn overtake_arriving(&mut self, key: SessionKey, by: RequestKey, request: &Request) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let Some(own) = session.arriving.iter().position(|other| *other == by) else {
+            return;
+        };
+        let arrived: SmallVec<[RequestKey; 1]> = session.arriving.drain(..=own).collect();
+        for older in arrived.into_iter().filter(|older| *older != by) {
+            let Some(older) = self.requests.get_mut(older) else {
+                continue;
+            };
+            older.overtaken = true;
+            let connection = older.connection();
+            self.counters.connects_overtaken += 1;
+            if let Some(connection) = connection {
+                self.let_go_of(connection, request.connection());
+            }
+        }
     }
 
     /// A newer connect ends the one before it (CN-9, BR-10, WS-10).
@@ -93,15 +126,10 @@ impl Turn<'_> {
             self.counters.connects_overtaken += 1;
             self.let_go_of(hold.connection, newer);
         }
-        let mut overtaken = None;
-        if let State::Connecting { request: older, .. } = self.sessions.get(key)?.state {
+        let overtaken = self.sessions.get(key)?.connecting();
+        if overtaken.is_some() {
             self.counters.connects_overtaken += 1;
-            overtaken = Some(older);
-            if let Some(older) = self
-                .requests
-                .get_mut(older)
-                .and_then(|older| older.connection())
-            {
+            if let Some(older) = self.connection_of(overtaken) {
                 self.let_go_of(older, newer);
             }
             self.end_connecting(key);
@@ -134,7 +162,7 @@ impl Turn<'_> {
     }
 
     /// The connection of an overtaken connect: an exchange fails, a duplex just goes on.
-    fn let_go_of(&mut self, connection: ConnectionId, newer: Option<ConnectionId>) {
+    pub(crate) fn let_go_of(&mut self, connection: ConnectionId, newer: Option<ConnectionId>) {
         let exchange = self
             .connections
             .get(connection)
@@ -159,6 +187,7 @@ impl Turn<'_> {
         session.state = State::Connecting { request: by, stuck };
         session.transport = request.transport().or(session.transport);
         session.client_interval = None;
+        session.answering = None;
         let connection = request.connection();
         let exchange = request.transport().is_none_or(Transport::is_exchange);
         session.socket = if exchange { None } else { connection };
@@ -191,19 +220,19 @@ impl Turn<'_> {
         let Some(session) = request.session else {
             return Flow::Silent;
         };
-        let Some(entry) = self.sessions.get_mut(session) else {
+        let Some(entry) = self.sessions.get(session) else {
             return self.connect_without_session(request, current);
         };
-        if !matches!(entry.state, State::Connecting { request, .. } if request == key) {
+        if entry.connecting() != Some(key) {
             // A newer connect has come: this one is never answered (CN-9).
             return Flow::Silent;
         }
-        if entry.reading.is_some() {
-            entry.awaiting = Some(key);
+        let number = presented(&current.message).filter(|_| entry.settings.acknowledged);
+        self.read_unread(session, number);
+        if self.waits_for_reading(session, key) {
             return Flow::Wait;
         }
-        if entry.settings.acknowledged
-            && let Some(number) = presented(&current.message)
+        if let Some(number) = number
             && !self.acknowledge(session, number, key, request)
         {
             return Flow::Wait;
@@ -214,15 +243,55 @@ impl Turn<'_> {
         Flow::Answer(Box::new(answer))
     }
 
+    /// Whether a connect has to wait until the log was read for its session.
+    fn waits_for_reading(&mut self, key: SessionKey, by: RequestKey) -> bool {
+        let session = self.sessions.get_mut(key);
+        let reading = session.filter(|session| session.reading.is_some());
+        reading.is_some_and(|session| {
+            session.awaiting = Some(by);
+            true
+        })
+    }
+
     /// The session ended while its connect was worked on (CN-12).
-    fn connect_without_session(&mut self, request: &Request, current: &Current) -> Flow {
-        let mut answer = Answer::refuse(&current.message, ProtocolError::session_unknown());
-        let transport = request.transport().unwrap_or(Transport::LongPolling);
-        answer.reply.advice = Some(match request.gone {
-            Some(Removal::Disconnected | Removal::DisconnectedByServer) => final_advice(),
-            Some(_) | None => self.handshake_advice(transport, Duration::ZERO),
-        });
+    pub(crate) fn connect_without_session(&self, request: &Request, current: &Current) -> Flow {
+        if request.gone == Some(Removal::Taken) {
+            // A newer connect has come, to another engine.
+            return Flow::Silent;
+        }
+        let mut answer = Answer::to(&current.message);
+        self.say_session_is_gone(request, &mut answer);
         Flow::Answer(Box::new(answer))
+    }
+
+    /// Whether a newer connect than that of request `by` has come.
+    pub(crate) fn is_overtaken(&self, by: RequestKey, key: SessionKey) -> bool {
+        let session = self.sessions.get(key);
+        session.is_some_and(|session| session.connecting() != Some(by))
+    }
+
+    /// An extension lets the answer to a connect not leave: the session is away all the same.
+    pub(crate) fn connect_is_dropped(&mut self, by: RequestKey, key: SessionKey) {
+        if !self.is_overtaken(by, key) {
+            self.end_connecting(key);
+            self.go_away(key);
+        }
+    }
+
+    fn say_session_is_gone(&self, request: &Request, answer: &mut Answer) {
+        let transport = request.transport().unwrap_or(Transport::LongPolling);
+        let (outcome, advice) = match request.gone {
+            // DC-5: it takes along what the session leaves behind.
+            Some(Removal::DisconnectedByServer | Removal::Inactive) => (Ok(()), final_advice()),
+            Some(Removal::Disconnected) => (Err(ProtocolError::session_unknown()), final_advice()),
+            Some(_) | None => {
+                let advice = self.handshake_advice(transport, Duration::ZERO);
+                (Err(ProtocolError::session_unknown()), advice)
+            }
+        };
+        answer.kind = AnswerKind::Other;
+        answer.reply.outcome = outcome;
+        answer.reply.advice = Some(advice);
     }
 
     /// AK-5, AK-7, DE-3: forgets what the client has; whether that can be done now. A number ahead
@@ -272,20 +341,29 @@ impl Turn<'_> {
         answer.reply.advice = Some(self.retry_advice(&timings));
     }
 
-    /// The answer to a connect is there: held, or sent.
+    /// The answer to a connect is there: held, or sent, or never to leave since a newer connect has
+    /// come (CN-9).
     ///
     /// # Errors
     ///
     /// Gives the answer back if it is to leave at once.
     pub(crate) fn connected(
         &mut self,
+        by: RequestKey,
         request: &mut Request,
         key: SessionKey,
         mut answer: Box<Answer>,
     ) -> Result<(), Box<Answer>> {
         let Some(session) = self.sessions.get_mut(key) else {
+            if request.gone == Some(Removal::Taken) {
+                return Ok(());
+            }
+            self.say_session_is_gone(request, &mut answer);
             return Err(answer);
         };
+        if session.connecting() != Some(by) {
+            return Ok(());
+        }
         let first = !core::mem::replace(&mut session.connected, true);
         let id = session.id;
         if first {
@@ -314,14 +392,17 @@ impl Turn<'_> {
         }
         let waits = transport.is_exchange() || self.is_deliver_only(session, transport);
         let resend = session.settings.acknowledged && session.queue.is_unacknowledged();
-        if waits && (session.queue.is_prompt() || resend) && session.batching == 0 {
+        // What cannot leave yet, others being in flight, is no reason to answer: it would leave
+        // without it.
+        let may_leave = !session.is_batching() && session.in_flight.is_none();
+        if waits && (session.queue.is_prompt() || resend) && may_leave {
             return None;
         }
         let timeout = self.timings_of(Some(session), transport).timeout;
         let longest = self.config.limits.max_timeout;
         let longest = longest.unwrap_or_else(|| timeout.max(Duration::from_secs(300)));
         let asked = request.asked_timeout.map(Duration::from_millis);
-        let timeout = asked.unwrap_or(timeout).min(longest);
+        let timeout = asked.map_or(timeout, |asked| asked.min(longest));
         (!timeout.is_zero()).then_some(timeout)
     }
 
@@ -469,14 +550,13 @@ impl Turn<'_> {
     }
 
     /// Answers the held connect of a session (CN-6, CN-7), if there is one.
-    pub(crate) fn release_hold(&mut self, key: SessionKey, advice: Option<Advice>) {
+    pub(crate) fn release_hold(&mut self, key: SessionKey) {
         let Some(mut hold) = self.end_hold(key) else {
             return;
         };
-        if advice.is_some() {
-            hold.answer.reply.advice = advice;
-        } else {
-            self.advise_changed(key, &mut hold.answer);
+        match self.draining {
+            Some(window) => hold.answer.reply.advice = Some(self.drain_advice(key, window)),
+            None => self.advise_changed(key, &mut hold.answer),
         }
         self.send_held(*hold, Carries::Queue(key));
     }
@@ -506,10 +586,7 @@ impl Turn<'_> {
             carries,
             cookie: None,
         };
-        if let Some(entry) = self.connections.get_mut(connection) {
-            entry.ready.push_back(response);
-        }
-        self.due(connection);
+        self.send_response(connection, response);
     }
 
     /// The time of a session's hold, or of its work on a connect, has come.
@@ -518,25 +595,17 @@ impl Turn<'_> {
             return;
         };
         match &session.state {
-            State::Held(_) => {
-                let advice = self.draining.map(|window| self.drain_advice(key, window));
-                self.release_hold(key, advice);
-            }
+            State::Held(_) => self.release_hold(key),
             // TM-7: somebody never finished.
-            State::Connecting { .. } => self.remove(key, Removal::Stuck),
+            State::Connecting { .. } => self.expire(key, Removal::Stuck),
             State::Fresh { .. } | State::Away { .. } | State::Leaving { .. } | State::Local => {}
         }
     }
 
-    /// The position that a reply may acknowledge to the client as sent, given what it carries
-    /// (DESIGN: never past an unsettled event, never below what was presented).
-    pub(crate) fn ack_number(&self, session: &Session, last: Option<Position>, all: bool) -> u64 {
-        let settled = session.settled(self.log.seen());
-        let reached = if all {
-            settled
-        } else {
-            last.unwrap_or(session.acknowledged)
-        };
+    /// The number of a reply that carries all there is, or goes no further than `cut_off` (AK-4):
+    /// never past an unsettled event, never below what was presented.
+    pub(crate) fn ack_number(&self, session: &Session, cut_off: Option<Position>) -> u64 {
+        let reached = cut_off.unwrap_or_else(|| session.settled(self.log.seen()));
         reached.max(session.acknowledged).since(session.start)
     }
 }

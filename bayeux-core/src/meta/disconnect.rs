@@ -3,16 +3,17 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
-use crate::connection::{Answer, AnswerKind, Carries, Response};
-use crate::id::ConnectionId;
+use crate::connection::{Answer, AnswerKind, Carries, Leftover, Response, Rest};
+use crate::id::{ConnectionId, SessionId};
 use crate::io::{CloseReason, Transport};
 use crate::message::{Event, ProtocolError};
 use crate::meta::final_advice;
 use crate::report::{Removal, ReportKind};
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
 use crate::session::{SessionKey, State};
-use crate::store::{Position, StoreRequest};
+use crate::store::StoreRequest;
 use crate::tickets::StoreUse;
 use crate::timer::Alarm;
 use crate::turn::Turn;
@@ -42,7 +43,7 @@ impl Turn<'_> {
             && (exchange || socket == request.connection())
             && let Some(entry) = self.sessions.get_mut(session)
         {
-            request.rest = entry.queue.drain().map(|(_, event)| event).collect();
+            request.rest = all(id, entry.queue.drain().collect());
         }
         if let Some(mut hold) = self.end_hold(session) {
             // CN-12: the held connect is released, and told not to come back.
@@ -50,10 +51,19 @@ impl Turn<'_> {
             hold.answer.kind = AnswerKind::Other;
             self.send_held(*hold, Carries::Nothing);
         }
+        if let Some(entry) = self.sessions.get_mut(session)
+            && socket == request.connection()
+        {
+            // DC-6: the socket that this came by stays until it is answered, and its time after.
+            entry.socket = None;
+        }
         self.remove(session, Removal::Disconnected);
         request.session = None;
         request.refusal = Some(ProtocolError::session_unknown());
         if self.log.is_down() {
+            if let Some(connection) = request.connection() {
+                self.start_grace(connection);
+            }
             return Flow::succeed(&current.message);
         }
         self.store(
@@ -78,12 +88,13 @@ impl Turn<'_> {
     /// The server ends a session (DC-5): what waits for it, then the news of its end, then the
     /// answer to its connect.
     pub(crate) fn disconnect_session(&mut self, key: SessionKey, reason: Removal) {
+        let end = self.stamp(Event::disconnect());
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
         let (id, fence) = (session.id, session.fence);
         let mut rest: Vec<_> = session.queue.drain().collect();
-        rest.push((Position::new(u64::MAX), Arc::new(Event::disconnect())));
+        rest.push((None, Arc::new(end)));
         let socket = session.socket;
         let transport = session.transport;
         let pushes = transport
@@ -95,23 +106,22 @@ impl Turn<'_> {
             .sessions
             .get(key)
             .is_some_and(|session| session.is_local());
-        self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        if !local {
+            self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        }
         if let Some(mut hold) = self.end_hold(key) {
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
             let connection = hold.connection;
-            self.send_held(*hold, all(rest));
+            self.send_held(*hold, Carries::Rest(all(id, rest)));
             self.remove(key, reason);
             self.start_grace(connection);
         } else if let Some(socket) = socket.filter(|_| pushes || local) {
             let response = Response {
-                carries: all(rest),
+                carries: Carries::Rest(all(id, rest)),
                 ..Response::default()
             };
-            if let Some(entry) = self.connections.get_mut(socket) {
-                entry.ready.push_back(response);
-            }
-            self.due(socket);
+            self.send_response(socket, response);
             self.remove(key, reason);
             self.start_grace(socket);
         } else {
@@ -120,13 +130,16 @@ impl Turn<'_> {
     }
 
     /// Nothing can carry a session's last events: they wait for its next connect.
-    fn leave(&mut self, key: SessionKey, rest: Vec<(Position, Arc<Event>)>, reason: Removal) {
+    fn leave(&mut self, key: SessionKey, rest: Vec<Leftover>, reason: Removal) {
         let connecting = self
             .sessions
             .get(key)
-            .is_some_and(|session| matches!(session.state, State::Connecting { .. }));
-        if connecting {
-            // CN-12: a connect that is being worked on finds the session gone.
+            .and_then(|s| Some((s.id, s.connecting()?)));
+        if let Some((id, connecting)) = connecting {
+            // The connect that is being worked on takes them along.
+            if let Some(request) = self.requests.get_mut(connecting) {
+                request.rest = all(id, rest);
+            }
             self.remove(key, reason);
             return;
         }
@@ -148,15 +161,18 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        let (id, leaving) = (session.id, session.is_leaving());
-        if let State::Connecting { request, .. } = session.state
-            && let Some(request) = self.requests.get_mut(request)
-        {
-            request.gone = Some(reason);
+        let (id, leaving, socket) = (session.id, session.is_leaving(), session.socket);
+        for request in session.connects() {
+            if let Some(request) = self.requests.get_mut(request) {
+                request.gone = Some(reason);
+            }
         }
         self.forget(key);
         if leaving {
             return;
+        }
+        if let Some(socket) = socket.filter(|_| is_disconnect(reason)) {
+            self.start_grace(socket);
         }
         self.counters.sessions_removed += 1;
         match reason {
@@ -172,6 +188,7 @@ impl Turn<'_> {
             | Removal::Broken => {}
         }
         self.report(ReportKind::SessionRemoved(id, reason));
+        self.has_gone(key);
     }
 
     /// Removes every trace of a session.
@@ -190,15 +207,11 @@ impl Turn<'_> {
             self.addresses.remove(address);
         }
         self.counters.events_discarded += session.queue.len() as u64;
+        if let State::Leaving { rest, .. } = &session.state {
+            self.counters.events_discarded += losses(rest);
+        }
+        let connecting = session.connecting();
         let waiting = session.paused.into_iter().chain(session.awaiting);
-        let connecting = match session.state {
-            State::Connecting { request, .. } => Some(request),
-            State::Fresh { .. }
-            | State::Held(_)
-            | State::Away { .. }
-            | State::Leaving { .. }
-            | State::Local => None,
-        };
         for request in Vec::from_iter(waiting.chain(connecting)) {
             self.advance(request);
         }
@@ -220,7 +233,7 @@ impl Turn<'_> {
             return;
         };
         let (id, fence, socket) = (session.id, session.fence, session.socket);
-        let in_flight = session.in_flight;
+        let (in_flight, local) = (session.in_flight, session.is_local());
         if let Some(mut hold) = self.end_hold(key) {
             let transport = self
                 .connections
@@ -245,34 +258,43 @@ impl Turn<'_> {
                 self.close(connection, CloseReason::SessionOver);
             }
         }
-        if !matches!(reason, Removal::Taken | Removal::Gap) && !self.log.is_down() {
+        if !local && reason != Removal::Taken && !self.log.is_down() {
             self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
         }
     }
 
-    /// A session has not come back in time (TM-6).
-    pub(crate) fn expire(&mut self, key: SessionKey) {
+    /// A session has not come back in time (TM-6), or a message of it was never done (TM-7): nobody
+    /// is told, and what carries it is closed (CN-13).
+    pub(crate) fn expire(&mut self, key: SessionKey, reason: Removal) {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
         let (id, fence, leaving) = (session.id, session.fence, session.is_leaving());
-        let carriers = session.socket.into_iter().chain(session.in_flight);
-        for connection in Vec::from_iter(carriers) {
+        if reason == Removal::Expired && !session.arriving.is_empty() {
+            // TM-2: its connect is here, and an extension still looks at it.
+            let grace = self.timings(key).max_interval;
+            return self.start_clock(key, grace.max(self.config.sweep_period.max(A_MOMENT)));
+        }
+        let connecting = session.connecting();
+        let carriers = [session.socket, session.in_flight, session.answering];
+        let connecting =
+            connecting.and_then(|request| self.requests.get_mut(request)?.connection());
+        for connection in carriers.into_iter().flatten().chain(connecting) {
             self.close(connection, CloseReason::SessionOver);
         }
-        self.remove(key, Removal::Expired);
+        self.remove(key, reason);
         if !leaving {
             self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
         }
     }
 
     /// DE-8: a duplex without session stays a while, for a new handshake.
-    fn start_grace(&mut self, connection: ConnectionId) {
+    pub(crate) fn start_grace(&mut self, connection: ConnectionId) {
         let until = self.now + self.config.disconnected_grace;
         let Some(entry) = self.connections.get_mut(connection) else {
             return;
         };
-        if entry.transport.is_exchange() || entry.grace.is_some() || entry.local {
+        if entry.transport.is_exchange() || entry.grace.is_some() {
             return;
         }
         entry.grace = Some(until);
@@ -299,6 +321,27 @@ impl Turn<'_> {
     }
 }
 
-fn all(rest: Vec<(Position, Arc<Event>)>) -> Carries {
-    Carries::Rest(rest.into_iter().map(|(_, event)| event).collect())
+/// The shortest time that a session which cannot expire yet goes on.
+const A_MOMENT: Duration = Duration::from_millis(1);
+
+/// How many events are lost with them.
+fn losses(rest: &[Leftover]) -> u64 {
+    rest.iter()
+        .filter(|(position, _)| position.is_some())
+        .count() as u64
+}
+
+/// Whether a session has ended because one side wanted it to.
+const fn is_disconnect(reason: Removal) -> bool {
+    matches!(
+        reason,
+        Removal::Disconnected | Removal::DisconnectedByServer | Removal::Inactive
+    )
+}
+
+fn all(session: SessionId, events: Vec<Leftover>) -> Rest {
+    Rest {
+        session: Some(session),
+        events,
+    }
 }

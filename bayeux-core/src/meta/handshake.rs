@@ -27,16 +27,12 @@ pub(crate) enum HandshakeStage {
     /// The store keeps the session.
     Opening(Box<SessionRecord>),
     /// The log takes in what welcomes the session.
-    Welcoming {
-        session: SessionKey,
-        ahead: u32,
-        sent: u32,
-    },
+    Welcoming { session: SessionKey, ahead: usize },
 }
 
 impl Turn<'_> {
     pub(crate) fn begin_handshake(&mut self, request: &Request, current: &mut Current) -> Flow {
-        if !request.is_first(current) {
+        if !request.is_handshake(current) {
             let error = ProtocolError::handshake_must_be_first();
             return Flow::fail(&current.message, error);
         }
@@ -68,16 +64,30 @@ impl Turn<'_> {
     fn handshake_limit(&mut self, request: &Request) -> Option<ProtocolError> {
         let now = self.now;
         let parts = &mut **self;
-        let limits = &parts.config.limits;
-        let full = parts.sessions.len() >= limits.max_sessions;
         let admitted = request.peer.address.is_none_or(|address| {
             address.is_loopback() || parts.addresses.admit(address, now, &parts.config.limits)
         });
+        let full = self.is_full(request);
         let refused = full || !admitted || self.draining.is_some() || self.log.is_down();
         refused.then(ProtocolError::unavailable)
     }
 
-    fn try_later(&mut self, request: &Request, message: &Message, error: ProtocolError) -> Flow {
+    /// Whether there are as many sessions as may be, altogether or of this address.
+    fn is_full(&self, request: &Request) -> bool {
+        let limits = &self.config.limits;
+        let address = request.peer.address;
+        let address = address.filter(|address| !address.is_loopback());
+        let of_address = address.map(|address| self.addresses.sessions_of(address));
+        self.sessions.len() >= limits.max_sessions
+            || of_address.is_some_and(|count| count >= limits.max_sessions_per_address)
+    }
+
+    pub(crate) fn try_later(
+        &mut self,
+        request: &Request,
+        message: &Message,
+        error: ProtocolError,
+    ) -> Flow {
         let interval = self.spread();
         let transport = request.transport().unwrap_or(Transport::LongPolling);
         let mut answer = Answer::refuse(message, error);
@@ -85,7 +95,7 @@ impl Turn<'_> {
         self.refused(answer)
     }
 
-    fn refused(&mut self, mut answer: Answer) -> Flow {
+    pub(crate) fn refused(&mut self, mut answer: Answer) -> Flow {
         self.counters.handshakes_refused += 1;
         answer.kind = AnswerKind::Handshake;
         answer.reply.handshake = Some(Box::new(self.handshake_fields(None)));
@@ -117,16 +127,10 @@ impl Turn<'_> {
         let subject = |current: &Current| Subject::Handshake(current.message.clone().into());
         match self.authorize(key, request, current, |o| o.handshake, None, subject) {
             Authorization::Waiting => Flow::Wait,
-            Authorization::Late => {
-                self.try_later(request, &current.message, ProtocolError::unavailable())
-            }
+            Authorization::Late => self.overdue(request, current),
             Authorization::Denied(denial) => {
                 let error = ProtocolError::handshake_denied();
-                let Flow::Answer(mut answer) = Flow::deny(&current.message, error, *denial) else {
-                    return Flow::Silent;
-                };
-                answer.reply.advice.get_or_insert_with(final_advice);
-                self.refused(*answer)
+                self.refuse(request, current, error, *denial)
             }
             Authorization::Allowed => self.open_session(key, request, current),
         }
@@ -205,13 +209,21 @@ impl Turn<'_> {
             request.cookie = None;
             return self.try_later(request, &current.message, ProtocolError::unavailable());
         }
+        if self.is_full(request) {
+            // Others, who came at the same time, were faster.
+            let (session, fence) = (record.session, record.fence);
+            self.store(StoreRequest::End { session, fence }, StoreUse::Nothing);
+            self.counters.handshakes_limited += 1;
+            request.cookie = None;
+            return self.try_later(request, &current.message, ProtocolError::unavailable());
+        }
         let session = self.admit(*record, request);
         let welcome = current
             .admission
             .as_mut()
             .map(|terms| core::mem::take(&mut terms.welcome));
         let welcome = welcome.unwrap_or_default();
-        let ahead = u32::try_from(welcome.len()).unwrap_or(u32::MAX);
+        let ahead = welcome.len();
         let Some(id) = self.sessions.get(session).map(|session| session.id) else {
             return Flow::Silent;
         };
@@ -220,17 +232,13 @@ impl Turn<'_> {
                 origin: None,
                 fence: None,
                 to: Destination::Session(id),
-                event: Event::deliver(&channel, &data),
+                event: self.stamp(Event::deliver(&channel, &data)),
                 laziness: Laziness::Prompt,
                 echo: Echo::ToPublisher,
             };
             self.store(StoreRequest::Append(Box::new(entry)), StoreUse::Step(key));
         }
-        current.stage = Stage::Handshake(HandshakeStage::Welcoming {
-            session,
-            ahead,
-            sent: ahead,
-        });
+        current.stage = Stage::Handshake(HandshakeStage::Welcoming { session, ahead });
         if ahead == 0 { Flow::Go } else { Flow::Wait }
     }
 
@@ -248,8 +256,7 @@ impl Turn<'_> {
         }
         session.transport = request.transport();
         let key = self.sessions.insert(session);
-        let timings = self.timings(key);
-        self.start_clock(key, timings.interval + timings.max_interval);
+        self.start_fresh_clock(key);
         request.session = Some(key);
         if let (Some(connection), Some(transport)) = (request.connection(), request.transport())
             && !transport.is_exchange()
@@ -261,48 +268,37 @@ impl Turn<'_> {
         key
     }
 
+    /// HS-13, TM-3: how long a client may take for its first connect, from the answer to its
+    /// handshake on; and until then at the least, should the answer never come.
+    pub(crate) fn start_fresh_clock(&mut self, key: SessionKey) {
+        let fresh = self.sessions.get(key).is_some_and(Session::is_fresh);
+        if fresh {
+            let timings = self.timings(key);
+            self.start_clock(key, timings.interval + timings.max_interval);
+        }
+    }
+
     /// What welcomes the session is in the log, or some of it still is not.
     fn welcomed(&mut self, request: &mut Request, current: &mut Current) -> Flow {
         let stored = current.stored.take();
-        let Stage::Handshake(HandshakeStage::Welcoming {
-            session,
-            ahead,
-            sent,
-        }) = &mut current.stage
+        let Stage::Handshake(HandshakeStage::Welcoming { session, ahead }) = &mut current.stage
         else {
             return Flow::Silent;
         };
         if let Some(reply) = stored {
             *ahead = ahead.saturating_sub(1);
-            match reply {
-                StoreReply::Appended(position) => request.wait_until_seen(position),
-                StoreReply::Done
-                | StoreReply::Claimed(_)
-                | StoreReply::Unknown
-                | StoreReply::Unowned
-                | StoreReply::Fenced
-                | StoreReply::Entries(_)
-                | StoreReply::Gap
-                | StoreReply::Answered(_)
-                | StoreReply::Failed => *sent = sent.saturating_sub(1),
+            if let StoreReply::Appended(position) = reply {
+                request.wait_until_seen(position);
             }
         }
-        let (session, ahead, sent) = (*session, *ahead, *sent);
+        let (session, ahead) = (*session, *ahead);
         if ahead > 0 {
             return Flow::Wait;
         }
-        Flow::Answer(Box::new(
-            self.welcome_reply(session, sent, request, current),
-        ))
+        Flow::Answer(Box::new(self.welcome_reply(session, request, current)))
     }
 
-    fn welcome_reply(
-        &self,
-        key: SessionKey,
-        welcome: u32,
-        request: &Request,
-        current: &mut Current,
-    ) -> Answer {
+    fn welcome_reply(&self, key: SessionKey, request: &Request, current: &mut Current) -> Answer {
         let message = &current.message;
         let mut answer = Answer::to(message);
         answer.kind = AnswerKind::Handshake;
@@ -313,13 +309,7 @@ impl Turn<'_> {
             answer.reply.advice = Some(self.handshake_advice(transport, Duration::ZERO));
             return answer;
         };
-        let messages = if self.config.deliver_during_handshake {
-            welcome
-        } else {
-            0
-        };
-        let mut fields = self.handshake_fields(Some(message));
-        fields.messages = messages;
+        let fields = self.handshake_fields(Some(message));
         let admitted = current
             .admission
             .as_mut()

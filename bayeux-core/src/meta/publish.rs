@@ -11,6 +11,7 @@ use crate::message::{Event, Id, Message, Payload, ProtocolError};
 use crate::meta::subscribe::{BY_POLICY, refuse};
 use crate::report::ReportKind;
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
+use crate::session::Session;
 use crate::store::{Destination, Echo, Laziness, NewEntry, Position, StoreReply, StoreRequest};
 use crate::tickets::StoreUse;
 use crate::timesync::http_date;
@@ -36,10 +37,7 @@ enum Question {
 
 impl Turn<'_> {
     pub(crate) fn begin_publish(&mut self, current: &mut Current) -> Flow {
-        let text = current.message.channel.as_deref().unwrap_or_default();
-        // PB-5: a wildcard is no channel to publish to.
-        let channel = ChannelName::parse(text, &self.config.grammar);
-        let Some(channel) = channel.ok().filter(|channel| !channel.is_reserved()) else {
+        let Some(channel) = current.channel.take() else {
             return Flow::fail(&current.message, ProtocolError::channel_invalid());
         };
         if matches!(channel.kind(), ChannelKind::Meta(_)) {
@@ -48,7 +46,11 @@ impl Turn<'_> {
             return Flow::fail(&current.message, error);
         }
         let pattern = ChannelPattern::from(channel.clone());
-        let question = Question::Create;
+        let question = if self.deciders.is_empty() {
+            Question::Append
+        } else {
+            Question::Create
+        };
         let stage = PublishStage {
             channel,
             pattern,
@@ -65,11 +67,6 @@ impl Turn<'_> {
         request: &mut Request,
         current: &mut Current,
     ) -> Flow {
-        if let Stage::Publish(stage) = &mut current.stage
-            && self.deciders.is_empty()
-        {
-            stage.question = Question::Append;
-        }
         loop {
             let Stage::Publish(stage) = &current.stage else {
                 return Flow::Go;
@@ -77,7 +74,9 @@ impl Turn<'_> {
             let (channel, pattern) = (stage.channel.clone(), stage.pattern.clone());
             let next = match stage.question {
                 Question::Create => {
-                    if self.channels.find(channel.as_str()).is_none() {
+                    let absent = self.channels.find(channel.as_str()).is_none();
+                    // Somebody else may have made the channel since the question was asked.
+                    if absent || current.is_being_authorized() {
                         let subject = |current: &Current| {
                             Subject::Create(pattern.clone(), current.message.clone().into())
                         };
@@ -158,9 +157,7 @@ impl Turn<'_> {
             };
             match self.consult(key, request, current, wanted, subject) {
                 Step::Waiting => return Some(Flow::Wait),
-                Step::Late => {
-                    return Some(Flow::fail(&current.message, ProtocolError::unavailable()));
-                }
+                Step::Late => return Some(self.overdue(request, current)),
                 Step::Done => return None,
                 Step::Verdict(Verdict::Drop) => {
                     return Some(Flow::fail(
@@ -195,12 +192,13 @@ impl Turn<'_> {
         &mut self,
         key: RequestKey,
         request: &mut Request,
-        current: &Current,
+        current: &mut Current,
         successful: bool,
         data: &Payload,
     ) -> Flow {
         let message = &current.message;
-        let session = request.session.and_then(|key| self.sessions.get(key));
+        let session = current.session(request);
+        let session = session.and_then(|key| self.sessions.get(key));
         let (Id::Given(id), Some(session)) = (&message.id, session) else {
             return Flow::succeed(message);
         };
@@ -209,7 +207,7 @@ impl Turn<'_> {
             origin: None,
             fence: None,
             to: Destination::Session(session.id),
-            event: Event::answer(channel, id, successful, data),
+            event: self.stamp(Event::answer(channel, id, successful, data)),
             laziness: Laziness::Prompt,
             echo: Echo::ToPublisher,
         };
@@ -225,20 +223,15 @@ impl Turn<'_> {
         current: &mut Current,
         channel: &ChannelName,
     ) -> Option<Flow> {
-        if channel.kind() != ChannelKind::Broadcast || !self.deciders.see_outgoing() {
+        let Stage::Publish(stage) = &mut current.stage else {
+            return None;
+        };
+        let event = stage.event.take();
+        let asks = event.is_some() || self.deciders.see_outgoing();
+        if channel.kind() != ChannelKind::Broadcast || !asks {
             return None;
         }
-        let mut event = match &mut current.stage {
-            Stage::Publish(stage) => stage.event.take(),
-            Stage::Incoming
-            | Stage::Dispatch
-            | Stage::Handshake(_)
-            | Stage::Connect
-            | Stage::Subscribe(_)
-            | Stage::Disconnect
-            | Stage::Reply(_) => None,
-        }
-        .unwrap_or_else(|| self.encode(channel, &current.message));
+        let mut event = event.unwrap_or_else(|| self.encode(channel, &current.message));
         loop {
             let wanted = |role: &Role| (*role == Role::Outgoing).then_some(());
             let asked = event.clone();
@@ -262,8 +255,9 @@ impl Turn<'_> {
                     | Verdict::Extend(_)
                     | Verdict::Admit(_)
                     | Verdict::Answer { .. },
-                )
-                | Step::Late => continue,
+                ) => continue,
+                // Nobody gets what may have been meant to be changed.
+                Step::Late => return Some(self.overdue(request, current)),
                 Step::Waiting => Some(Flow::Wait),
                 Step::Done => None,
             };
@@ -284,6 +278,14 @@ impl Turn<'_> {
         )
     }
 
+    /// EX-2: the event with the time of day, if messages carry it.
+    pub(crate) fn stamp(&self, event: Event) -> Event {
+        match self.timestamp() {
+            Some(timestamp) => event.with_timestamp(&timestamp),
+            None => event,
+        }
+    }
+
     /// EX-2: the time of day, if messages carry it.
     pub(crate) fn timestamp(&self) -> Option<Box<str>> {
         let since_1970 = || {
@@ -301,18 +303,21 @@ impl Turn<'_> {
         };
         let (channel, event) = (stage.channel.clone(), stage.event.take());
         if channel.kind() == ChannelKind::Service {
+            // Its handlers have it, also if one of them has ended the session (DC-5).
             return Flow::succeed(&current.message);
+        }
+        let session = request.session.map(|key| self.sessions.get(key));
+        if session.is_some_and(|session| session.is_none_or(Session::is_leaving)) {
+            // It ended while its publish was decided on.
+            return Flow::fail(&current.message, ProtocolError::session_unknown());
         }
         if self.log.is_down() {
             return Flow::fail(&current.message, ProtocolError::unavailable());
         }
-        let existing = self.channels.find(channel.as_str());
-        if existing.is_some() || self.channels.len() < self.config.limits.max_channels {
-            self.touch_channel(&stage.pattern);
-        } else {
-            self.counters.channels_limited += 1;
-        }
-        let session = request.session.and_then(|key| self.sessions.get(key));
+        let pattern = stage.pattern.clone();
+        self.use_channel(&pattern);
+        let session = current.session(request);
+        let session = session.and_then(|key| self.sessions.get(key));
         let own = session.and_then(|session| session.settings.echo);
         let entry = NewEntry {
             origin: session.map(|session| session.id),
@@ -325,15 +330,25 @@ impl Turn<'_> {
         self.hand_over(key, request, current, entry)
     }
 
+    /// A channel is published to: it comes into being, if there is room (CH-13).
+    pub(crate) fn use_channel(&mut self, channel: &ChannelPattern) {
+        let existing = self.channels.find(channel.as_str());
+        if existing.is_some() || self.channels.len() < self.config.limits.max_channels {
+            self.touch_channel(channel);
+        } else {
+            self.counters.channels_limited += 1;
+        }
+    }
+
     /// Asks the store to append: the message is done, its reply waits.
     fn hand_over(
         &mut self,
         key: RequestKey,
         request: &mut Request,
-        current: &Current,
+        current: &mut Current,
         entry: NewEntry,
     ) -> Flow {
-        let session = request.session;
+        let session = current.session(request);
         if let Some(session) = session.and_then(|session| self.sessions.get_mut(session)) {
             session.open_appends += 1;
         }
@@ -343,8 +358,8 @@ impl Turn<'_> {
             session,
         };
         self.store(StoreRequest::Append(Box::new(entry)), what);
-        Self::wait_for_store(request, current.slot, Answer::to(&current.message));
-        Flow::Handed
+        let answer = Answer::to(&current.message);
+        self.wait_for_store(request, current, Box::new(answer))
     }
 
     /// The store has appended a client's entry, or has not.

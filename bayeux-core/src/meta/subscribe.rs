@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::channel::{ChannelKey, ChannelKind, ChannelPattern, MetaChannel, Subscriber};
@@ -25,6 +26,10 @@ pub(crate) struct SubscribeStage {
     patterns: Vec<ChannelPattern>,
     at: usize,
     question: Question,
+    /// Those granted that the session does not have yet, each once.
+    new: BTreeSet<ChannelPattern>,
+    /// How many of these nobody is subscribed to.
+    new_channels: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +55,8 @@ impl Turn<'_> {
             patterns,
             at: 0,
             question: Question::Create,
+            new: BTreeSet::new(),
+            new_channels: 0,
         };
         if kind == Kind::Unsubscribe {
             current.stage = Stage::Subscribe(Box::new(SubscribeStage {
@@ -117,9 +124,15 @@ impl Turn<'_> {
                     break;
                 }
                 None => {
+                    let is_new = !self.is_taken_up(session, current, &pattern);
+                    let is_new_channel = self.channels.find(pattern.as_str()).is_none();
                     if let Stage::Subscribe(stage) = &mut current.stage {
                         stage.at += 1;
                         stage.question = Question::Create;
+                        if is_new {
+                            stage.new_channels += usize::from(is_new_channel);
+                            stage.new.insert(pattern);
+                        }
                     }
                 }
             }
@@ -175,7 +188,10 @@ impl Turn<'_> {
                 return Some(Flow::Silent);
             };
             let question = stage.question;
-            if question == Question::Create && self.channels.find(pattern.as_str()).is_none() {
+            let absent = self.channels.find(pattern.as_str()).is_none();
+            // Somebody else may have made the channel since the question was asked.
+            let creates = absent || current.is_being_authorized();
+            if question == Question::Create && creates {
                 let subject = |current: &Current| {
                     Subject::Create(pattern.clone(), current.message.clone().into())
                 };
@@ -211,28 +227,65 @@ impl Turn<'_> {
         session: SessionKey,
         pattern: &ChannelPattern,
     ) -> Option<Flow> {
-        let limits = &self.config.limits;
-        let (subscriptions, channels) = (limits.max_subscriptions, limits.max_channels);
-        let existing = self.channels.find(pattern.as_str());
-        let entry = self.sessions.get(session)?;
-        let mut had = entry.subscriptions.iter();
-        if existing.is_some_and(|channel| had.any(|s| s.channel == channel)) {
+        if self.is_taken_up(session, current, pattern) {
             return None;
         }
         let Stage::Subscribe(stage) = &current.stage else {
             return None;
         };
-        if entry.subscriptions.len() + stage.at >= subscriptions {
+        let ahead = (stage.new.len(), stage.new_channels);
+        let error = self.no_room_for(session, pattern, ahead)?;
+        Some(Flow::fail(&current.message, error))
+    }
+
+    /// Why there is no room for one more subscription, so many subscriptions and channels having
+    /// been granted but not taken up.
+    pub(crate) fn no_room_for(
+        &mut self,
+        session: SessionKey,
+        pattern: &ChannelPattern,
+        (new, new_channels): (usize, usize),
+    ) -> Option<ProtocolError> {
+        let limits = &self.config.limits;
+        let (subscriptions, channels) = (limits.max_subscriptions, limits.max_channels);
+        if self.sessions.get(session)?.subscriptions.len() + new >= subscriptions {
             self.counters.subscriptions_limited += 1;
-            let error = ProtocolError::too_many_subscriptions();
-            return Some(Flow::fail(&current.message, error));
+            return Some(ProtocolError::too_many_subscriptions());
         }
-        if existing.is_none() && self.channels.len() + stage.at >= channels {
+        let existing = self.channels.find(pattern.as_str());
+        if existing.is_none() && self.channels.len() + new_channels >= channels {
             self.counters.channels_limited += 1;
-            let error = ProtocolError::create_denied("too_many_channels");
-            return Some(Flow::fail(&current.message, error));
+            return Some(ProtocolError::create_denied("too_many_channels"));
         }
         None
+    }
+
+    /// Whether a pattern is no further subscription: the session has it, or it was granted already,
+    /// or there is nothing to subscribe to (SU-6).
+    fn is_taken_up(
+        &self,
+        session: SessionKey,
+        current: &Current,
+        pattern: &ChannelPattern,
+    ) -> bool {
+        let granted = if let Stage::Subscribe(stage) = &current.stage {
+            stage.new.contains(pattern)
+        } else {
+            false
+        };
+        granted
+            || pattern.kind() != ChannelKind::Broadcast
+            || self.has_subscription(session, pattern)
+    }
+
+    /// Whether a session is subscribed to exactly this pattern.
+    pub(crate) fn has_subscription(&self, session: SessionKey, pattern: &ChannelPattern) -> bool {
+        let channel = self.channels.find(pattern.as_str());
+        let session = self.sessions.get(session);
+        channel.zip(session).is_some_and(|(channel, session)| {
+            let mut held = session.subscriptions.iter();
+            held.any(|subscribed| subscribed.channel == channel)
+        })
     }
 
     /// Subscribes here, and asks the store to remember it.
@@ -240,13 +293,12 @@ impl Turn<'_> {
         &mut self,
         key: RequestKey,
         request: &mut Request,
-        current: &Current,
+        current: &mut Current,
         session: SessionKey,
         patterns: Vec<ChannelPattern>,
         refused: Option<Flow>,
     ) -> Flow {
-        let broadcast = |pattern: &ChannelPattern| pattern.kind() == ChannelKind::Broadcast;
-        let patterns = Vec::from_iter(patterns.into_iter().filter(broadcast));
+        let patterns = broadcast(patterns);
         let since = self.log.seen();
         let added: Vec<_> = patterns
             .iter()
@@ -254,12 +306,12 @@ impl Turn<'_> {
             .cloned()
             .collect();
         let answer = match refused {
-            Some(Flow::Answer(answer)) => *answer,
+            Some(Flow::Answer(answer)) => answer,
             Some(other) => return other,
-            None => Answer::to(&current.message),
+            None => Box::new(Answer::to(&current.message)),
         };
         let Some(entry) = self.sessions.get(session).filter(|_| !added.is_empty()) else {
-            return Flow::Answer(Box::new(answer));
+            return Flow::Answer(answer);
         };
         if self.log.is_down() {
             self.undo_subscriptions(session, &added);
@@ -282,15 +334,14 @@ impl Turn<'_> {
                 added,
             },
         );
-        Self::wait_for_store(request, slot, answer);
-        Flow::Handed
+        self.wait_for_store(request, current, answer)
     }
 
     fn unsubscribe(
         &mut self,
         key: RequestKey,
         request: &mut Request,
-        current: &Current,
+        current: &mut Current,
         session: SessionKey,
         patterns: Vec<ChannelPattern>,
     ) -> Flow {
@@ -301,20 +352,24 @@ impl Turn<'_> {
             let error = ProtocolError::subscribe_denied(BY_POLICY);
             return Flow::fail(&current.message, error);
         }
-        let removed: Vec<_> = patterns
-            .into_iter()
-            .filter(|pattern| self.remove_subscription(session, pattern))
-            .collect();
-        let answer = Answer::to(&current.message);
-        let Some(entry) = self.sessions.get(session).filter(|_| !removed.is_empty()) else {
-            // SU-5: what was not there is gone.
-            return Flow::Answer(Box::new(answer));
+        let patterns = broadcast(patterns);
+        let answer = Box::new(Answer::to(&current.message));
+        let Some(entry) = self.sessions.get(session).filter(|_| !patterns.is_empty()) else {
+            return Flow::Answer(answer);
         };
+        if self.log.is_down() {
+            return Flow::fail(&current.message, ProtocolError::unavailable());
+        }
         let (id, fence) = (entry.id, entry.fence);
+        for pattern in &patterns {
+            self.remove_subscription(session, pattern);
+        }
+        // SU-5: what was not there is gone. The store is told all the same: it may still have what
+        // it was asked to forget before, in vain.
         let store = StoreRequest::Unsubscribe {
             session: id,
             fence,
-            patterns: removed,
+            patterns,
         };
         self.store(
             store,
@@ -323,8 +378,7 @@ impl Turn<'_> {
                 slot: current.slot,
             },
         );
-        Self::wait_for_store(request, current.slot, answer);
-        Flow::Handed
+        self.wait_for_store(request, current, answer)
     }
 
     /// The store has remembered subscriptions, or has not.
@@ -520,6 +574,12 @@ impl Turn<'_> {
             self.report(ReportKind::ChannelRemoved(pattern));
         }
     }
+}
+
+/// Those that events can come for (SU-6).
+fn broadcast(mut patterns: Vec<ChannelPattern>) -> Vec<ChannelPattern> {
+    patterns.retain(|pattern| pattern.kind() == ChannelKind::Broadcast);
+    patterns
 }
 
 /// What a consultation means for the message at hand: `None` if it may go on.

@@ -7,6 +7,8 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
+use crate::config::Limits;
+use crate::connection::Leftover;
 use crate::id::DecisionTicket;
 use crate::message::Event;
 use crate::store::{Laziness, Position};
@@ -48,6 +50,15 @@ pub(crate) enum Keep {
     Acknowledged,
 }
 
+/// What leaves a queue at once: its first events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Taken {
+    /// How many.
+    pub(crate) count: usize,
+    /// How many of them were sent before (AK-7).
+    pub(crate) again: usize,
+}
+
 impl Queue {
     pub(crate) fn push(&mut self, queued: Queued) {
         self.bytes += queued.event.size();
@@ -55,20 +66,20 @@ impl Queue {
         self.entries.push_back(queued);
     }
 
-    /// Puts events that were read from the log before those that have come since.
-    pub(crate) fn push_front(&mut self, queued: Queued) {
+    /// Takes everything out, for what was read from the log to be put before it.
+    pub(crate) fn lift(&mut self) -> VecDeque<Queued> {
         debug_assert!(self.in_flight == 0, "nothing leaves while the log is read");
-        self.bytes += queued.event.size();
-        self.prompt += usize::from(queued.laziness == Laziness::Prompt);
-        self.entries.push_front(queued);
+        self.bytes = 0;
+        self.prompt = 0;
+        core::mem::take(&mut self.entries)
     }
 
     /// Chooses what leaves now: everything settled from the front, within `max_bytes` but for the
-    /// first. Says how many.
-    pub(crate) fn take(&mut self, keep: Keep, max_bytes: usize) -> usize {
+    /// first.
+    pub(crate) fn take(&mut self, keep: Keep, max_bytes: usize) -> Taken {
         debug_assert!(self.in_flight == 0, "one batch is in flight at a time");
         let mut bytes = 0;
-        let mut count = 0;
+        let (mut count, mut again) = (0, 0);
         for queued in &self.entries {
             bytes += queued.event.size() + 1;
             if queued.pending.is_some() || (count > 0 && bytes > max_bytes) {
@@ -77,6 +88,8 @@ impl Queue {
             count += 1;
             if keep == Keep::Written || queued.position > self.sent {
                 self.prompt -= usize::from(queued.laziness == Laziness::Prompt);
+            } else {
+                again += 1;
             }
         }
         match keep {
@@ -86,21 +99,19 @@ impl Queue {
                 self.sent = last.map_or(self.sent, |last| last.position.max(self.sent));
             }
         }
-        if count == self.entries.len() {
-            self.overdue = false;
-        }
-        count
+        // What has to stay behind leaves with the next batch, however lazy it is.
+        self.overdue = count < self.entries.len();
+        Taken { count, again }
     }
 
-    /// What was in flight has arrived. Says how many.
-    pub(crate) fn written(&mut self) -> usize {
+    /// What was in flight has arrived.
+    pub(crate) fn written(&mut self) {
         let count = self.in_flight;
         for queued in self.entries.drain(..count) {
             self.bytes -= queued.event.size();
         }
         self.in_flight = 0;
         self.shrink();
-        count
     }
 
     /// What was in flight has not arrived. Says how many.
@@ -111,6 +122,7 @@ impl Queue {
             .filter(|queued| queued.laziness == Laziness::Prompt)
             .count();
         self.in_flight = 0;
+        self.overdue |= count > 0;
         count
     }
 
@@ -124,6 +136,12 @@ impl Queue {
             self.pop(0);
         }
         self.shrink();
+    }
+
+    /// Whether one more event of this size is within the limits (QU-5).
+    pub(crate) fn has_room(&self, size: usize, limits: &Limits) -> bool {
+        self.entries.len() < limits.max_queued_events
+            && self.bytes + size <= limits.max_queued_bytes
     }
 
     /// Drops the oldest event that is not in flight.
@@ -204,14 +222,14 @@ impl Queue {
     }
 
     /// Everything that could still leave, for the last response of a session.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Position, Arc<Event>)> {
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Leftover> {
         let in_flight = self.in_flight;
         self.in_flight = 0;
         self.bytes = 0;
         self.prompt = 0;
         let rest = self.entries.drain(..).skip(in_flight);
         rest.filter(|queued| queued.pending.is_none())
-            .map(|queued| (queued.position, queued.event))
+            .map(|queued| (Some(queued.position), queued.event))
     }
 
     fn shrink(&mut self) {
@@ -243,12 +261,6 @@ impl Queue {
         self.entries
             .front()
             .is_some_and(|queued| queued.position <= self.sent)
-    }
-
-    /// The first event whose fate is not settled.
-    pub(crate) fn unsettled(&self) -> Option<Position> {
-        let waiting = self.entries.iter().find(|queued| queued.pending.is_some());
-        waiting.map(|queued| queued.position)
     }
 
     /// The first event that has not left the queue.

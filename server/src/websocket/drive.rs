@@ -11,12 +11,13 @@ use bytes::Bytes;
 use hyper::rt::{Read, Write};
 
 use super::duplex::{Closed, Event, Shared};
+use super::stream::Stream;
 use super::upgrade::Handover;
 use crate::carrier::Carrier;
 use crate::inbox::Opening;
 use crate::line::Line;
 use crate::router::{Engagement, Gateway};
-use crate::socket::{Socket, Stream};
+use crate::socket::Socket;
 
 /// Runs a websocket to its end.
 pub(super) struct Drive<T> {

@@ -3,6 +3,7 @@
 //! Both may be on different threads. Invariant: at most one order to send is under way, and a frame
 //! is read only if the engine asked for it.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -19,6 +20,7 @@ use futures_util::io::AsyncRead;
 use futures_util::{Sink, Stream as _};
 use hyper::rt::{Read, Write};
 
+use super::stream::Stream;
 use crate::carrier::{Duplex, Sent};
 use crate::config::Deadlines;
 use crate::deadlines::Watched;
@@ -28,7 +30,7 @@ use crate::inbox::Fact;
 use crate::line::Line;
 use crate::router::Gateway;
 use crate::site::FAREWELL;
-use crate::socket::{Socket, Stream};
+use crate::socket::Socket;
 
 /// So long that nobody waits for it.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -52,6 +54,8 @@ struct Inner<T> {
     is_blocked: bool,
     /// Whether the engine waits to hear that its last order to send is finished.
     is_owed: bool,
+    /// Whether what comes is no longer understood.
+    is_deaf: bool,
     /// Whether it was the engine that began the end.
     is_released: bool,
     phase: Phase,
@@ -114,6 +118,7 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
             is_wanted: true,
             is_blocked: false,
             is_owed: false,
+            is_deaf: false,
             is_released: false,
             phase: Phase::Open,
             active: now,
@@ -170,7 +175,7 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
 
     fn poll_open(&self, inner: &mut Inner<T>, now: Instant, cx: &mut Context<'_>) -> Poll<Event> {
         if inner.is_blocked {
-            match inner.poll_flush(now, cx) {
+            match inner.poll_drain(now, cx) {
                 Poll::Ready(Ok(())) if std::mem::take(&mut inner.is_owed) => {
                     return Poll::Ready(Event::Written);
                 }
@@ -196,15 +201,30 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
                 }
                 Some(Ok(Message::Binary(_))) => 1003,
                 Some(Ok(_)) => continue,
-                None => return Poll::Ready(Event::Over),
+                None => return self.answer_goodbye(inner, now),
                 Some(Err(error)) => match code_of(&error) {
-                    Some(code) => code,
+                    Some(code) => {
+                        inner.is_deaf = true;
+                        code
+                    }
                     None => return Poll::Ready(Event::Over),
                 },
             };
             self.begin_closing(inner, now, code);
             return inner.poll_closing(cx);
         }
+    }
+
+    /// The peer has said goodbye, and tungstenite has queued the answer.
+    fn answer_goodbye(&self, inner: &mut Inner<T>, now: Instant) -> Poll<Event> {
+        let until = now + FAREWELL;
+        inner.phase = Phase::Closing {
+            code: 1000,
+            is_sent: true,
+            until,
+        };
+        self.look_at(inner, until);
+        Poll::Ready(Event::Closing(Closed::ByPeer))
     }
 
     /// A message that has begun must end in time.
@@ -248,8 +268,8 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
 
 impl<T: Read + Write + Unpin> Inner<T> {
     /// Finishes the order to send.
-    fn poll_flush(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+    fn poll_drain(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.stream.get_mut().poll_drain(cx);
         if flushed.is_ready() {
             self.is_blocked = false;
             self.active = now;
@@ -271,6 +291,8 @@ impl<T: Read + Write + Unpin> Inner<T> {
                 is_sent: true,
                 until,
             };
+            // It will be sent elsewhere.
+            self.stream.get_mut().drop_unsent();
             let frame = CloseFrame {
                 code: CloseCode::from(code),
                 reason: Utf8Bytes::default(),
@@ -284,13 +306,15 @@ impl<T: Read + Write + Unpin> Inner<T> {
             };
             return Poll::Ready(Event::Closing(by));
         }
-        if let Poll::Ready(Err(_)) = Pin::new(&mut self.stream).poll_flush(cx) {
+        let drained = self.stream.get_mut().poll_drain(cx);
+        if let Poll::Ready(Err(_)) = drained {
             return Poll::Ready(Event::Over);
         }
-        loop {
+        while !self.is_deaf {
             match Pin::new(&mut self.stream).poll_next(cx) {
                 Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(_)) | None) => break,
+                Poll::Ready(Some(Err(_))) => self.is_deaf = true,
+                Poll::Ready(None) => return drained.map(|_| Event::Over),
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -328,14 +352,10 @@ impl<T: Read + Write + Unpin + Send + 'static> Duplex for Shared<T> {
             return Sent::Later;
         }
         for frame in batch.frames() {
-            let Some(text) = frames.text(frame) else {
-                continue;
-            };
-            // A failure shows at the flush.
-            let _ = Pin::new(&mut inner.stream).start_send(Message::Text(text));
+            inner.stream.get_mut().push(frames.prepared(frame));
         }
         let task = inner.task.clone();
-        match inner.poll_flush(now, &mut Context::from_waker(&task)) {
+        match inner.poll_drain(now, &mut Context::from_waker(&task)) {
             Poll::Ready(Ok(())) => return Sent::Written,
             Poll::Ready(Err(_)) => {
                 inner.phase = Phase::Dead;

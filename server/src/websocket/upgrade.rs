@@ -13,11 +13,12 @@ use hyper::rt::{Read, Write};
 use hyper::upgrade::Upgraded;
 
 use super::drive::Drive;
+use super::stream::Stream;
 use crate::http::{Body, Caller};
 use crate::line::Line;
 use crate::router::Gateway;
 use crate::runtime::Task;
-use crate::socket::{Socket, Stream};
+use crate::socket::Socket;
 
 /// What a websocket takes over from its request.
 pub(crate) struct Handover {

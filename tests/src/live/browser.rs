@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
@@ -14,8 +15,14 @@ pub struct Page {
     socket: WebSocket,
     session: String,
     number: u64,
-    profile: PathBuf,
+    loaded: bool,
+    /// Dropped last, when nobody writes to it any more.
+    _profile: Profile,
 }
+
+/// A folder of the browser's own.
+#[derive(Debug)]
+struct Profile(PathBuf);
 
 impl Page {
     /// Starts Chromium and opens that URL.
@@ -23,7 +30,7 @@ impl Page {
     /// `CHROMIUM` names the program, otherwise it is `chromium`.
     pub fn open(url: &str) -> Self {
         let program = std::env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
-        let profile = profile();
+        let profile = Profile::new();
         let mut command = Command::new(program);
         command
             .args([
@@ -35,7 +42,7 @@ impl Page {
             .args(["--no-first-run", "--disable-background-networking"])
             .args(["--disable-component-update", "--disable-sync"])
             .args(["--disable-dev-shm-usage", "--remote-debugging-port=0"])
-            .arg(format!("--user-data-dir={}", profile.display()))
+            .arg(format!("--user-data-dir={}", profile.0.display()))
             .arg("about:blank");
         let mut browser = Process::start("Chromium", &mut command);
         let (address, path) = browser.wait_for("open its debugging socket", |line| {
@@ -48,16 +55,22 @@ impl Page {
             socket: WebSocket::open(address, &path, &[]),
             session: String::new(),
             number: 0,
-            profile,
+            loaded: false,
+            _profile: profile,
         };
-        let target = page.call("Target.createTarget", json!({"url": url}));
+        let target = page.call("Target.createTarget", json!({"url": "about:blank"}));
         let target = json!({"targetId": target["targetId"], "flatten": true});
         let session = page.call("Target.attachToTarget", target);
         session["sessionId"]
             .as_str()
             .unwrap_or_default()
             .clone_into(&mut page.session);
-        page.wait_for("document.readyState === 'complete'");
+        page.call("Page.enable", json!({}));
+        page.loaded = false;
+        page.call("Page.navigate", json!({"url": url}));
+        while !page.loaded {
+            page.message();
+        }
         page
     }
 
@@ -133,27 +146,29 @@ impl Page {
     fn message(&mut self) -> Value {
         match self.socket.frame() {
             Some(frame) if frame.last => {
-                serde_json::from_slice(&frame.payload).expect("a message in JSON")
+                let message: Value =
+                    serde_json::from_slice(&frame.payload).expect("a message in JSON");
+                self.loaded |= message["method"] == "Page.loadEventFired";
+                message
             }
             other => self.browser.fail(&format!("sent no message: {other:?}")),
         }
     }
 }
 
-impl Drop for Page {
-    fn drop(&mut self) {
-        self.browser.kill();
-        std::fs::remove_dir_all(&self.profile).ok();
+impl Profile {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bayeux-tests-chromium-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a folder for the browser's profile");
+        Self(path)
     }
 }
 
-/// A new empty folder.
-fn profile() -> PathBuf {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = format!("bayeux-tests-chromium-{}-{number}", std::process::id());
-    let profile = std::env::temp_dir().join(name);
-    std::fs::create_dir_all(&profile).expect("a folder for the browser's profile");
-    profile
+impl Drop for Profile {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -26,15 +26,23 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// Where connections go; without it they are closed at accept.
-    upstream: Option<SocketAddr>,
+    /// Where connections go; while nobody listens there they are closed at accept.
+    upstream: SocketAddr,
     /// The text in the middle of which the next connection from the server breaks.
     needle: Option<Vec<u8>>,
     stalled: bool,
     ended: bool,
-    /// Both ends of every connection that may still be open.
-    ends: Vec<TcpStream>,
+    links: Vec<Link>,
     report: Sender<()>,
+}
+
+/// A connection that goes through, as the proxy's two ends of it.
+#[derive(Debug)]
+struct Link {
+    client: TcpStream,
+    server: TcpStream,
+    /// Disconnected once the server has closed its end.
+    closed: Receiver<()>,
 }
 
 impl Cutter {
@@ -45,11 +53,11 @@ impl Cutter {
         let (report, cuts) = channel();
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
-                upstream: Some(server.address()),
+                upstream: server.address(),
                 needle: None,
                 stalled: false,
                 ended: false,
-                ends: Vec::new(),
+                links: Vec::new(),
                 report,
             }),
             changed: Condvar::new(),
@@ -93,21 +101,22 @@ impl Cutter {
         }
     }
 
-    /// Breaks all connections there are.
+    /// Breaks all connections there are, and waits until the server knows.
     pub fn cut_all(&self) {
-        cut(&mut self.shared.lock());
-    }
-
-    /// Breaks all connections there are, and every new one, until [`Cutter::forward_to`].
-    pub fn down(&self) {
-        let mut state = self.shared.lock();
-        state.upstream = None;
-        cut(&mut state);
+        let links = cut(&mut self.shared.lock());
+        for link in links {
+            let closed = link.closed.recv_timeout(Deadline::USUAL);
+            assert_eq!(
+                closed,
+                Err(RecvTimeoutError::Disconnected),
+                "the server closes what its client closed"
+            );
+        }
     }
 
     /// New connections go to that server.
     pub fn forward_to(&self, server: &Server) {
-        self.shared.lock().upstream = Some(server.address());
+        self.shared.lock().upstream = server.address();
     }
 
     /// Passes nothing on in either direction, and breaks nothing, until [`Cutter::flow`].
@@ -146,10 +155,14 @@ impl Shared {
     }
 }
 
-fn cut(state: &mut State) {
-    for end in state.ends.drain(..) {
-        end.shutdown(Shutdown::Both).ok();
+fn cut(state: &mut State) -> Vec<Link> {
+    let links = std::mem::take(&mut state.links);
+    for link in &links {
+        link.client.shutdown(Shutdown::Both).ok();
+        // The other direction stays open to see when the server has closed.
+        link.server.shutdown(Shutdown::Write).ok();
     }
+    links
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
@@ -159,30 +172,37 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         if state.ended {
             return;
         }
-        let server = state
-            .upstream
-            .and_then(|server| TcpStream::connect(server).ok());
         // Without a server the client's connection is closed here.
-        let Some(server) = server else { continue };
+        let Ok(server) = TcpStream::connect(state.upstream) else {
+            continue;
+        };
         client.set_nodelay(true).ok();
         server.set_nodelay(true).ok();
-        link(&client, &server, &mut state, shared).ok();
+        link(client, server, &mut state, shared).ok();
     }
 }
 
 fn link(
-    client: &TcpStream,
-    server: &TcpStream,
+    client: TcpStream,
+    server: TcpStream,
     state: &mut State,
     shared: &Arc<Shared>,
 ) -> std::io::Result<()> {
-    state.ends.retain(|end| end.peer_addr().is_ok());
-    state.ends.push(client.try_clone()?);
-    state.ends.push(server.try_clone()?);
-    let up = Pipe::new(client, server, shared)?;
-    let down = Pipe::new(server, client, shared)?;
+    let (open, closed) = channel();
+    let up = Pipe::new(&client, &server, shared)?;
+    let down = Pipe::new(&server, &client, shared)?;
     thread::spawn(move || up.run(Watch::Nothing));
-    thread::spawn(move || down.run(Watch::ForTheNeedle(Vec::new())));
+    thread::spawn(move || {
+        down.run(Watch::ForTheNeedle(Vec::new()));
+        drop(open);
+    });
+    let ended = |link: &Link| link.closed.try_recv() == Err(TryRecvError::Disconnected);
+    state.links.retain(|link| !ended(link));
+    state.links.push(Link {
+        client,
+        server,
+        closed,
+    });
     Ok(())
 }
 
@@ -208,31 +228,38 @@ impl Pipe {
         })
     }
 
+    /// Passes on until the sender closes; what the receiver no longer takes is dropped.
     fn run(mut self, mut watch: Watch) {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = self.from.read(&mut buffer) {
             let bytes = buffer.get(..length).unwrap_or_default();
             let mut state = self.shared.while_flowing();
-            if let Watch::ForTheNeedle(passed) = &mut watch
-                && let Some(needle) = &state.needle
-                && let Some(end) = break_at(passed, bytes, needle)
-            {
+            let end = match &watch {
+                Watch::ForTheNeedle(passed) => {
+                    let needle = state.needle.as_deref();
+                    needle.and_then(|needle| break_at(passed, bytes, needle))
+                }
+                Watch::Nothing => None,
+            };
+            if end.is_some() {
                 state.needle = None;
-                state.report.send(()).ok();
-                drop(state);
-                self.to.write_all(bytes.get(..end).unwrap_or_default()).ok();
-                break;
             }
+            let report = state.report.clone();
             drop(state);
             if let Watch::ForTheNeedle(passed) = &mut watch {
                 remember(passed, bytes);
             }
-            if self.to.write_all(bytes).is_err() {
-                break;
+            let end = end.inspect(|_| watch = Watch::Nothing);
+            self.to
+                .write_all(bytes.get(..end.unwrap_or(length)).unwrap_or_default())
+                .ok();
+            if end.is_some() {
+                self.to.shutdown(Shutdown::Both).ok();
+                self.from.shutdown(Shutdown::Write).ok();
+                report.send(()).ok();
             }
         }
-        self.to.shutdown(Shutdown::Both).ok();
-        self.from.shutdown(Shutdown::Both).ok();
+        self.to.shutdown(Shutdown::Write).ok();
     }
 }
 

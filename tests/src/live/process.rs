@@ -121,11 +121,17 @@ impl Process {
         }
     }
 
-    /// Ends it at once, as a crash would.
+    /// Ends it at once, as a crash would, and waits for those that it started, which share its output.
     pub fn kill(&mut self) {
         // An error says that it has ended already.
         self.child.kill().ok();
         self.child.wait().ok();
+        let deadline = Deadline::usual();
+        while let Some(left) = deadline.left() {
+            if self.lines.recv_timeout(left).is_err() {
+                break;
+            }
+        }
     }
 
     /// Fails the test, with what this process said.

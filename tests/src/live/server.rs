@@ -138,18 +138,18 @@ fn binary() -> &'static PathBuf {
 }
 
 fn build() -> PathBuf {
-    const NAME: &str = "bayeux-server-tokio";
+    const PACKAGE: &str = "bayeux-server-tokio";
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .args(["build", "--package", NAME, "--bin", NAME])
+        .args(["build", "--package", PACKAGE, "--bins"])
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit());
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
     let output = cargo.output().expect("cargo can be started");
-    assert!(output.status.success(), "{NAME} cannot be built");
+    assert!(output.status.success(), "{PACKAGE} cannot be built");
 
     let executable = String::from_utf8_lossy(&output.stdout)
         .lines()

@@ -13,7 +13,9 @@ pub(crate) struct Case {
 
 impl Case {
     fn server(self) -> Server {
-        Server::start(&Settings::default().shards(self.shards))
+        let settings = Settings::default().shards(self.shards);
+        // Faye may poll until its trial websocket is open, and changes over with the next connect.
+        Server::start(&settings.option("timeout", 2_000))
     }
 
     fn client(self, url: &str) -> Client {
@@ -51,9 +53,10 @@ pub(crate) fn converses(case: Case) {
     let mut deep = case.client(&server.url());
     let mut publisher = case.publisher(&server.url());
 
-    plain.subscribe("/news/sport");
-    wildcard.subscribe("/news/*");
+    // Not in the order in which they came: their second connections, where they have any, meet other shards.
     deep.subscribe("/news/**");
+    wildcard.subscribe("/news/*");
+    plain.subscribe("/news/sport");
     publisher.publish(
         "/news/sport",
         json!({"score": "3:1", "name": "Zoë 😀 \u{2028}"}),
@@ -180,9 +183,6 @@ pub(crate) fn survives_cut_connections(case: Case) {
 
     for round in 1..=5 {
         cutter.cut_all();
-        client.loses_the_server();
-        // Answered over a new connection: by now the server knows that the old one is gone.
-        client.subscribe(&format!("/rounds/{round}"));
         publisher.publish("/news", json!(round));
         client.expect_event("/news", round);
     }

@@ -1,0 +1,203 @@
+//! A Bayeux server on threads: the engine, with the standard library around it.
+//!
+//! ```text
+//! cargo run -p bayeux-core --example blocking [ADDRESS]    serves http://ADDRESS/bayeux
+//! cargo run -p bayeux-core --example blocking -- --check   serves itself, and says if that worked
+//! ```
+//!
+//! One thread has the engine and does nothing but [`run`]. Each TCP connection has a thread of its
+//! own (a websocket has two), which tells it facts over one channel and gets its orders over another.
+//! Lines typed at the terminal are published to `/console`; nobody may publish below `/closed`.
+
+mod check;
+mod http;
+mod net;
+mod websocket;
+
+use std::error::Error;
+use std::net::TcpListener;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+use std::{env, io, thread};
+
+use bayeux_core::http::{BrowserCookie, CookieOptions, Options};
+use bayeux_core::{
+    Call, CallResult, CallTicket, Config, Decider, DeciderId, DecisionTicket, DecodeLimits, Denial,
+    Engine, Input, Instant, Laziness, MemoryOptions, MemoryStore, NodeId, Operations, Output,
+    Payload, Question, Report, Role, Seed, StoreRequest, StoreTicket, Verdict,
+};
+
+use crate::net::Net;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let address = env::args().nth(1);
+    if address.as_deref() == Some("--check") {
+        return check::check();
+    }
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080"))?;
+    println!("http://{}/bayeux", listener.local_addr()?);
+    let facts = start(listener)?;
+    for (number, line) in (0..).zip(io::stdin().lines()) {
+        let call = Call::Publish {
+            channel: "/console".parse()?,
+            data: Payload::string(&line?),
+            ext: None,
+            laziness: Laziness::Prompt,
+        };
+        let ticket = CallTicket::new(number);
+        facts.send(Input::Called { ticket, call })?;
+    }
+    loop {
+        thread::park(); // Nobody types: serve on.
+    }
+}
+
+/// Drives `engine` on this thread until the last sender of `facts` is dropped.
+fn run(mut engine: Engine, facts: &Receiver<Input>, net: &Net, store: &mut Store, app: &App) {
+    let epoch = std::time::Instant::now(); // the only clock there is
+    let now = || Instant::from_epoch(epoch.elapsed());
+    loop {
+        while let Some(output) = engine.poll_output() {
+            match output {
+                Output::Receive { connection } => net.receive(connection),
+                Output::Send { connection, batch } => net.send(connection, batch),
+                Output::Close { connection, reason } => net.close(connection, reason),
+                Output::Store { ticket, request } => store.submit(now(), ticket, request),
+                Output::Decide { ticket, question } => app.decide(ticket, &question),
+                Output::Return { ticket, result } => app.returned(ticket, &result),
+                Output::Report(report) => app.report(&report),
+            }
+        }
+        let fact = match engine.poll_timeout() {
+            Some(due) => facts.recv_timeout(due.saturating_duration_since(now())),
+            None => facts.recv().map_err(RecvTimeoutError::from),
+        };
+        match fact {
+            Ok(input) => engine.handle(now(), input),
+            Err(RecvTimeoutError::Timeout) => engine.handle(now(), Input::Elapsed),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Serves on threads of its own, until the process ends. What is returned takes the application's
+/// facts.
+fn start(listener: TcpListener) -> Result<Sender<Input>, Box<dyn Error>> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)?;
+    let config = Config {
+        wall_clock: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?,
+        deciders: vec![App::decider()?],
+        ..Config::default()
+    };
+    let (facts, inbox) = mpsc::channel();
+    let net = Arc::new(Net {
+        facts: facts.clone(),
+        options: Options::default(),
+        cookie: BrowserCookie::new(&CookieOptions::default())?,
+        limits: DecodeLimits::default(),
+        orders: Mutex::default(),
+        last: AtomicU64::new(0),
+    });
+    let mut store = Store::new(facts.clone(), &config);
+    let app = App {
+        facts: facts.clone(),
+    };
+    let engine = Engine::new(config, Seed::new(seed));
+
+    thread::spawn({
+        let net = Arc::clone(&net);
+        move || run(engine, &inbox, &net, &mut store, &app)
+    });
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else {
+                thread::sleep(Duration::from_millis(100)); // No descriptor is free.
+                continue;
+            };
+            let net = Arc::clone(&net);
+            // Whatever ends a connection was told to the engine, and nobody else wants to know.
+            drop(thread::Builder::new().spawn(move || http::serve(&net, &stream)));
+        }
+    });
+    Ok(facts)
+}
+
+/// The log and the sessions, in memory. It answers at once, by sending facts.
+struct Store {
+    memory: MemoryStore,
+    node: NodeId,
+    facts: Sender<Input>,
+}
+
+impl Store {
+    fn new(facts: Sender<Input>, config: &Config) -> Self {
+        let mut memory = MemoryStore::new(MemoryOptions::for_config(config));
+        let node = memory.attach();
+        let mut store = Self {
+            memory,
+            node,
+            facts,
+        };
+        store.answer(Instant::EPOCH); // that it is up
+        store
+    }
+
+    fn submit(&mut self, now: Instant, ticket: StoreTicket, request: StoreRequest) {
+        self.memory.submit(self.node, now, ticket, request);
+        self.answer(now);
+    }
+
+    fn answer(&mut self, now: Instant) {
+        while let Some(fact) = self.memory.poll(self.node, now) {
+            let _ = self.facts.send(fact);
+        }
+    }
+}
+
+/// What is peculiar to this server.
+struct App {
+    facts: Sender<Input>,
+}
+
+impl App {
+    /// Whom to ask: nobody is asked about anything else.
+    fn decider() -> Result<Decider, Box<dyn Error>> {
+        let role = Role::Authorizer {
+            pattern: "/closed/**".parse()?,
+            operations: Operations {
+                publish: true,
+                ..Operations::default()
+            },
+        };
+        let id = DeciderId(1);
+        Ok(Decider { id, role })
+    }
+
+    fn decide(&self, ticket: DecisionTicket, question: &Question) {
+        println!("{:?} may not publish there", question.session);
+        let verdict = Verdict::Deny(Box::new(Denial {
+            reason: Some("closed".into()),
+            ..Denial::default()
+        }));
+        let _ = self.facts.send(Input::Decided { ticket, verdict });
+    }
+
+    fn returned(&self, ticket: CallTicket, result: &CallResult) {
+        println!("line {}: {result:?}", ticket.number());
+    }
+
+    fn report(&self, report: &Report) {
+        println!("{report:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_example_serves_both_transports() {
+        super::check::check().unwrap();
+    }
+}

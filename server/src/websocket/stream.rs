@@ -1,0 +1,255 @@
+//! The bytes of a websocket: read through, written as whole frames from one queue.
+//!
+//! A server does not mask, so a frame is the same for all who get it: it is prepared once and
+//! shared, and waits for a slow socket by reference. tungstenite's own frames (pongs, the close
+//! frame) go through the same queue, so that nothing lands inside of a frame half sent.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use futures_util::io::{AsyncRead, AsyncWrite};
+use hyper::rt::{Read, ReadBuf, Write};
+
+use crate::frames::Frame;
+
+/// How many bytes of tungstenite's may wait: a peer that sends pings and reads nothing gets no
+/// more pongs.
+const OWN: usize = 1024;
+
+/// How many frames are written by one call.
+const SLICES: usize = 16;
+
+/// A socket below tungstenite.
+pub(super) struct Stream<T> {
+    io: T,
+    /// How many bytes were read.
+    taken: u64,
+    /// What is to be written; of the first some may have been already.
+    queue: VecDeque<Frame>,
+    is_first_begun: bool,
+    /// How many bytes of the queue are tungstenite's, at most.
+    own: usize,
+}
+
+impl<T> Stream<T> {
+    pub(super) const fn new(io: T) -> Self {
+        Self {
+            io,
+            taken: 0,
+            queue: VecDeque::new(),
+            is_first_begun: false,
+            own: 0,
+        }
+    }
+
+    pub(super) const fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Adds a frame; it leaves with the next [`poll_drain`](Self::poll_drain).
+    pub(super) fn push(&mut self, frame: Frame) {
+        self.queue.push_back(frame);
+    }
+
+    /// Drops what has not begun to be sent.
+    pub(super) fn drop_unsent(&mut self) {
+        self.queue.truncate(usize::from(self.is_first_begun));
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        self.is_first_begun |= count > 0;
+        while let Some(first) = self.queue.front_mut() {
+            let head = count.min(first.head.len());
+            first.head.advance(head);
+            let payload = (count - head).min(first.payload.len());
+            first.payload.advance(payload);
+            if !first.head.is_empty() || !first.payload.is_empty() {
+                return;
+            }
+            count -= head + payload;
+            self.queue.pop_front();
+            self.is_first_begun = count > 0;
+        }
+    }
+}
+
+impl<T: Write + Unpin> Stream<T> {
+    /// Writes everything, as far as the socket takes it.
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(first) = self.queue.front() {
+            let io = Pin::new(&mut self.io);
+            let count = if self.queue.len() == 1 && first.payload.is_empty() {
+                ready!(io.poll_write(cx, &first.head))?
+            } else {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let mut used = 0;
+                let parts = self
+                    .queue
+                    .iter()
+                    .flat_map(|frame| [&frame.head, &frame.payload]);
+                let parts = parts.filter(|part| !part.is_empty());
+                for (slice, part) in slices.iter_mut().zip(parts) {
+                    *slice = IoSlice::new(part);
+                    used += 1;
+                }
+                ready!(io.poll_write_vectored(cx, slices.get(..used).unwrap_or_default()))?
+            };
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.advance(count);
+        }
+        self.own = 0;
+        if self.queue.capacity() > SLICES {
+            self.queue = VecDeque::new();
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+}
+
+impl<T: Read + Unpin> AsyncRead for Stream<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(bytes);
+        ready!(Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()))?;
+        let length = buffer.filled().len();
+        self.taken += u64::try_from(length).unwrap_or(0);
+        Poll::Ready(Ok(length))
+    }
+}
+
+/// For tungstenite: what it writes is queued at once.
+impl<T: Write + Unpin> AsyncWrite for Stream<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.own > OWN {
+            ready!(self.poll_drain(cx))?;
+        }
+        self.own += bytes.len();
+        self.push(Frame {
+            head: Bytes::copy_from_slice(bytes),
+            payload: Bytes::new(),
+        });
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_drain(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(cx))?;
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Takes so many bytes, then no more until it is given more.
+    struct Narrow {
+        room: usize,
+        written: Vec<u8>,
+    }
+
+    impl Write for Narrow {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let count = bytes.len().min(self.room);
+            if count == 0 {
+                return Poll::Pending;
+            }
+            self.room -= count;
+            self.written.extend_from_slice(&bytes[..count]);
+            Poll::Ready(Ok(count))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn frame(head: &'static [u8], payload: &'static [u8]) -> Frame {
+        Frame {
+            head: Bytes::from_static(head),
+            payload: Bytes::from_static(payload),
+        }
+    }
+
+    fn drain(stream: &mut Stream<Narrow>, room: usize) -> bool {
+        stream.io.room = room;
+        stream
+            .poll_drain(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+    }
+
+    #[test]
+    fn frames_leave_in_order_and_whole_however_narrow_the_socket_is() {
+        let mut stream = Stream::new(Narrow {
+            room: 0,
+            written: Vec::new(),
+        });
+        stream.push(frame(b"fi", b"rst "));
+        assert!(!drain(&mut stream, 2));
+        stream.push(frame(b"second ", b""));
+        let pong =
+            Pin::new(&mut stream).poll_write(&mut Context::from_waker(Waker::noop()), b"pong");
+
+        assert!(matches!(pong, Poll::Ready(Ok(4))));
+        assert!(!drain(&mut stream, 7));
+        assert!(drain(&mut stream, 100));
+        assert_eq!(stream.io.written, b"first second pong");
+    }
+
+    #[test]
+    fn what_has_begun_is_finished_and_the_rest_can_be_dropped() {
+        let mut stream = Stream::new(Narrow {
+            room: 0,
+            written: Vec::new(),
+        });
+        stream.push(frame(b"be", b"gun"));
+        stream.push(frame(b"not begun", b""));
+        assert!(!drain(&mut stream, 1));
+        stream.drop_unsent();
+        stream.push(frame(b", bye", b""));
+
+        assert!(drain(&mut stream, 100));
+        assert_eq!(stream.io.written, b"begun, bye");
+    }
+
+    #[test]
+    fn a_peer_that_reads_nothing_gets_a_bounded_number_of_pongs() {
+        let mut stream = Stream::new(Narrow {
+            room: 0,
+            written: Vec::new(),
+        });
+        let mut cx = Context::from_waker(Waker::noop());
+
+        let accepted = (0..1_000).take_while(|_| {
+            Pin::new(&mut stream)
+                .poll_write(&mut cx, &[0; 127])
+                .is_ready()
+        });
+
+        assert!(accepted.count() < 20);
+    }
+}
