@@ -87,7 +87,7 @@ fn a_handler_may_disconnect_the_sender_of_what_it_handles() {
         let over = json!({"channel": "/meta/disconnect", "successful": true});
         assert_eq!(script.take(held)[0], over, "{transport:?}");
         script.expect(connection, json!([ok("/service/bye")]));
-        script.expect_nothing_left();
+        script.expect_no_trace();
     }
 }
 
