@@ -157,7 +157,9 @@ mod one {
                 subscriptions: asked,
                 after: from,
                 until: to,
+                limit,
             } => {
+                assert_eq!(limit, Config::default().limits.max_queued_events);
                 assert_eq!(session, session_id());
                 assert_eq!((from, to), (at(after), at(until)));
                 assert!(!asked.is_empty());
@@ -691,6 +693,26 @@ mod one {
             peer,
         });
         forward
+    }
+
+    #[test]
+    fn messages_of_a_session_that_was_let_go_are_sent_back_to_be_claimed() {
+        let mut script = engine(120);
+        let client = stranger(&mut script, HTTP);
+        let forward = forward(
+            &mut script,
+            &client,
+            Peer::default(),
+            json!([{"id": "1", "channel": "/other", "clientId": client.session, "data": 1}]),
+        );
+
+        let (ticket, request) = script.take_store();
+        assert!(
+            matches!(request, StoreRequest::Refuse { forward: refused } if refused == forward),
+            "{request:?}"
+        );
+        script.stored(ticket, StoreReply::Done);
+        nothing_leaks(&mut script);
     }
 
     fn answer(script: &mut Script) -> Vec<Value> {
