@@ -10,9 +10,9 @@ use crate::channel::{ChannelKey, ChannelName};
 use crate::config::QueuePolicy;
 use crate::decide::reaches;
 use crate::decision::{DeciderId, Question, Subject, Verdict};
-use crate::id::{DecisionTicket, SessionId};
+use crate::id::{DecisionTicket, ForwardTicket, SessionId};
 use crate::io::{CloseReason, Peer};
-use crate::message::Event;
+use crate::message::{Event, Messages};
 use crate::report::{Removal, ReportKind};
 use crate::request::Origin;
 use crate::session::{Queued, Reading, Session, SessionKey};
@@ -58,10 +58,10 @@ impl Turn<'_> {
             Notice::Taken { session, fence } => self.taken(session, fence),
             Notice::Forwarded {
                 forward,
-                session: _,
+                session,
                 messages,
                 peer,
-            } => self.begin(Origin::Forward(forward), peer, messages, None),
+            } => self.forwarded_here(forward, session, peer, messages),
             Notice::Down => {
                 self.log.down = true;
                 let now = self.now;
@@ -69,6 +69,22 @@ impl Turn<'_> {
             }
             Notice::Up { position } => self.up(position),
             Notice::Reset { position } => self.reset(position),
+        }
+    }
+
+    /// Messages of a session that the store takes for this engine's.
+    fn forwarded_here(
+        &mut self,
+        forward: ForwardTicket,
+        session: SessionId,
+        peer: Peer,
+        messages: Messages,
+    ) {
+        if self.sessions.find(session).is_some() {
+            self.begin(Origin::Forward(forward), peer, messages, None);
+        } else {
+            // It was let go of meanwhile: whoever forwarded them is to claim it.
+            self.store(StoreRequest::Refuse { forward }, StoreUse::Nothing);
         }
     }
 
@@ -477,6 +493,7 @@ impl Turn<'_> {
             subscriptions: subscriptions.collect(),
             after,
             until,
+            limit: self.config.limits.max_queued_events,
         };
         let ticket = self.store(read, StoreUse::Read(key));
         if let Some(session) = self.sessions.get_mut(key) {

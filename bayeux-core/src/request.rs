@@ -786,12 +786,7 @@ impl Turn<'_> {
             };
             match step {
                 Step::Waiting => return Flow::Wait,
-                Step::Verdict(Verdict::Drop) => {
-                    if let AnswerKind::Connect(session) = answer.kind {
-                        self.connect_is_dropped(key, session);
-                    }
-                    return Flow::Silent;
-                }
+                Step::Verdict(Verdict::Drop) => return Flow::Silent,
                 Step::Verdict(Verdict::Extend(added)) => answer.extend(&added),
                 Step::Verdict(
                     Verdict::Allow

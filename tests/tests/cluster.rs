@@ -157,6 +157,7 @@ mod one {
                 subscriptions: asked,
                 after: from,
                 until: to,
+                limit: _,
             } => {
                 assert_eq!(session, session_id());
                 assert_eq!((from, to), (at(after), at(until)));
@@ -693,6 +694,26 @@ mod one {
         forward
     }
 
+    #[test]
+    fn messages_of_a_session_that_was_let_go_are_sent_back_to_be_claimed() {
+        let mut script = engine(120);
+        let client = stranger(&mut script, HTTP);
+        let forward = forward(
+            &mut script,
+            &client,
+            Peer::default(),
+            json!([{"id": "1", "channel": "/other", "clientId": client.session, "data": 1}]),
+        );
+
+        let (ticket, request) = script.take_store();
+        assert!(
+            matches!(request, StoreRequest::Refuse { forward: refused } if refused == forward),
+            "{request:?}"
+        );
+        script.stored(ticket, StoreReply::Done);
+        nothing_leaks(&mut script);
+    }
+
     fn answer(script: &mut Script) -> Vec<Value> {
         let (ticket, request) = script.take_store();
         script.stored(ticket, StoreReply::Done);
@@ -778,18 +799,6 @@ mod one {
                 json!({"id": "d", "channel": "/meta/disconnect", "successful": true})
             ]
         );
-        nothing_leaks(&mut script);
-    }
-
-    #[test]
-    fn forwarded_messages_for_a_session_that_has_gone_are_refused() {
-        let mut script = engine(120);
-        let client = client(HTTP, None);
-
-        let message = json!({"id": "1", "channel": "/x", "clientId": client.session, "data": 1});
-        forward(&mut script, &client, Peer::default(), message);
-
-        assert_eq!(answer(&mut script)[0]["error"], "402::session_unknown");
         nothing_leaks(&mut script);
     }
 

@@ -264,20 +264,6 @@ impl Turn<'_> {
         Flow::Answer(Box::new(answer))
     }
 
-    /// Whether a newer connect than that of request `by` has come.
-    pub(crate) fn is_overtaken(&self, by: RequestKey, key: SessionKey) -> bool {
-        let session = self.sessions.get(key);
-        session.is_some_and(|session| session.connecting() != Some(by))
-    }
-
-    /// An extension lets the answer to a connect not leave: the session is away all the same.
-    pub(crate) fn connect_is_dropped(&mut self, by: RequestKey, key: SessionKey) {
-        if !self.is_overtaken(by, key) {
-            self.end_connecting(key);
-            self.go_away(key);
-        }
-    }
-
     fn say_session_is_gone(&self, request: &Request, answer: &mut Answer) {
         let transport = request.transport().unwrap_or(Transport::LongPolling);
         let (outcome, advice) = match request.gone {

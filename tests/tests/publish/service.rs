@@ -84,17 +84,11 @@ fn a_handler_may_disconnect_the_sender_of_what_it_handles() {
         assert_eq!(script.call(Call::Disconnect { session }), CallResult::Done);
         script.decide(Verdict::Allow);
 
-        let mut said = Vec::new();
-        for connection in [held, connection] {
-            while let Some(Value::Array(frame)) = script.try_take(connection) {
-                said.extend(frame);
-            }
-        }
         let over = json!({"channel": "/meta/disconnect", "successful": true});
-        assert_eq!(said.len(), 3, "{transport:?}: {said:?}");
-        assert_eq!(said[0], over, "{transport:?}");
-        assert_eq!(said[1]["advice"], json!({"reconnect": "none"}));
-        assert_eq!(said[2], ok("/service/bye"));
+        assert_eq!(script.take(held)[0], over, "{transport:?}");
+        // On a socket the answer to its connect comes first.
+        let last = core::iter::from_fn(|| script.try_take(connection)).last();
+        assert_eq!(last, Some(json!([ok("/service/bye")])), "{transport:?}");
         script.expect_no_trace();
     }
 }
