@@ -148,7 +148,7 @@ fn what_cannot_be_delivered_is_refused() {
     }
 }
 
-// Proves: DE-23, QU-6
+// Proves: DE-23
 #[test]
 fn what_is_delivered_lazily_waits_for_company() {
     let settings = helping(1)
@@ -179,7 +179,7 @@ fn what_is_delivered_lazily_waits_for_company() {
     assert_eq!(events_of(answer), both);
 }
 
-// Proves: DE-23, QU-6
+// Proves: DE-23
 #[test]
 fn lazy_channels_wait_for_company_for_a_second() {
     // Only the channels' own lazy timeout can end the wait.
@@ -216,7 +216,7 @@ fn lazy_channels_wait_for_company_for_a_second() {
     assert!(second.left().is_none(), "at once");
 }
 
-// Proves: DE-23, DC-5
+// Proves: DE-23
 #[test]
 fn a_client_is_disconnected_when_it_asks_for_it() {
     let server = Server::start(&helping(1));
@@ -240,7 +240,7 @@ fn a_client_is_disconnected_when_it_asks_for_it() {
     socket.expect(&[over, connect, ok(DISCONNECT)]);
 }
 
-// Proves: DE-23, SV-4
+// Proves: DE-23
 #[test]
 fn a_remote_call_is_answered_with_its_data() {
     let server = Server::start(&helping(2));
@@ -259,7 +259,7 @@ fn a_remote_call_is_answered_with_its_data() {
     }
 }
 
-// Proves: DE-23, HS-9
+// Proves: DE-23
 #[test]
 fn a_handshake_that_asks_for_it_is_refused() {
     let server = Server::start(&helping(2));

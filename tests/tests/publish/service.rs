@@ -72,7 +72,6 @@ fn a_service_message_that_nobody_handles_is_answered_like_a_publish() {
     script.expect_no_trace();
 }
 
-// Proves: SV-1, DC-5
 #[test]
 fn a_handler_may_disconnect_the_sender_of_what_it_handles() {
     for transport in [Transport::LongPolling, Transport::WebSocket] {
