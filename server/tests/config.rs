@@ -590,6 +590,7 @@ fn keys_may_be_written_in_every_way_of_toml() {
 
 // --- Mistakes in the file.
 
+// Proves: WS-14
 #[test]
 fn a_mistake_in_the_file_is_told_with_file_line_and_key() {
     let table = [

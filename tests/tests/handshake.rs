@@ -135,7 +135,7 @@ fn every_handshake_makes_a_session_and_leaves_the_one_before_alone() {
     }
 }
 
-// Proves: HS-5
+// Proves: HS-5, ES-3
 #[test]
 fn the_transports_are_listed_in_the_order_of_the_option() {
     let faye = ["cross-origin-long-polling", "callback-polling"];
