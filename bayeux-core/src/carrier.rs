@@ -99,7 +99,7 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if session.is_batching() || !session.queue.is_prompt() {
+        if session.is_batching() || session.reading.is_some() || !session.queue.is_prompt() {
             return;
         }
         if let State::Held(hold) = &session.state {
@@ -245,7 +245,7 @@ impl Turn<'_> {
         let (max_bytes, frame_bytes) = (limits.max_message_size, limits.max_frame_bytes);
         let mut frames = Frames::new(self.config.messages_per_frame, frame_bytes);
         let session = self.sessions.get_mut(key)?;
-        if session.in_flight.is_some() || session.is_batching() {
+        if !session.may_give_out() || session.is_batching() {
             return None;
         }
         let keep = session.keep();
@@ -303,7 +303,7 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if session.in_flight.is_some() || sending.events == Some(key) {
+        if !session.may_give_out() || sending.events == Some(key) {
             return;
         }
         let keep = session.keep();
@@ -321,8 +321,8 @@ impl Turn<'_> {
                 .map(|queued| Arc::clone(&queued.event)),
         );
         sending.events = Some(key);
-        if count < session.queue.len() {
-            let last = session.queue.last_of(count);
+        if taken.count < session.queue.len() {
+            let last = session.queue.last_of(taken.count);
             sending.cut_off = Some(last.unwrap_or(session.acknowledged));
         }
         self.note_taken(key, connection, taken, sending);
@@ -451,6 +451,7 @@ impl Turn<'_> {
             self.report(ReportKind::Delivered(id, *position));
         }
         self.wake(key);
+        self.has_landed(key);
     }
 
     fn rest_written(&mut self, session: SessionId, positions: &[Position]) {
@@ -527,6 +528,7 @@ impl Turn<'_> {
             let count = session.queue.requeue() as u64;
             self.counters.events_requeued += count;
             self.wake(key);
+            self.has_landed(key);
         }
     }
 

@@ -145,6 +145,7 @@ impl Turn<'_> {
                 Alarm::Channel(channel) => self.channel_alarm(channel),
                 Alarm::Duplex(connection) => self.duplex_alarm(connection),
                 Alarm::Drain => self.drained(),
+                Alarm::Landing => self.cut_landing(),
             }
         }
         while let Some(session) = self.expiries.due(now) {

@@ -15,7 +15,7 @@ use crate::io::{CloseReason, Peer};
 use crate::message::{Event, Messages};
 use crate::report::{Removal, ReportKind};
 use crate::request::Origin;
-use crate::session::{Queued, Reading, Session, SessionKey, State};
+use crate::session::{Queued, Reading, Session, SessionKey};
 use crate::store::{
     Destination, Echo, Entry, Fence, Laziness, Notice, Position, SessionRecord, StoreReply,
     StoreRequest, StoredSubscription,
@@ -61,9 +61,7 @@ impl Turn<'_> {
                 session,
                 messages,
                 peer,
-            } => {
-                self.forwarded_here(forward, session, messages, peer);
-            }
+            } => self.forwarded_here(forward, session, peer, messages),
             Notice::Down => {
                 self.log.down = true;
                 let now = self.now;
@@ -71,6 +69,22 @@ impl Turn<'_> {
             }
             Notice::Up { position } => self.up(position),
             Notice::Reset { position } => self.reset(position),
+        }
+    }
+
+    /// Messages of a session that the store takes for this engine's.
+    fn forwarded_here(
+        &mut self,
+        forward: ForwardTicket,
+        session: SessionId,
+        peer: Peer,
+        messages: Messages,
+    ) {
+        if self.sessions.find(session).is_some() {
+            self.begin(Origin::Forward(forward), peer, messages, None);
+        } else {
+            // It was let go of meanwhile: whoever forwarded them is to claim it.
+            self.store(StoreRequest::Refuse { forward }, StoreUse::Nothing);
         }
     }
 
@@ -191,20 +205,20 @@ impl Turn<'_> {
         }
     }
 
-    /// Queues an event for a session.
+    /// Queues an event for a session that has not received it yet.
     fn offer(&mut self, key: SessionKey, position: Position, event: &Arc<Event>, lazy: LazyFor) {
-        let parts = &mut **self;
-        let Some(session) = parts.sessions.get_mut(key) else {
+        let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
         if position <= session.received {
             return;
         }
         session.received = position;
-        let size = event.size();
-        if !session.queue.has_room(size, &parts.config.limits)
-            && !self.make_room(key, position, size)
-        {
+        self.enqueue(key, position, event, lazy);
+    }
+
+    fn enqueue(&mut self, key: SessionKey, position: Position, event: &Arc<Event>, lazy: LazyFor) {
+        if !self.has_room(key, position, event) {
             return;
         }
         self.counters.events_queued += 1;
@@ -227,6 +241,16 @@ impl Turn<'_> {
             None => self.wake(key),
             Some(wait) => self.hurry_in(key, wait),
         }
+    }
+
+    /// Whether a session's queue takes one more event (QU-5).
+    fn has_room(&mut self, key: SessionKey, position: Position, event: &Event) -> bool {
+        let parts = &mut **self;
+        let Some(session) = parts.sessions.get(key) else {
+            return false;
+        };
+        let size = event.size();
+        session.queue.has_room(size, &parts.config.limits) || self.make_room(key, position, size)
     }
 
     /// QU-5: a session's queue is full; whether there is room now.
@@ -394,8 +418,9 @@ impl Turn<'_> {
         self.wake(key);
     }
 
-    /// A session comes from another engine: from `cursor` on, its queue is read from the log.
-    pub(crate) fn claimed(&mut self, record: SessionRecord, cursor: Option<u64>) -> SessionKey {
+    /// A session comes from another engine. Without acknowledgement it goes on where it was let go
+    /// of, or here; with it, where its client says with its next connect.
+    pub(crate) fn claimed(&mut self, record: SessionRecord) -> SessionKey {
         self.counters.sessions_claimed += 1;
         if let Some(key) = self.sessions.find(record.session) {
             // It was here all the time, and has a new fence.
@@ -405,28 +430,22 @@ impl Turn<'_> {
             return key;
         }
         let seen = self.log.seen;
-        let id = record.session;
-        let presented = cursor.filter(|_| record.settings.acknowledged);
-        let start = record.start;
-        let fallback = if record.settings.acknowledged {
-            start
-        } else {
-            seen
-        };
-        let cursor = presented.map(|number| start.plus(number));
-        let cursor = cursor.or(record.released).unwrap_or(fallback);
+        let (id, acknowledged) = (record.session, record.settings.acknowledged);
+        let released = record
+            .released
+            .unwrap_or(if acknowledged { record.start } else { seen });
         let subscriptions = record.subscriptions.clone();
-        let floor = subscriptions
-            .iter()
-            .map(|s| s.since)
-            .max()
-            .unwrap_or_default();
+        let floor = subscriptions.iter().map(|s| s.since).max();
         let mut session = Session::new(record, self.now, seen);
         // Whoever has been connected before is not connected for the first time (CN-2).
         session.connected = true;
-        session.floor = floor;
-        session.acknowledged = cursor.max(start).min(seen.max(start));
-        session.received = cursor.max(seen);
+        session.floor = floor.unwrap_or_default();
+        session.acknowledged = released;
+        if acknowledged {
+            session.unread = Some(seen);
+        } else {
+            session.received = released.max(seen);
+        }
         let key = self.sessions.insert(session);
         for subscription in &subscriptions {
             self.add_subscription(key, &subscription.pattern, subscription.since);
@@ -434,25 +453,47 @@ impl Turn<'_> {
         let timings = self.timings(key);
         self.start_clock(key, timings.interval + timings.max_interval);
         self.report(ReportKind::SessionCreated(id));
-        if cursor < seen {
-            self.read_back(key, id, subscriptions, cursor, seen);
+        if !acknowledged && released < seen {
+            self.read_back(key, released, seen);
         }
         key
     }
 
-    fn read_back(
-        &mut self,
-        key: SessionKey,
-        session: SessionId,
-        subscriptions: Vec<StoredSubscription>,
-        after: Position,
-        until: Position,
-    ) {
+    /// The client of a claimed session connects: what it has not, by the number that it presents, is
+    /// read from the log (AK-7).
+    pub(crate) fn read_unread(&mut self, key: SessionKey, presented: Option<u64>) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let Some(until) = session.unread.take() else {
+            return;
+        };
+        if let Some(number) = presented {
+            session.acknowledged = session.start.plus(number).min(until).max(session.start);
+        }
+        let after = session.acknowledged;
+        if after < until {
+            self.read_back(key, after, until);
+        }
+    }
+
+    fn read_back(&mut self, key: SessionKey, after: Position, until: Position) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        let subscriptions = session.subscriptions.iter().filter_map(|subscribed| {
+            let channel = self.channels.get(subscribed.channel)?;
+            Some(StoredSubscription {
+                pattern: channel.pattern.clone(),
+                since: subscribed.since,
+            })
+        });
         let read = StoreRequest::Read {
-            session,
-            subscriptions,
+            session: session.id,
+            subscriptions: subscriptions.collect(),
             after,
             until,
+            limit: self.config.limits.max_queued_events,
         };
         let ticket = self.store(read, StoreUse::Read(key));
         if let Some(session) = self.sessions.get_mut(key) {
@@ -462,38 +503,9 @@ impl Turn<'_> {
 
     /// What the log had for a session that was claimed.
     pub(crate) fn read(&mut self, key: SessionKey, reply: StoreReply) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        session.reading = None;
         match reply {
-            StoreReply::Entries(entries) => {
-                let own = session.id;
-                let quiet =
-                    |entry: &Entry| entry.echo == Echo::ToOthers && entry.origin == Some(own);
-                for entry in entries.into_iter().rev().filter(|entry| !quiet(entry)) {
-                    let event = Arc::new(entry.event);
-                    let pending = self.ask_outgoing(key, &event);
-                    let Some(session) = self.sessions.get_mut(key) else {
-                        return;
-                    };
-                    let (position, laziness) = (entry.position, entry.laziness);
-                    session.queue.push_front(Queued {
-                        position,
-                        event,
-                        laziness,
-                        pending,
-                    });
-                }
-                self.read_is_done(key);
-            }
-            StoreReply::Gap | StoreReply::Unknown => {
-                let awaiting = session.awaiting;
-                self.expel(key, Removal::Gap);
-                if let Some(request) = awaiting {
-                    self.advance(request);
-                }
-            }
+            StoreReply::Entries(entries) => self.read_entries(key, entries),
+            StoreReply::Gap | StoreReply::Unknown => self.expel(key, Removal::Gap),
             StoreReply::Done
             | StoreReply::Appended(_)
             | StoreReply::Claimed(_)
@@ -504,10 +516,38 @@ impl Turn<'_> {
         }
     }
 
+    /// Puts what was read before what has come since.
+    fn read_entries(&mut self, key: SessionKey, entries: Vec<Entry>) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let (own, later) = (session.id, session.queue.lift());
+        for entry in entries {
+            let (rule, echo) = match &entry.to {
+                Destination::Channel(name) => self.rules_for(name),
+                Destination::Session(_) => (None, None),
+            };
+            let quiet = entry.echo == Echo::ToOthers || echo == Some(Echo::ToOthers);
+            if !quiet || entry.origin != Some(own) {
+                let lazy = self.lazy_for(entry.laziness, rule);
+                self.enqueue(key, entry.position, &Arc::new(entry.event), lazy);
+            }
+        }
+        for queued in later {
+            if self.has_room(key, queued.position, &queued.event)
+                && let Some(session) = self.sessions.get_mut(key)
+            {
+                session.queue.push(queued);
+            }
+        }
+        self.read_is_done(key);
+    }
+
     fn read_is_done(&mut self, key: SessionKey) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
+        session.reading = None;
         if let Some(request) = session.awaiting.take() {
             self.advance(request);
         }
@@ -520,17 +560,8 @@ impl Turn<'_> {
             return;
         };
         let (id, fence, cursor) = (session.id, session.fence, session.acknowledged);
-        let connecting = match session.state {
-            State::Connecting { request, .. } => Some(request),
-            State::Fresh { .. }
-            | State::Held(_)
-            | State::Away { .. }
-            | State::Leaving { .. }
-            | State::Local => None,
-        };
-        let connection =
-            connecting.and_then(|request| self.requests.get_mut(request)?.connection());
-        if let Some(connection) = connection {
+        let connecting = session.connecting();
+        if let Some(connection) = self.connection_of(connecting) {
             self.close(connection, CloseReason::Unavailable);
         }
         self.store(
@@ -557,32 +588,19 @@ impl Turn<'_> {
             return;
         };
         let in_flight = session.in_flight;
-        if let Some(hold) = self.end_hold(key) {
-            let exchange = self
-                .connections
-                .get(hold.connection)
-                .is_some_and(|c| c.transport.is_exchange());
-            if exchange {
-                self.close(hold.connection, CloseReason::Duplicate);
-            }
+        let connects = session.connects();
+        let held = self.end_hold(key).map(|hold| hold.connection);
+        let connecting = connects
+            .into_iter()
+            .filter_map(|request| self.connection_of(Some(request)));
+        for connection in Vec::from_iter(connecting.chain(held)) {
+            self.let_go_of(connection, None);
         }
         // Nothing more is sent: what is in flight is cut off where that is still possible.
         if let Some(connection) = in_flight {
             self.close(connection, CloseReason::Superseded);
         }
         self.remove(key, Removal::Taken);
-    }
-
-    /// Messages of a session of this engine have reached another one.
-    fn forwarded_here(
-        &mut self,
-        forward: ForwardTicket,
-        session: SessionId,
-        messages: Messages,
-        peer: Peer,
-    ) {
-        let key = self.sessions.find(session);
-        self.begin(Origin::Forward(forward), peer, messages, key);
     }
 
     fn up(&mut self, position: Position) {

@@ -260,13 +260,16 @@ impl MemoryStore {
             StoreRequest::Answer { forward, replies } => {
                 self.answer(node, forward, StoreReply::Answered(replies))
             }
+            StoreRequest::Refuse { forward } => self.answer(node, forward, StoreReply::Unowned),
             StoreRequest::Read {
                 session,
                 subscriptions,
                 after,
                 until,
+                limit,
             } => {
-                let entries = self.log.read(session, &subscriptions, after, until);
+                let range = (after, until);
+                let entries = self.log.read(session, &subscriptions, range, limit);
                 entries.map_or(StoreReply::Gap, StoreReply::Entries)
             }
             StoreRequest::Open(record) => self.open(node, record),

@@ -392,7 +392,8 @@ impl Turn<'_> {
         let key = self.sessions.find(id?)?;
         let exchange = match request.origin {
             Origin::Connection(_, transport) => transport.is_exchange(),
-            Origin::Forward(_) => return Some(key),
+            // The other engine does not say what it came by: the stricter of the two.
+            Origin::Forward(_) => true,
         };
         // WS-5: a socket may be told to carry only what was handshaken on it.
         let adopts = exchange || !self.config.require_handshake_per_connection;
@@ -449,8 +450,7 @@ impl Turn<'_> {
         let messages = request.forwarding.take().unwrap_or_default();
         match reply {
             StoreReply::Claimed(record) => {
-                let cursor = messages.iter().find_map(crate::meta::connect::presented);
-                let session = self.claimed(*record, cursor);
+                let session = self.claimed(*record);
                 request.messages = messages.into_iter();
                 let exchange =
                     matches!(request.origin, Origin::Connection(_, t) if t.is_exchange());
@@ -786,12 +786,7 @@ impl Turn<'_> {
             };
             match step {
                 Step::Waiting => return Flow::Wait,
-                Step::Verdict(Verdict::Drop) => {
-                    if let AnswerKind::Connect(session) = answer.kind {
-                        self.connect_is_dropped(key, session);
-                    }
-                    return Flow::Silent;
-                }
+                Step::Verdict(Verdict::Drop) => return Flow::Silent,
                 Step::Verdict(Verdict::Extend(added)) => answer.extend(&added),
                 Step::Verdict(
                     Verdict::Allow
@@ -1067,7 +1062,14 @@ impl Turn<'_> {
             return;
         };
         self.requests.remove(key);
-        let mut replies = Vec::new();
+        let rest = request
+            .rest
+            .events
+            .iter()
+            .map(|(_, event)| event.object().to_vec());
+        let mut replies: Vec<_> = rest
+            .filter_map(|event| Payload::parse(event).ok())
+            .collect();
         for slot in request.slots {
             if let Slot::Ready(answer) = slot {
                 let mut text = Vec::new();
@@ -1161,6 +1163,11 @@ impl Turn<'_> {
             Some(false) => self.advance(key),
             None => self.requests.forget_waiting(key),
         }
+    }
+
+    /// The connection that a request came by, if it is still worked on.
+    pub(crate) fn connection_of(&mut self, request: Option<RequestKey>) -> Option<ConnectionId> {
+        self.requests.get_mut(request?)?.connection()
     }
 
     /// Whether a duplex may hand over its next frame, and asks for it if so.

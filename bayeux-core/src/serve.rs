@@ -23,6 +23,9 @@ use crate::time::Instant;
 use crate::timer::Alarm;
 use crate::turn::Turn;
 
+/// How long a shutdown waits, after its window, for what is still in flight.
+const LAST_WRITES: Duration = Duration::from_secs(1);
+
 impl Turn<'_> {
     pub(crate) fn called(&mut self, ticket: CallTicket, call: Call) {
         let result = match call {
@@ -408,16 +411,59 @@ impl Turn<'_> {
         }
     }
 
-    /// The window is over: what is ready leaves, and every session is given back.
+    /// The window is over: what is ready leaves, and every session is given back; those that have
+    /// events in flight once it is known whether these have arrived.
     pub(crate) fn drained(&mut self) {
+        self.draining = Some(self.now);
         self.build_all();
         for key in self.sessions.keys() {
-            self.let_go(key);
+            let in_flight = self.sessions.get(key).and_then(|session| session.in_flight);
+            if in_flight.is_some() {
+                self.landing.insert(key);
+            } else {
+                self.let_go(key);
+            }
         }
         for connection in self.connections.duplexes() {
             self.finish_duplex(connection);
         }
-        if self.releasing == 0 {
+        let patience = self.now + LAST_WRITES;
+        if !self.landing.is_empty() {
+            self.timers.set(patience, Alarm::Landing);
+        }
+        self.check_drained();
+    }
+
+    /// What is still in flight after a shutdown has had its time.
+    pub(crate) fn cut_landing(&mut self) {
+        for key in self.landing.clone() {
+            let in_flight = self.sessions.get(key).and_then(|session| session.in_flight);
+            if let Some(connection) = in_flight {
+                self.close(connection, CloseReason::Shutdown);
+            }
+        }
+    }
+
+    /// Nothing of a session is in flight any more.
+    pub(crate) fn has_landed(&mut self, key: SessionKey) {
+        if self.landing.contains(&key) {
+            self.let_go(key);
+        }
+    }
+
+    /// A session was removed: perhaps the last one that a shutdown waits for.
+    pub(crate) fn has_gone(&mut self, key: SessionKey) {
+        if !self.landing.remove(&key) {
+            return;
+        }
+        if let Some(end) = self.draining.filter(|_| self.landing.is_empty()) {
+            self.timers.clear(end + LAST_WRITES, Alarm::Landing);
+        }
+        self.check_drained();
+    }
+
+    fn check_drained(&mut self) {
+        if self.releasing == 0 && self.landing.is_empty() {
             self.report(ReportKind::Drained);
         }
     }
@@ -439,9 +485,7 @@ impl Turn<'_> {
     /// The store has a session back.
     pub(crate) fn released(&mut self) {
         self.releasing = self.releasing.saturating_sub(1);
-        if self.releasing == 0 {
-            self.report(ReportKind::Drained);
-        }
+        self.check_drained();
     }
 
     /// Gives a session back to the store, with the exact position that its client has.
@@ -478,11 +522,7 @@ impl Turn<'_> {
             self.store(release, StoreUse::Release);
         }
         for request in connects {
-            let connection = self
-                .requests
-                .get_mut(request)
-                .and_then(|request| request.connection());
-            if let Some(connection) = connection {
+            if let Some(connection) = self.connection_of(Some(request)) {
                 self.close(connection, CloseReason::Shutdown);
             }
         }

@@ -86,6 +86,9 @@ pub(crate) struct Session {
     pub(crate) floor: Position,
     /// The log is being read for it: entries between here and `until` may be missing in its queue.
     pub(crate) reading: Option<Reading>,
+    /// It was claimed, and the log up to here is to be read for it once its client has said how far
+    /// it has come (with acknowledgement).
+    pub(crate) unread: Option<Position>,
     /// Requests that bring a connect which has not begun yet, in order of arrival.
     pub(crate) arriving: SmallVec<[RequestKey; 1]>,
     /// Where the answer to its last connect is on its way.
@@ -184,6 +187,7 @@ impl Session {
             received: seen,
             floor: Position::ZERO,
             reading: None,
+            unread: None,
             arriving: SmallVec::new(),
             answering: None,
             awaiting: None,
@@ -212,6 +216,12 @@ impl Session {
     /// Whether its events are held back for company.
     pub(crate) const fn is_batching(&self) -> bool {
         self.batching > 0 || self.batches > 0
+    }
+
+    /// Whether its events may leave: none of them is in flight, and none is still to be read that
+    /// stands before them.
+    pub(crate) const fn may_give_out(&self) -> bool {
+        self.in_flight.is_none() && self.reading.is_none()
     }
 
     pub(crate) const fn hold(&self) -> Option<&Hold> {
@@ -268,19 +278,10 @@ impl Session {
         matches!(self.state, State::Local)
     }
 
-    /// Up to where the fate of every entry of the log is settled for this session, `seen` being
-    /// what the engine has seen.
+    /// Up to where every entry of the log is in its queue, has been, or need not be; `seen` is what
+    /// the engine has seen.
     pub(crate) fn settled(&self, seen: Position) -> Position {
-        if let Some(reading) = self.reading {
-            return reading.after;
-        }
-        if self.settings.outgoing.is_empty() {
-            return seen;
-        }
-        let unsettled = self.queue.unsettled();
-        unsettled.map_or(seen, |first| {
-            Position::new(first.number().saturating_sub(1))
-        })
+        self.reading.map_or(seen, |reading| reading.after)
     }
 }
 

@@ -216,6 +216,9 @@ pub enum StoreRequest {
         after: Position,
         /// The last position wanted.
         until: Position,
+        /// How many entries are worth having: more would not fit the session's queue, and end in
+        /// [`StoreReply::Gap`] too.
+        limit: usize,
     },
     /// Hand messages to the owner of their session. Ends in [`StoreReply::Answered`],
     /// [`StoreReply::Unknown`], or [`StoreReply::Unowned`] if the owner is dead.
@@ -233,6 +236,12 @@ pub enum StoreRequest {
         forward: ForwardTicket,
         /// The replies, each an encoded message.
         replies: Vec<Payload>,
+    },
+    /// Send back what came as [`Notice::Forwarded`]: this engine does not have that session any
+    /// more. Who forwarded it is told [`StoreReply::Unowned`]. Ends in [`StoreReply::Done`].
+    Refuse {
+        /// Which.
+        forward: ForwardTicket,
     },
     /// Let go of a session, for any engine to claim. Ends in [`StoreReply::Done`].
     Release {

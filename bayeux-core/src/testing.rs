@@ -200,6 +200,12 @@ impl Script {
         self.at(now + millis)
     }
 
+    /// Lets `millis` pass, and has the driver notice only then whatever was due on the way.
+    pub fn oversleep(&mut self, millis: u64) -> &mut Self {
+        self.now = self.now + core::time::Duration::from_millis(millis);
+        self.fact(Input::Elapsed)
+    }
+
     /// What time it is.
     #[must_use]
     pub const fn now(&self) -> Instant {
@@ -282,6 +288,14 @@ impl Script {
     pub fn close(&mut self, connection: ConnectionId) -> &mut Self {
         self.connection(connection).over = true;
         self.fact(Input::Closed { connection })
+    }
+
+    /// The peer ends a connection, if it has not ended yet.
+    pub fn hang_up(&mut self, connection: ConnectionId) -> &mut Self {
+        if self.connection(connection).over {
+            return self;
+        }
+        self.close(connection)
     }
 
     /// From now on nothing is written until [`written`](Self::written) says so.

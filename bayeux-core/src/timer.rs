@@ -28,6 +28,8 @@ pub(crate) enum Alarm {
     Duplex(ConnectionId),
     /// The window of a shutdown is over.
     Drain,
+    /// What was in flight then has had its time.
+    Landing,
 }
 
 /// Alarms in order of time. Whoever sets one keeps its time, to clear it.

@@ -1,7 +1,7 @@
 //! One turn: the engine's parts borrowed apart for the handling of one fact.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use core::net::IpAddr;
 
 use crate::channel::{Channels, Characters};
@@ -15,7 +15,7 @@ use crate::keyed::Keyed;
 use crate::log::Log;
 use crate::report::{Counters, Report, ReportKind};
 use crate::request::Requests;
-use crate::session::Sessions;
+use crate::session::{SessionKey, Sessions};
 use crate::store::StoreRequest;
 use crate::tickets::{Asker, StoreUse, Tickets};
 use crate::time::Instant;
@@ -43,6 +43,8 @@ pub(crate) struct Parts {
     pub(crate) draining: Option<Instant>,
     /// Sessions that are being given back at its end.
     pub(crate) releasing: usize,
+    /// Sessions that are not yet, having events in flight.
+    pub(crate) landing: BTreeSet<SessionKey>,
 }
 
 impl Parts {
@@ -67,6 +69,7 @@ impl Parts {
             counters: Counters::default(),
             draining: None,
             releasing: 0,
+            landing: BTreeSet::new(),
             entropy,
             config,
         }

@@ -122,6 +122,7 @@ impl Builder {
         let threads: Vec<_> = shards
             .map(|(index, shard)| ShardThread::start(index, shard, node.door(index, runtime())))
             .collect::<io::Result<_>>()?;
+        node.prepare().await?;
         let mut acceptors = JoinSet::new();
         for listener in listeners {
             let sockets = threads

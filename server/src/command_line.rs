@@ -17,7 +17,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::config::{self, Draft, FLAGS, Flag, Given, Settings};
+use crate::config::{self, Conformance, Draft, FLAGS, Flag, Given, Settings, Times};
 
 /// The settings that this process was started with: `args` as the operating system gave them, the
 /// program's own name first, and the variables `BAYEUX_…` of the environment.
@@ -78,7 +78,8 @@ pub fn parse_with(
     draft.finish().map_err(|text| Stop::usage(&text))
 }
 
-/// What a server prints when it listens at `bound`: where it is reached, and who is let in.
+/// What a server prints when it listens at `bound`: where it is reached, who is let in, and
+/// what is on that a server in use would not have.
 #[must_use]
 pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
     let mut lines = Vec::new();
@@ -97,6 +98,12 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
     );
     if settings.http.origins == Origins::Own {
         lines.push("pages of other origins are refused; --allow-origin lets them in".into());
+    }
+    if settings.conformance == Conformance::On {
+        lines.push(
+            "conformance helpers are on: clients may ask to be sent events, refused, disconnected"
+                .into(),
+        );
     }
     lines.join("\n")
 }
@@ -235,22 +242,26 @@ fn command(name: &'static str, about: &'static str) -> Command {
 }
 
 fn arg(flag: &'static Flag) -> Arg {
-    let (action, often) = match flag.times {
-        config::Times::Once => (ArgAction::Set, ""),
-        config::Times::Often => (ArgAction::Append, "; repeatable"),
+    let often = match flag.times {
+        Times::Often => "; repeatable",
+        Times::Once | Times::Switch => "",
     };
-    Arg::new(flag.name)
-        .long(flag.name)
-        .value_name(flag.value)
+    let help = format!(
+        "{}{often} [env: {}] [default: {}]",
+        flag.meaning,
+        flag.variable(),
+        flag.default
+    );
+    let arg = Arg::new(flag.name).long(flag.name).help(help);
+    let action = match flag.times {
+        Times::Once => ArgAction::Set,
+        Times::Often => ArgAction::Append,
+        Times::Switch => return arg.action(ArgAction::SetTrue),
+    };
+    arg.value_name(flag.value)
         .action(action)
         .allow_negative_numbers(true)
         .value_parser(NonEmptyStringValueParser::new())
-        .help(format!(
-            "{}{often} [env: {}] [default: {}]",
-            flag.meaning,
-            flag.variable(),
-            flag.default
-        ))
 }
 
 /// The file to read, if any.
@@ -265,11 +276,20 @@ fn file(matches: &ArgMatches, variable: &impl Fn(&str) -> Option<OsString>) -> O
 }
 
 fn flags(matches: &ArgMatches, flag: &Flag) -> Vec<Given> {
-    let values = matches.get_many::<String>(flag.name).into_iter().flatten();
-    values
+    let texts: Vec<String> = match flag.times {
+        Times::Once | Times::Often => {
+            let values = matches.get_many(flag.name).into_iter().flatten();
+            values.cloned().collect()
+        }
+        Times::Switch if matches.get_flag(flag.name) => vec!["true".into()],
+        Times::Switch => Vec::new(),
+    };
+    let source = format!("--{}", flag.name);
+    texts
+        .into_iter()
         .map(|text| Given {
-            source: format!("--{}", flag.name),
-            text: text.clone(),
+            source: source.clone(),
+            text,
         })
         .collect()
 }
@@ -286,8 +306,8 @@ fn variables(
         return Err(Stop::usage(&format!("{source}: is not UTF-8")));
     };
     let texts: Vec<_> = match flag.times {
-        config::Times::Once => iter::once(text.trim()).collect(),
-        config::Times::Often => text.split(',').map(str::trim).collect(),
+        Times::Once | Times::Switch => iter::once(text.trim()).collect(),
+        Times::Often => text.split(',').map(str::trim).collect(),
     };
     let texts = texts.into_iter().filter(|text| !text.is_empty());
     Ok(texts

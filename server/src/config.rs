@@ -60,6 +60,8 @@ pub struct Settings {
     pub sockets: Sockets,
     /// How long a stop may take, held connects being answered over this time (`shutdownWindow`, TM-11).
     pub shutdown_window: Duration,
+    /// Whether clients may ask for what test suites need (DE-23).
+    pub conformance: Conformance,
 }
 
 impl Settings {
@@ -91,6 +93,7 @@ impl Default for Settings {
             deadlines: Deadlines::default(),
             sockets: Sockets::default(),
             shutdown_window: Duration::from_millis(2_000),
+            conformance: Conformance::Off,
         }
     }
 }
@@ -116,6 +119,17 @@ fn cores() -> NonZeroU32 {
 pub enum Store {
     /// In this process, and gone with it.
     Memory,
+}
+
+/// Whether clients may ask for what test suites need (DE-23): to be sent events, to be refused, to be
+/// disconnected, and channels that are lazy. A client reaches nobody but itself with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Conformance {
+    /// They may not.
+    #[default]
+    Off,
+    /// They may.
+    On,
 }
 
 /// How long peers may take (DE-19, WS-14); one that takes longer is cut off.

@@ -15,6 +15,7 @@ mod carrier;
 mod clock;
 pub mod command_line;
 pub mod config;
+mod conformance;
 mod deadlines;
 mod door;
 mod frames;

@@ -12,7 +12,8 @@ use futures_channel::oneshot;
 use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
 use crate::clock::Clock;
-use crate::config::{Settings, Store};
+use crate::config::{Conformance, Settings, Store};
+use crate::conformance;
 use crate::door::{Door, Service};
 use crate::inbox::Fact;
 use crate::pace::Patience;
@@ -48,6 +49,7 @@ pub struct Node {
     log: Arc<SharedLog>,
     config: Config,
     listener: Option<Listener>,
+    conformance: Conformance,
     handles: Arc<AtomicU32>,
 }
 
@@ -66,6 +68,10 @@ impl Node {
         let mut config = settings.engine;
         config.shard.count = shards;
         config.wall_clock = clock.wall_clock();
+        if settings.conformance == Conformance::On {
+            // The first rule counts.
+            config.channels.splice(..0, conformance::rule());
+        }
         let limits = &config.limits;
         let decode = DecodeLimits {
             max_size: limits.max_message_size,
@@ -100,6 +106,7 @@ impl Node {
             log,
             config,
             listener: extras.listener,
+            conformance: settings.conformance,
             handles: Arc::default(),
         })
     }
@@ -133,6 +140,21 @@ impl Node {
             log,
             self.listener.clone(),
         ))
+    }
+
+    /// Puts in place those deciders that the settings ask for; to be awaited once the shards run, before
+    /// anybody is let in.
+    ///
+    /// # Errors
+    ///
+    /// If the server has stopped.
+    pub async fn prepare(&self) -> std::io::Result<()> {
+        match self.conformance {
+            Conformance::Off => Ok(()),
+            Conformance::On => conformance::install(&self.handle())
+                .await
+                .map_err(std::io::Error::other),
+        }
     }
 
     /// Where sockets are served on the thread of a shard.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use bayeux_core::http::{CallbackForm, Origins, SameSite};
 use bayeux_core::{ActivityMode, BrowserBinding, Characters, Echo, QueuePolicy, Transport};
 use bayeux_server::command_line::{Stop, greeting, parse_with};
-use bayeux_server::config::{Settings, Store, reference};
+use bayeux_server::config::{Conformance, Settings, Store, reference};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -593,6 +593,7 @@ fn keys_may_be_written_in_every_way_of_toml() {
 
 // --- Mistakes in the file.
 
+// Proves: WS-14
 #[test]
 fn a_mistake_in_the_file_is_told_with_file_line_and_key() {
     let table = [
@@ -635,6 +636,18 @@ fn a_mistake_in_the_file_is_told_with_file_line_and_key() {
              it belongs at the top of the file, before the first [table]",
         ),
         ("[server]\nconfig = 'x'", "F:2: server.config: unknown key"),
+        (
+            "[server]\nconformance = 'true'",
+            "F:2: server.conformance: must be true or false, got \"true\"",
+        ),
+        (
+            "[server]\nconformance = [true]",
+            "F:2: server.conformance: must be true or false, got a list",
+        ),
+        (
+            "[server]\nstore = true",
+            "F:2: server.store: must be a text, got true",
+        ),
         (
             "[sw]\ntimeout = 1",
             "F:1: sw: unknown table; did you mean [ws]?",
@@ -882,18 +895,27 @@ const EACH_FLAG: &[(&str, &str, [&str; 3], Shown)] = &[
     ("log", "BAYEUX_LOG", ["warn", "debug", "off"], |s| {
         s.log.to_string()
     }),
+    (
+        "conformance",
+        "BAYEUX_CONFORMANCE",
+        ["true", "false", "true"],
+        |s| match s.conformance {
+            Conformance::On => "true".into(),
+            Conformance::Off => "false".into(),
+        },
+    ),
 ];
+
+/// The flags that have no value on the command line.
+const SWITCHES: [&str; 1] = ["conformance"];
 
 #[test]
 fn a_flag_counts_more_than_its_variable_and_a_variable_more_than_the_file() {
-    for (flag, variable, [in_file, in_variable, as_flag], shown) in EACH_FLAG {
-        let flag = format!("--{flag}");
-        let file = || {
-            toml(&format!(
-                "[server]\n{} = '{in_file}'",
-                flag.trim_start_matches('-')
-            ))
-        };
+    for (name, variable, [in_file, in_variable, as_flag], shown) in EACH_FLAG {
+        let flag = format!("--{name}");
+        let is_switch = SWITCHES.contains(name);
+        let quote = if is_switch { "" } else { "'" };
+        let file = || toml(&format!("[server]\n{name} = {quote}{in_file}{quote}"));
 
         assert_eq!(shown(&file().settings()), *in_file, "{flag}");
         assert_eq!(
@@ -901,9 +923,12 @@ fn a_flag_counts_more_than_its_variable_and_a_variable_more_than_the_file() {
             *in_variable,
             "{flag}"
         );
-        let all = file()
-            .variable(variable, in_variable)
-            .flags(&[&flag, as_flag]);
+        let on_line: &[&str] = if is_switch {
+            &[&flag]
+        } else {
+            &[&flag, as_flag]
+        };
+        let all = file().variable(variable, in_variable).flags(on_line);
         assert_eq!(shown(&all.settings()), *as_flag, "{flag}");
     }
 }
@@ -1083,6 +1108,18 @@ fn a_mistake_on_the_command_line_is_one_line() {
              separated by commas, got \"info,hyper=\"",
         ),
         (
+            &["--conformance=true"],
+            "unexpected value 'true' for '--conformance' found; no more were expected",
+        ),
+        (
+            &["--conformance", "true"],
+            "unexpected argument 'true' found",
+        ),
+        (
+            &["--conformance", "--conformance"],
+            "the argument '--conformance' cannot be used multiple times",
+        ),
+        (
             &["--path", "/a\nb"],
             "--path: a mount is a path as it is sent: printable ASCII without ?, # and *, got \"/a\\nb\"",
         ),
@@ -1105,6 +1142,11 @@ fn a_mistake_in_a_variable_names_the_variable() {
             "BAYEUX_PATH",
             "/a,b",
             "BAYEUX_PATH: a mount begins with /, got \"b\"",
+        ),
+        (
+            "BAYEUX_CONFORMANCE",
+            "1",
+            "BAYEUX_CONFORMANCE: must be true or false, got \"1\"",
         ),
         (
             "BAYEUX_CONFIG",
@@ -1179,7 +1221,9 @@ fn help_and_version_end_well() {
         assert_eq!(stop.code, 0);
         assert!(stop.text.starts_with("Serves."), "{stop}");
         for (flag, variable, ..) in EACH_FLAG {
-            assert!(stop.text.contains(&format!("--{flag} <")), "{flag}");
+            let value = if SWITCHES.contains(flag) { "\n" } else { " <" };
+            let lines = stop.text.replace("  ", "\n");
+            assert!(lines.contains(&format!("--{flag}{value}")), "{flag}");
             assert!(
                 stop.text.contains(&format!("[env: {variable}]")),
                 "{variable}"
@@ -1211,6 +1255,8 @@ fn the_greeting_has_every_url_and_says_who_is_let_in() {
     );
     let open = flags(&["--allow-origin", "https://a.example"]).settings();
     assert!(!greeting(&open, &bound).contains("refused"));
+    let helping = flags(&["--conformance"]).settings();
+    assert!(greeting(&helping, &bound).contains("\nconformance helpers are on: "));
 }
 
 #[test]

@@ -175,7 +175,8 @@ promises! { $
         a_read_of_nothing_gives_nothing
         a_read_gives_entries_as_they_were_appended
         a_read_gives_what_a_session_published_itself
-        a_new_node_reads_what_was_there_before_it;
+        a_new_node_reads_what_was_there_before_it
+        a_read_of_more_than_is_worth_having_is_a_gap;
     sessions:
         a_session_keeps_its_record
         a_session_is_opened_under_the_first_fence
@@ -211,7 +212,8 @@ promises! { $
         the_first_answer_counts
         only_the_owner_answers
         an_answer_to_nothing_is_done
-        an_owner_may_answer_after_it_let_go;
+        an_owner_may_answer_after_it_let_go
+        what_an_owner_refuses_is_unowned;
     bounds:
         too_many_entries_are_trimmed_from_the_front
         too_many_bytes_are_trimmed_from_the_front

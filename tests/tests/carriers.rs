@@ -1,5 +1,12 @@
 //! What carries a session: exchanges of browsers (section 22), and websockets (section 23).
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a failing test has to fail"
+)]
+
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
     BrowserBinding, BrowserId, Call, CallResult, CloseReason, Config, ConnectionId, HttpVersion,
@@ -840,6 +847,23 @@ mod sockets {
         script.close(socket).after(10_000);
         assert_eq!(script.engine().load().sessions, 0);
         nothing_leaks(&mut script);
+    }
+
+    // Proves: WS-7, DE-1
+    #[test]
+    fn a_socket_steps_in_for_the_one_that_closed() {
+        let mut script = Script::new(Config::default());
+        let client = script.connected_over(SOCKET, Value::Null);
+        script.subscribe(&client, "/news");
+        let other = by(&mut script, &client, SOCKET, Peer::default());
+        script.connect(&client);
+        script.close(client.socket.unwrap());
+        script.publish("/news", json!(1));
+
+        let published = script.publish_as(&other, "/other", json!(0));
+
+        script.expect(published, json!([event("/news", json!(1))]));
+        assert_eq!(script.take(published)[0]["channel"], "/other");
     }
 
     // Proves: TM-10, WS-10, DE-1

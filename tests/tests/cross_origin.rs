@@ -224,3 +224,50 @@ fn any_origin_can_be_allowed_and_is_echoed() {
         WebSocket::open(server.address(), Server::PATH, &[("Origin", origin)]);
     }
 }
+
+/// Percent-encodes everything but letters and digits.
+fn percent(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+// Proves: XO-6, BR-4, HS-10
+#[test]
+fn a_script_may_shake_hands_for_a_client_that_goes_on_across_origins_without_its_cookie() {
+    let server = server_for_the_shop();
+    let mut connection = HttpConnection::open(server.address());
+    let handshake = json!([{
+        "channel": "/meta/handshake", "id": "1", "version": "1.0",
+        "supportedConnectionTypes": ["cross-origin-long-polling", "websocket", "callback-polling"]
+    }]);
+    let query = format!(
+        "/bayeux?jsonp=f&message={}",
+        percent(&handshake.to_string())
+    );
+    let referer = ("Referer", "https://shop.example/cart");
+    let response = connection.request("GET", &query, &[referer], "");
+    let text = response.text();
+    let array = text
+        .strip_prefix("/**/f(")
+        .and_then(|rest| rest.strip_suffix(");"));
+    let reply: serde_json::Value =
+        serde_json::from_str(array.unwrap_or_default()).unwrap_or_default();
+    assert_eq!(reply[0]["successful"], true, "{text}");
+    let types = reply[0]["supportedConnectionTypes"].to_string();
+    assert!(types.contains("cross-origin-long-polling"), "{types}");
+
+    let connect = json!([{
+        "channel": "/meta/connect", "id": "2", "clientId": reply[0]["clientId"],
+        "connectionType": "cross-origin-long-polling"
+    }]);
+    let form = format!("message={}", percent(&connect.to_string()));
+    let origin = ("Origin", SHOP);
+    let plain = ("Content-Type", "text/plain");
+    let response = connection.request("POST", Server::PATH, &[origin, plain], &form);
+
+    assert_eq!(response.messages()[0]["successful"], true, "{response:?}");
+    expect_open_to(&response, SHOP);
+}

@@ -816,7 +816,7 @@ mod verdicts {
         extended[1]["ext"] = json!({"x": 1});
         let mut called = plain.clone();
         called[0] = json!({"id": "1", "channel": "/n", "successful": true, "data": "new"});
-        let dropped_reply = json!([]);
+        let dropped_reply = json!([event("/n", json!(1))]);
 
         let policy = || Role::Policy(Operations::ALL);
         type Is = fn(&Subject) -> bool;

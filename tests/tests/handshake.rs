@@ -85,7 +85,7 @@ fn all_sent(script: &mut Script, connection: ConnectionId) -> Vec<Value> {
     messages
 }
 
-// Proves: HS-1, HS-4, HS-5, AD-3, SU-2
+// Proves: HS-1, HS-4, HS-5, AD-3
 #[test]
 fn a_handshake_is_answered_with_a_session_and_all_that_its_client_has_to_know() {
     for transport in TRANSPORTS {
@@ -135,7 +135,7 @@ fn every_handshake_makes_a_session_and_leaves_the_one_before_alone() {
     }
 }
 
-// Proves: HS-5
+// Proves: HS-5, ES-3
 #[test]
 fn the_transports_are_listed_in_the_order_of_the_option() {
     let faye = ["cross-origin-long-polling", "callback-polling"];
@@ -336,7 +336,7 @@ fn a_refused_handshake_says_so_in_the_words_of_the_policy() {
     }
 }
 
-// Proves: AD-5, ER-7
+// Proves: AD-5
 #[test]
 fn an_outage_is_no_refusal() {
     for stalled in [false, true] {
@@ -357,7 +357,7 @@ fn an_outage_is_no_refusal() {
     }
 }
 
-// Proves: HS-10, BR-6
+// Proves: HS-10
 #[test]
 fn a_session_may_go_on_over_another_transport_than_its_handshake() {
     for before in TRANSPORTS {
@@ -462,7 +462,7 @@ fn a_client_that_never_connects_is_swept() {
     }
 }
 
-// Proves: HS-14, AK-1, AK-9, RC-2, RC-5
+// Proves: HS-14, AK-9
 #[test]
 fn events_may_travel_with_the_handshake_and_are_announced() {
     for transport in TRANSPORTS {
@@ -543,7 +543,7 @@ fn a_client_may_be_told_how_long_its_session_lives() {
     }
 }
 
-// Proves: HS-16, BR-1
+// Proves: HS-16
 #[test]
 fn a_handshake_over_http_sets_the_cookie_that_its_client_does_not_have() {
     for transport in TRANSPORTS {

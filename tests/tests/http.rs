@@ -568,3 +568,61 @@ fn a_connection_that_rests_for_ever_is_closed() {
 
     connection.expect_end();
 }
+
+// Proves: HT-7
+#[test]
+fn nothing_is_redirected_or_challenged() {
+    let server = Server::with_defaults();
+    let paths = ["/", "/bayeux", "/bayeux/", "//bayeux", "/bayeux/../x", "/x"];
+    let body = json!([{"channel": "/a", "id": "1", "data": 1}]).to_string();
+
+    for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"] {
+        for path in paths {
+            let mut connection = HttpConnection::open(server.address());
+            let wrong = ("Authorization", "Basic bm9ib2R5Og==");
+            let response = connection.request(method, path, &[JSON, wrong], &body);
+            let status = response.status;
+
+            assert!(!(300..400).contains(&status), "{method} {path}: {status}");
+            assert_ne!(status, 401, "{method} {path}");
+            assert_eq!(response.header("Location"), None, "{method} {path}");
+            assert_eq!(response.header("WWW-Authenticate"), None, "{method} {path}");
+        }
+    }
+}
+
+// Proves: HT-10, CN-7
+#[test]
+fn a_hold_outlives_the_deadlines_of_its_connection() {
+    let deadlines = ["headerTimeout", "bodyTimeout", "writeTimeout"];
+    let settings = deadlines.iter().fold(
+        Settings::default().shards(1).option("timeout", 2_500),
+        |settings, name| settings.option(&format!("limits.{name}"), 1_000),
+    );
+    let server = Server::start(&settings);
+    let poller = Poller::connected(server.address());
+
+    let answer = poller.hold().answer();
+
+    let reply = &answer.messages()[0];
+    assert_eq!(reply["channel"], "/meta/connect");
+    assert_eq!(reply["successful"], true, "{answer:?}");
+    assert!(reply["advice"].is_null(), "it simply timed out: {reply}");
+}
+
+// Proves: LP-5, HT-5
+#[test]
+fn a_response_is_one_piece_whose_length_is_known() {
+    let server = one_shard();
+    let mut poller = Poller::connected(server.address());
+    poller.post(poller.subscribe("/news"));
+    let burst = (0..50).map(|at| poller.publish("/news", format!("event {at}, Zoë")));
+    let burst = Value::from_iter(burst);
+
+    let answer = poller.answer(burst);
+
+    assert_eq!(answer.messages().len(), 100, "each event and each reply");
+    let length = answer.header("Content-Length").map(str::parse);
+    assert_eq!(length, Some(Ok(answer.text().len())));
+    assert_eq!(answer.header("Transfer-Encoding"), None);
+}

@@ -296,6 +296,7 @@ impl Run {
                     subscriptions: list.iter().map(stored).collect(),
                     after: Position::new(after),
                     until: Position::new(until),
+                    limit: usize::MAX,
                 };
                 (node, request)
             }
@@ -667,6 +668,7 @@ impl Model {
                 subscriptions,
                 after,
                 until,
+                limit: _,
             } => self.read(session, &subscriptions, after.number(), until.number()),
             StoreRequest::Open(record) => {
                 if self.sessions.len() >= MAX_SESSIONS {

@@ -82,6 +82,28 @@ mod model {
         }
     }
 
+    // Proves: MO-2
+    #[test]
+    fn a_session_without_any_grace_expires_in_the_moment_it_is_answered() {
+        let mut script = Script::new(Config::default());
+        let client = script.connected();
+        let session = SessionId::parse(&client.session).unwrap();
+        script.reports();
+        let zero = Some(Duration::ZERO);
+        script.call(Call::Configure {
+            session,
+            timeout: zero,
+            interval: zero,
+            max_interval: zero,
+        });
+
+        let connect = script.write_by_hand().connect(&client);
+
+        assert_eq!(script.take(connect)[0]["successful"], json!(true));
+        let expired = ReportKind::SessionRemoved(session, Removal::Expired);
+        assert_eq!(script.reports(), [expired]);
+    }
+
     // Proves: MO-5
     #[test]
     fn an_event_comes_once_and_with_acknowledgement_until_it_is_acknowledged() {

@@ -259,6 +259,7 @@ mod tests {
         );
     }
 
+    // Proves: BR-2, XO-5
     #[test]
     fn every_attribute_is_an_option_br_2() {
         let plain = CookieOptions::default();

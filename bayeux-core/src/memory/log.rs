@@ -150,8 +150,8 @@ impl Log {
         &self,
         session: SessionId,
         subscriptions: &[StoredSubscription],
-        after: Position,
-        until: Position,
+        (after, until): (Position, Position),
+        limit: usize,
     ) -> Option<Vec<Entry>> {
         let interest = Interest::new(subscriptions);
         let entries = self.range(after, until)?;
@@ -159,7 +159,14 @@ impl Log {
             Destination::Session(receiver) => *receiver == session,
             Destination::Channel(channel) => interest.covers(channel, *position),
         });
-        Some(wanted.map(|(position, kept)| kept.at(position)).collect())
+        let mut found = Vec::new();
+        for (position, kept) in wanted {
+            if found.len() == limit {
+                return None;
+            }
+            found.push(kept.at(position));
+        }
+        Some(found)
     }
 }
 

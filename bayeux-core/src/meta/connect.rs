@@ -127,13 +127,9 @@ impl Turn<'_> {
             self.let_go_of(hold.connection, newer);
         }
         let overtaken = self.sessions.get(key)?.connecting();
-        if let Some(older) = overtaken {
+        if overtaken.is_some() {
             self.counters.connects_overtaken += 1;
-            if let Some(older) = self
-                .requests
-                .get_mut(older)
-                .and_then(|older| older.connection())
-            {
+            if let Some(older) = self.connection_of(overtaken) {
                 self.let_go_of(older, newer);
             }
             self.end_connecting(key);
@@ -166,7 +162,7 @@ impl Turn<'_> {
     }
 
     /// The connection of an overtaken connect: an exchange fails, a duplex just goes on.
-    fn let_go_of(&mut self, connection: ConnectionId, newer: Option<ConnectionId>) {
+    pub(crate) fn let_go_of(&mut self, connection: ConnectionId, newer: Option<ConnectionId>) {
         let exchange = self
             .connections
             .get(connection)
@@ -224,19 +220,19 @@ impl Turn<'_> {
         let Some(session) = request.session else {
             return Flow::Silent;
         };
-        let Some(entry) = self.sessions.get_mut(session) else {
+        let Some(entry) = self.sessions.get(session) else {
             return self.connect_without_session(request, current);
         };
         if entry.connecting() != Some(key) {
             // A newer connect has come: this one is never answered (CN-9).
             return Flow::Silent;
         }
-        if entry.reading.is_some() {
-            entry.awaiting = Some(key);
+        let number = presented(&current.message).filter(|_| entry.settings.acknowledged);
+        self.read_unread(session, number);
+        if self.waits_for_reading(session, key) {
             return Flow::Wait;
         }
-        if entry.settings.acknowledged
-            && let Some(number) = presented(&current.message)
+        if let Some(number) = number
             && !self.acknowledge(session, number, key, request)
         {
             return Flow::Wait;
@@ -247,25 +243,25 @@ impl Turn<'_> {
         Flow::Answer(Box::new(answer))
     }
 
+    /// Whether a connect has to wait until the log was read for its session.
+    fn waits_for_reading(&mut self, key: SessionKey, by: RequestKey) -> bool {
+        let session = self.sessions.get_mut(key);
+        let reading = session.filter(|session| session.reading.is_some());
+        reading.is_some_and(|session| {
+            session.awaiting = Some(by);
+            true
+        })
+    }
+
     /// The session ended while its connect was worked on (CN-12).
     pub(crate) fn connect_without_session(&self, request: &Request, current: &Current) -> Flow {
+        if request.gone == Some(Removal::Taken) {
+            // A newer connect has come, to another engine.
+            return Flow::Silent;
+        }
         let mut answer = Answer::to(&current.message);
         self.say_session_is_gone(request, &mut answer);
         Flow::Answer(Box::new(answer))
-    }
-
-    /// Whether a newer connect than that of request `by` has come.
-    pub(crate) fn is_overtaken(&self, by: RequestKey, key: SessionKey) -> bool {
-        let session = self.sessions.get(key);
-        session.is_some_and(|session| session.connecting() != Some(by))
-    }
-
-    /// An extension lets the answer to a connect not leave: the session is away all the same.
-    pub(crate) fn connect_is_dropped(&mut self, by: RequestKey, key: SessionKey) {
-        if !self.is_overtaken(by, key) {
-            self.end_connecting(key);
-            self.go_away(key);
-        }
     }
 
     fn say_session_is_gone(&self, request: &Request, answer: &mut Answer) {
@@ -345,6 +341,9 @@ impl Turn<'_> {
         mut answer: Box<Answer>,
     ) -> Result<(), Box<Answer>> {
         let Some(session) = self.sessions.get_mut(key) else {
+            if request.gone == Some(Removal::Taken) {
+                return Ok(());
+            }
             self.say_session_is_gone(request, &mut answer);
             return Err(answer);
         };

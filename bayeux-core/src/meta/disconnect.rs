@@ -51,6 +51,12 @@ impl Turn<'_> {
             hold.answer.kind = AnswerKind::Other;
             self.send_held(*hold, Carries::Nothing);
         }
+        if let Some(entry) = self.sessions.get_mut(session)
+            && socket == request.connection()
+        {
+            // DC-6: the socket that this came by stays until it is answered, and its time after.
+            entry.socket = None;
+        }
         self.remove(session, Removal::Disconnected);
         request.session = None;
         request.refusal = Some(ProtocolError::session_unknown());
@@ -182,6 +188,7 @@ impl Turn<'_> {
             | Removal::Broken => {}
         }
         self.report(ReportKind::SessionRemoved(id, reason));
+        self.has_gone(key);
     }
 
     /// Removes every trace of a session.
@@ -251,8 +258,7 @@ impl Turn<'_> {
                 self.close(connection, CloseReason::SessionOver);
             }
         }
-        let forgotten = local || matches!(reason, Removal::Taken | Removal::Gap);
-        if !forgotten && !self.log.is_down() {
+        if !local && reason != Removal::Taken && !self.log.is_down() {
             self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
         }
     }

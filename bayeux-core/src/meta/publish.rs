@@ -302,13 +302,14 @@ impl Turn<'_> {
             return Flow::Go;
         };
         let (channel, event) = (stage.channel.clone(), stage.event.take());
+        if channel.kind() == ChannelKind::Service {
+            // Its handlers have it, also if one of them has ended the session (DC-5).
+            return Flow::succeed(&current.message);
+        }
         let session = request.session.map(|key| self.sessions.get(key));
         if session.is_some_and(|session| session.is_none_or(Session::is_leaving)) {
             // It ended while its publish was decided on.
             return Flow::fail(&current.message, ProtocolError::session_unknown());
-        }
-        if channel.kind() == ChannelKind::Service {
-            return Flow::succeed(&current.message);
         }
         if self.log.is_down() {
             return Flow::fail(&current.message, ProtocolError::unavailable());

@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::channel::{ChannelKey, ChannelKind, ChannelPattern, MetaChannel, Subscriber};
@@ -26,7 +27,7 @@ pub(crate) struct SubscribeStage {
     at: usize,
     question: Question,
     /// Those granted that the session does not have yet, each once.
-    new: Vec<ChannelPattern>,
+    new: BTreeSet<ChannelPattern>,
     /// How many of these nobody is subscribed to.
     new_channels: usize,
 }
@@ -54,7 +55,7 @@ impl Turn<'_> {
             patterns,
             at: 0,
             question: Question::Create,
-            new: Vec::new(),
+            new: BTreeSet::new(),
             new_channels: 0,
         };
         if kind == Kind::Unsubscribe {
@@ -130,7 +131,7 @@ impl Turn<'_> {
                         stage.question = Question::Create;
                         if is_new {
                             stage.new_channels += usize::from(is_new_channel);
-                            stage.new.push(pattern);
+                            stage.new.insert(pattern);
                         }
                     }
                 }

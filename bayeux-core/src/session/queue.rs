@@ -66,12 +66,12 @@ impl Queue {
         self.entries.push_back(queued);
     }
 
-    /// Puts events that were read from the log before those that have come since.
-    pub(crate) fn push_front(&mut self, queued: Queued) {
+    /// Takes everything out, for what was read from the log to be put before it.
+    pub(crate) fn lift(&mut self) -> VecDeque<Queued> {
         debug_assert!(self.in_flight == 0, "nothing leaves while the log is read");
-        self.bytes += queued.event.size();
-        self.prompt += usize::from(queued.laziness == Laziness::Prompt);
-        self.entries.push_front(queued);
+        self.bytes = 0;
+        self.prompt = 0;
+        core::mem::take(&mut self.entries)
     }
 
     /// Chooses what leaves now: everything settled from the front, within `max_bytes` but for the
@@ -261,12 +261,6 @@ impl Queue {
         self.entries
             .front()
             .is_some_and(|queued| queued.position <= self.sent)
-    }
-
-    /// The first event whose fate is not settled.
-    pub(crate) fn unsettled(&self) -> Option<Position> {
-        let waiting = self.entries.iter().find(|queued| queued.pending.is_some());
-        waiting.map(|queued| queued.position)
     }
 
     /// The first event that has not left the queue.

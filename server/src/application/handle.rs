@@ -96,13 +96,24 @@ impl Handle {
         channel: ChannelName,
         data: Payload,
     ) -> Result<Position, CallError> {
-        let call = Call::Deliver {
-            session,
-            channel,
-            data,
-            laziness: Laziness::Prompt,
-        };
-        self.appended(self.home(session), call).await
+        self.deliver_with(session, channel, data, Laziness::Prompt)
+            .await
+    }
+
+    /// Sends an event to one session that is in no hurry: it leaves with the next one that is, or
+    /// with the next response, or after `max_lazy_timeout` (QU-6).
+    ///
+    /// # Errors
+    ///
+    /// As [`deliver`](Self::deliver).
+    pub async fn deliver_lazily(
+        &self,
+        session: SessionId,
+        channel: ChannelName,
+        data: Payload,
+    ) -> Result<Position, CallError> {
+        self.deliver_with(session, channel, data, Laziness::Lazy)
+            .await
     }
 
     /// The events of all channels that `pattern` matches, from now on.
@@ -264,6 +275,22 @@ impl Handle {
     #[must_use]
     pub fn crossed(&self) -> u64 {
         self.router.crossed()
+    }
+
+    async fn deliver_with(
+        &self,
+        session: SessionId,
+        channel: ChannelName,
+        data: Payload,
+        laziness: Laziness,
+    ) -> Result<Position, CallError> {
+        let call = Call::Deliver {
+            session,
+            channel,
+            data,
+            laziness,
+        };
+        self.appended(self.home(session), call).await
     }
 
     /// Resolves when every shard has heard all that it was told before.

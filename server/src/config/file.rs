@@ -129,16 +129,16 @@ impl File<'_> {
         for value in values {
             let source = self.source(entry, value.span().start);
             let value = value.get_ref();
-            if !(value.is_str() || value.is_integer()) {
-                let list = if flag.times == Times::Often {
-                    " or a list of texts"
-                } else {
-                    ""
-                };
-                return Err(format!(
-                    "{source}: must be a text{list}, got {}",
-                    shown(value)
-                ));
+            let (fits, wanted) = match flag.times {
+                Times::Once => (value.is_str() || value.is_integer(), "a text"),
+                Times::Often => (
+                    value.is_str() || value.is_integer(),
+                    "a text or a list of texts",
+                ),
+                Times::Switch => (value.is_bool(), "true or false"),
+            };
+            if !fits {
+                return Err(format!("{source}: must be {wanted}, got {}", shown(value)));
             }
             let text = value.as_str().map_or_else(|| shown(value), String::from);
             given.push(Given { source, text });

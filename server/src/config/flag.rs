@@ -6,7 +6,7 @@ use bayeux_core::http::{ForwardedBy, Mount, Network, Origin, Origins, TrustedPro
 
 use super::draft::{Draft, Endpoint};
 use super::slot::quoted;
-use super::{Store, mounts};
+use super::{Conformance, Store, mounts};
 
 /// The most engines of one process.
 pub(crate) const MOST_SHARDS: NonZeroU32 = match NonZeroU32::new(1_024) {
@@ -18,7 +18,7 @@ pub(crate) const MOST_SHARDS: NonZeroU32 = match NonZeroU32::new(1_024) {
 pub(crate) struct Flag {
     /// Its long name, also its key in `[server]`.
     pub(crate) name: &'static str,
-    /// What stands for its value in the help.
+    /// What stands for its value in the help; nothing for a switch.
     pub(crate) value: &'static str,
     /// How often it may be given.
     pub(crate) times: Times,
@@ -27,11 +27,13 @@ pub(crate) struct Flag {
     apply: fn(&mut Draft, &[Given]) -> Result<(), String>,
 }
 
-/// How often a flag may be given.
+/// How often a flag may be given, and with what.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Times {
     Once,
     Often,
+    /// Once and without a value; elsewhere than on the command line its value is true or false.
+    Switch,
 }
 
 /// A value with the place where it was given.
@@ -48,6 +50,14 @@ impl Given {
 }
 
 impl Flag {
+    /// The flag with its value, as it is written.
+    pub(crate) fn usage(&self) -> String {
+        match self.times {
+            Times::Switch => format!("--{}", self.name),
+            Times::Once | Times::Often => format!("--{} {}", self.name, self.value),
+        }
+    }
+
     /// The environment variable that says the same.
     pub(crate) fn variable(&self) -> String {
         format!("BAYEUX_{}", self.name.replace('-', "_").to_uppercase())
@@ -60,7 +70,7 @@ impl Flag {
 }
 
 /// All flags but those that are about flags: `--config`, `--help` and `--version`.
-pub(crate) static FLAGS: [Flag; 7] = [
+pub(crate) static FLAGS: [Flag; 8] = [
     Flag {
         name: "listen",
         value: "ADDR",
@@ -117,6 +127,14 @@ pub(crate) static FLAGS: [Flag; 7] = [
         meaning: "What to log: off, error, warn, info, debug or trace, also by target: info,hyper=warn",
         default: "info",
         apply: log,
+    },
+    Flag {
+        name: "conformance",
+        value: "",
+        times: Times::Switch,
+        meaning: "Help test suites: clients may ask to be sent events, to be refused and to be disconnected",
+        default: "off",
+        apply: conformance,
     },
 ];
 
@@ -225,6 +243,17 @@ fn log(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
             ));
         }
         draft.settings.log = given.text.as_str().into();
+    }
+    Ok(())
+}
+
+fn conformance(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    for given in given {
+        draft.settings.conformance = match given.text.as_str() {
+            "true" => Conformance::On,
+            "false" => Conformance::Off,
+            _ => return Err(given.refused("must be true or false")),
+        };
     }
     Ok(())
 }

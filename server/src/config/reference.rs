@@ -24,7 +24,8 @@ This page is written by the tables that the server reads by; a test keeps it so.
 
 A flag that may be repeated takes one value each time. Its variable takes all of them, separated by commas; an
 empty variable is as if unset. In `[server]` of the file the key is the flag's name without the dashes, and the
-value a text, or a list of texts where the flag may be repeated.
+value a text, or a list of texts where the flag may be repeated. A flag without a value switches something on; its
+variable and its key are `true` or `false`.
 
 | Flag | Variable | Repeatable | Default | Meaning |
 |---|---|---|---|---|
@@ -66,9 +67,8 @@ pub fn reference() -> String {
         line(
             &mut page,
             format_args!(
-                "| `--{} {}` | `{}` | {} | {} | {} |",
-                flag.name,
-                flag.value,
+                "| `{}` | `{}` | {} | {} | {} |",
+                flag.usage(),
                 flag.variable(),
                 if flag.times == Times::Often {
                     "yes"

@@ -244,3 +244,16 @@ pub(super) fn an_owner_may_answer_after_it_let_go(make: Make<'_>) {
         assert_eq!(answered(trial.reply(asker, ticket)), ["1"]);
     }
 }
+
+pub(super) fn what_an_owner_refuses_is_unowned(make: Make<'_>) {
+    let mut trial = Trial::new(make);
+    let [owner, asker] = trial.nodes();
+    let id = trial.open(owner, 1);
+
+    let ticket = trial.submit(asker, forward(id, 1));
+    let (refused, ..) = trial.forwarded(owner, id);
+    trial.expect_done(owner, StoreRequest::Refuse { forward: refused });
+
+    let reply = trial.reply(asker, ticket);
+    assert!(matches!(reply, StoreReply::Unowned), "{reply:?}");
+}

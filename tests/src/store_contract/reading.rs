@@ -1,10 +1,10 @@
 //! Promises about reading the log: what is for a session, and nothing else.
 
-use bayeux_core::{Echo, Fence, NewEntry, StoreRequest};
+use bayeux_core::{Echo, Fence, NewEntry, StoreReply, StoreRequest};
 
 use super::Make;
 use super::log::{appended, peculiar};
-use super::trial::{Trial, by, data, delivery, entry, session, whole};
+use super::trial::{Trial, by, data, delivery, entry, session, subscriptions, whole};
 
 pub(super) fn a_read_gives_what_the_patterns_match(make: Make<'_>) {
     let mut trial = Trial::new(make);
@@ -204,5 +204,30 @@ pub(super) fn a_new_node_reads_what_was_there_before_it(make: Make<'_>) {
     assert_eq!(
         data(&entries),
         (0..1_000).filter(|at| at % 2 == 1).collect::<Vec<_>>()
+    );
+}
+
+pub(super) fn a_read_of_more_than_is_worth_having_is_a_gap(make: Make<'_>) {
+    let mut trial = Trial::new(make);
+    let (one, begins) = trial.node_at();
+    for at in 0..3 {
+        trial.publish(one, "/a", at);
+        trial.publish(one, "/b", at);
+    }
+    let read = |limit| StoreRequest::Read {
+        session: session(1),
+        subscriptions: subscriptions(&[("/a", begins)]),
+        after: begins,
+        until: begins.plus(6),
+        limit,
+    };
+
+    let too_many = trial.ask(one, read(2));
+    let just_right = trial.ask(one, read(3));
+
+    assert!(matches!(too_many, StoreReply::Gap), "{too_many:?}");
+    assert!(
+        matches!(&just_right, StoreReply::Entries(entries) if data(entries) == [0, 1, 2]),
+        "{just_right:?}"
     );
 }

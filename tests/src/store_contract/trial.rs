@@ -357,6 +357,7 @@ pub(super) fn read(
         subscriptions: subscriptions(subscribed),
         after,
         until,
+        limit: 1_000,
     }
 }
 

@@ -14,7 +14,7 @@ fn expect_gone_after(script: &mut Script, client: &Client, millis: u64) {
     assert!(!lives(script, client), "it is still there");
 }
 
-// Proves: CN-6, CN-14, HT-11, TM-3, TM-10, WS-11
+// Proves: CN-6, CN-14, TM-3, TM-10, WS-11
 #[test]
 fn an_aborted_hold_starts_the_clock_and_keeps_the_queue() {
     for transport in TRANSPORTS {

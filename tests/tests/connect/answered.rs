@@ -227,7 +227,7 @@ fn events_that_wait_are_a_reason_not_to_hold_and_lazy_ones_are_not() {
     }
 }
 
-// Proves: CN-6, QU-3
+// Proves: CN-6
 #[test]
 fn a_batch_of_the_application_holds_back_the_answer() {
     let mut script = script();
@@ -265,7 +265,7 @@ fn a_connect_that_brings_advice_gets_the_advice_that_is_in_force_when_it_is_answ
     script.expect_no_trace();
 }
 
-// Proves: CN-10, PL-3, WS-16
+// Proves: CN-10
 #[test]
 fn a_connect_of_an_unknown_session_is_told_to_begin_anew() {
     for transport in TRANSPORTS {

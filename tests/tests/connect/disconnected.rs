@@ -111,7 +111,7 @@ fn a_connect_that_waits_behind_another_message_is_refused_for_good_too() {
     script.expect_no_trace();
 }
 
-// Proves: CN-10, CN-12, DC-2, PL-3, ER-4
+// Proves: CN-10, CN-12, DC-2
 #[test]
 fn a_connect_after_the_end_is_told_to_begin_anew() {
     for transport in TRANSPORTS {

@@ -118,7 +118,7 @@ fn an_event_in_the_window_is_delivered_with_the_same_advice() {
     script.expect_no_trace();
 }
 
-// Proves: TM-11, ER-7
+// Proves: TM-11
 #[test]
 fn a_handshake_in_the_window_is_told_to_try_later() {
     let mut script = script();
@@ -133,7 +133,7 @@ fn a_handshake_in_the_window_is_told_to_try_later() {
     script.expect_no_trace();
 }
 
-// Proves: TM-11, WS-12
+// Proves: TM-11
 #[test]
 fn sockets_are_closed_when_the_window_ends_and_new_ones_at_once() {
     let mut script = script();

@@ -153,7 +153,7 @@ fn no_clock_runs_while_a_connect_is_held_or_worked_on() {
     }
 }
 
-// Proves: TM-4, WS-13
+// Proves: TM-4
 #[test]
 fn a_peer_that_reads_nothing_expires_and_is_cut() {
     for transport in TRANSPORTS {
@@ -343,7 +343,7 @@ fn a_session_of_the_application_never_expires() {
     script.expect(connection, json!([event("/news", json!(1))]));
 }
 
-// Proves: TM-3, PL-5
+// Proves: TM-3
 #[test]
 fn a_connect_whose_reply_an_extension_drops_or_refuses_does_not_keep_the_session() {
     for transport in TRANSPORTS {

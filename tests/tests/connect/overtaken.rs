@@ -21,7 +21,7 @@ fn expect_overtaken(script: &mut Script, connection: ConnectionId, transport: Tr
     }
 }
 
-// Proves: CN-1, CN-9, XO-2
+// Proves: CN-1, CN-9
 #[test]
 fn a_held_connect_ends_as_its_own_transport_demands_when_a_newer_one_comes() {
     for older in TRANSPORTS {
@@ -150,7 +150,7 @@ fn two_connects_that_are_worked_on_end_the_same_whichever_is_decided_first() {
     }
 }
 
-// Proves: CN-9, CN-15, QU-9, AK-8
+// Proves: CN-9, CN-15, QU-9
 #[test]
 fn events_in_flight_with_the_older_answer_go_with_the_newer_connect() {
     for older in TRANSPORTS {

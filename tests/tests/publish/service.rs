@@ -72,6 +72,27 @@ fn a_service_message_that_nobody_handles_is_answered_like_a_publish() {
     script.expect_no_trace();
 }
 
+#[test]
+fn a_handler_may_disconnect_the_sender_of_what_it_handles() {
+    for transport in [Transport::LongPolling, Transport::WebSocket] {
+        let mut script = with(handler());
+        let alice = script.connected_over(transport, Value::Null);
+        let held = script.connect(&alice);
+        let connection = script.request(&alice, publish(&alice, "/service/bye", json!(1)));
+
+        let session = session(&alice);
+        assert_eq!(script.call(Call::Disconnect { session }), CallResult::Done);
+        script.decide(Verdict::Allow);
+
+        let over = json!({"channel": "/meta/disconnect", "successful": true});
+        assert_eq!(script.take(held)[0], over, "{transport:?}");
+        // On a socket the answer to its connect comes first.
+        let last = core::iter::from_fn(|| script.try_take(connection)).last();
+        assert_eq!(last, Some(json!([ok("/service/bye")])), "{transport:?}");
+        script.expect_no_trace();
+    }
+}
+
 // Proves: SV-2
 #[test]
 fn policy_is_asked_about_service_channels() {

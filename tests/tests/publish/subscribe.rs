@@ -279,6 +279,39 @@ fn nothing_comes_after_unsubscribing() {
     script.expect_no_trace();
 }
 
+// Proves: SU-4, SU-5
+#[test]
+fn subscriptions_come_and_go_in_any_order() {
+    let mut script = Script::new(Config::default());
+    let channels = ["/a", "/b", "/c", "/d"];
+    let clients = [(); 4].map(|()| script.connected());
+    let mut expected = [[false; 4]; 4];
+    // A walk that visits every pair many times over, the same each time.
+    let mut state = 1_u32;
+    for _ in 0..600 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let [client, channel, on] = [state >> 30, state >> 28 & 3, state >> 27 & 1];
+        let (client, channel) = (client as usize, channel as usize);
+        let (who, what) = (&clients[client], json!(channels[channel]));
+        let message = if on == 1 {
+            subscribe(who, what)
+        } else {
+            unsubscribe(who, what)
+        };
+
+        let reply = ask(&mut script, who, message);
+
+        assert_eq!(reply[0]["successful"], true);
+        expected[client][channel] = on == 1;
+        script.publish(channels[channel], json!(1));
+        for (client, wanted) in clients.iter().zip(&expected) {
+            let got = usize::from(wanted[channel]);
+            assert_eq!(events(&mut script, client).len(), got);
+        }
+    }
+    script.expect_no_trace();
+}
+
 // Proves: SU-6
 #[test]
 fn subscribing_to_a_service_channel_succeeds_and_does_nothing() {

@@ -109,3 +109,21 @@ fn the_end_of_a_batch_that_was_not_begun_does_not_end_that_of_a_request() {
     script.expect_nothing(held).expect_nothing(publishing);
     script.expect_no_trace();
 }
+
+// Proves: QU-3, QU-7
+#[test]
+fn a_response_takes_along_what_a_batch_holds_back() {
+    for transport in [Transport::LongPolling, Transport::WebSocket] {
+        let mut script = Script::new(Config::default());
+        let alice = script.connected_over(transport, Value::Null);
+        script.subscribe(&alice, "/a");
+        batch(&mut script, &alice);
+        script.publish("/a", json!(1));
+
+        let connection = script.request(&alice, publish(&alice, "/b", json!(2)));
+
+        let got = messages(&mut script, connection);
+        assert_eq!(got, [event("/a", json!(1)), ok("/b")], "{transport:?}");
+        script.expect_no_trace();
+    }
+}

@@ -2,8 +2,8 @@
 
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
-    Admission, Change, Config, Decider, DeciderId, Input, Operations, Payload, Role, Transport,
-    Verdict,
+    Admission, Change, Config, Decider, DeciderId, Input, Operations, Payload, Role, StoreReply,
+    Transport, Verdict,
 };
 use bayeux_tests::talk::*;
 use serde_json::{Value, json};
@@ -194,6 +194,26 @@ fn a_refused_message_carries_nobodys_events() {
     script.expect_no_trace();
 }
 
+// Proves: RC-4
+#[test]
+fn a_message_that_the_store_refuses_carries_nobodys_events() {
+    let mut script = Script::with_scripted_store(Config::default());
+    let alice = connected_by_hand(&mut script);
+    let subscribing = script.request(&alice, subscribe(&alice, json!("/a")));
+    let (ticket, _) = script.take_store();
+    script.stored(ticket, StoreReply::Done);
+    script.take(subscribing);
+    script.notify(entries(1, "/a", &[1]));
+    let connection = script.request(&alice, publish(&alice, "/a", json!(2)));
+    let (ticket, _) = script.take_store();
+
+    // Another engine has this session now.
+    script.stored(ticket, StoreReply::Fenced);
+
+    script.expect(connection, json!([failed("/a", "402::session_unknown")]));
+    script.expect_no_trace();
+}
+
 // Proves: RC-5
 #[test]
 fn a_frame_has_as_many_events_as_it_may() {
@@ -234,27 +254,34 @@ fn a_frame_has_as_many_events_as_it_may() {
 // Proves: RC-5
 #[test]
 fn a_frame_of_events_is_no_larger_than_64_kib_unless_one_event_is() {
-    let mut script = Script::new(Config::default());
-    let alice = script.connected_over(Transport::WebSocket, Value::Null);
-    let socket = alice.socket.unwrap();
-    script.subscribe(&alice, "/a");
-    script.write_by_hand().publish("/a", json!("first"));
-    script.take(socket);
-    let sizes = [40_000, 20_000, 30_000, 100_000, 10, 10];
-    for size in sizes {
-        script.publish("/a", json!("x".repeat(size)));
-    }
+    let table: [(&[usize], &[usize]); 4] = [
+        (&[40_000, 20_000, 30_000, 100_000, 10, 10], &[2, 1, 1, 2]),
+        (&[100_000, 10], &[1, 1]),
+        (&[10, 100_000], &[1, 1]),
+        (&[32_739, 32_739], &[2]),
+    ];
+    for (sizes, expected) in table {
+        let mut script = Script::new(Config::default());
+        let alice = script.connected_over(Transport::WebSocket, Value::Null);
+        let socket = alice.socket.unwrap();
+        script.subscribe(&alice, "/a");
+        script.write_by_hand().publish("/a", json!("first"));
+        script.take(socket);
+        for size in sizes {
+            script.publish("/a", json!("x".repeat(*size)));
+        }
 
-    script.written(socket);
+        script.written(socket);
 
-    let mut spread = Vec::new();
-    while let Some(bytes) = script.take_bytes(socket) {
-        let frame: Vec<Value> = serde_json::from_slice(&bytes).unwrap();
-        assert!(bytes.len() <= 65_536 || frame.len() == 1);
-        spread.push(frame.len());
+        let mut spread = Vec::new();
+        while let Some(bytes) = script.take_bytes(socket) {
+            let frame: Vec<Value> = serde_json::from_slice(&bytes).unwrap();
+            assert!(bytes.len() <= 65_536 || frame.len() == 1);
+            spread.push(frame.len());
+        }
+        assert_eq!(spread, expected, "{sizes:?}");
+        script.expect_no_trace();
     }
-    assert_eq!(spread, [2, 1, 1, 2]);
-    script.expect_no_trace();
 }
 
 // Proves: RC-6
