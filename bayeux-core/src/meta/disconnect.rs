@@ -217,15 +217,6 @@ impl Turn<'_> {
         }
     }
 
-    fn unsubscribe_all(&mut self, key: SessionKey) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        for subscribed in core::mem::take(&mut session.subscriptions) {
-            self.leave_channel(subscribed.channel, subscribed.index);
-        }
-    }
-
     /// Ends a session whose client has to begin anew: it is told so if it listens, and otherwise
     /// when it comes back.
     pub(crate) fn expel(&mut self, key: SessionKey, reason: Removal) {
