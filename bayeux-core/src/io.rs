@@ -151,9 +151,9 @@ pub enum Output {
 pub enum Transport {
     /// An HTTP POST and its response (sections 18 and 19).
     LongPolling,
-    /// An HTTP GET whose response is a script (section 20).
+    /// An HTTP GET whose response is a script (CB-1).
     CallbackPolling,
-    /// A websocket (section 23).
+    /// A websocket (WS-1).
     WebSocket,
 }
 

@@ -1,4 +1,6 @@
-//! `/meta/connect` (section 9): the heartbeat, and on polling transports the carrier of events.
+//! `/meta/connect` (CN-1): the heartbeat, and on polling transports the carrier of events.
+//!
+//! The newest connect of a session is the only one that is answered (CN-9).
 
 mod hold;
 

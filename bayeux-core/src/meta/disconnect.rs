@@ -1,4 +1,6 @@
-//! `/meta/disconnect` (section 13), and every other way for a session to end.
+//! `/meta/disconnect` (DC-1), and every other way for a session to end.
+//!
+//! Whichever it is, the session's end is counted and reported once.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

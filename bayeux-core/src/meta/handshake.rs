@@ -1,4 +1,6 @@
-//! `/meta/handshake` (section 8): from a stranger to a session.
+//! `/meta/handshake` (HS-1): from a stranger to a session.
+//!
+//! A session is known here only once the store keeps it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

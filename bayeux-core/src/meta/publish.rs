@@ -1,4 +1,6 @@
-//! Publishing (sections 11 and 12): from a client's message to an entry of the log.
+//! Publishing (PB-1, SV-1): from a client's message to an entry of the log.
+//!
+//! An event is encoded once, for all who get it (PL-10).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -1,4 +1,6 @@
-//! `/meta/subscribe` and `/meta/unsubscribe` (section 10).
+//! `/meta/subscribe` and `/meta/unsubscribe` (SU-1, SU-5).
+//!
+//! A subscription holds here before the store is asked to keep it, and is undone if it does not.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
