@@ -243,6 +243,13 @@ pub(crate) struct Timings {
     pub(crate) max_interval: Duration,
 }
 
+impl Timings {
+    /// How long a session lives from an answer on without coming back (TM-3).
+    pub(crate) const fn until_expiry(&self) -> Duration {
+        self.interval.saturating_add(self.max_interval)
+    }
+}
+
 /// Whole milliseconds, as the wire has them.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

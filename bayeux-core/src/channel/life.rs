@@ -154,7 +154,7 @@ impl Turn<'_> {
 
     /// A channel that nobody is subscribed to goes after three sweeps (CH-13).
     fn let_channel_idle(&mut self, channel: ChannelKey) {
-        let at = self.now + self.config.sweep_period * 3;
+        let at = self.now + self.config.sweep_period.saturating_mul(3);
         let Some(entry) = self.channels.get_mut(channel) else {
             return;
         };

@@ -51,7 +51,7 @@ impl Turn<'_> {
             self.add_subscription(key, &subscription.pattern, subscription.since);
         }
         let timings = self.timings(key);
-        self.start_clock(key, timings.interval + timings.max_interval);
+        self.start_clock(key, timings.until_expiry());
         self.report(ReportKind::SessionCreated(id));
         if !acknowledged && released < seen {
             self.read_back(key, released, seen);

@@ -385,14 +385,14 @@ impl Turn<'_> {
     /// The session is between two connects.
     pub(crate) fn go_away(&mut self, key: SessionKey) {
         self.stop_clock(key);
-        let timings = self.timings(key);
+        let mut timings = self.timings(key);
         let now = self.now;
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
         session.state = State::Away { expires: now };
-        let interval = session.client_interval.unwrap_or(timings.interval);
-        self.start_clock(key, interval + timings.max_interval);
+        timings.interval = session.client_interval.unwrap_or(timings.interval);
+        self.start_clock(key, timings.until_expiry());
     }
 
     /// A session is no longer worked on by a connect.

@@ -276,7 +276,7 @@ impl Turn<'_> {
         let fresh = self.sessions.get(key).is_some_and(Session::is_fresh);
         if fresh {
             let timings = self.timings(key);
-            self.start_clock(key, timings.interval + timings.max_interval);
+            self.start_clock(key, timings.until_expiry());
         }
     }
 
