@@ -95,7 +95,7 @@ impl Turn<'_> {
             return;
         }
         if session.is_leaving() {
-            return self.forget(key);
+            return self.remove(key, Removal::Released);
         }
         let connects = session.connects();
         let (session_id, fence) = (session.id, session.fence);

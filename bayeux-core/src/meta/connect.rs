@@ -92,6 +92,7 @@ impl Turn<'_> {
             }
         }
         self.forget(session);
+        self.has_gone(session);
         if let Some(connection) = request.connection() {
             self.start_grace(connection);
         }

@@ -171,7 +171,8 @@ impl Turn<'_> {
         }
         self.forget(key);
         if leaving {
-            return;
+            // Its end was counted and reported when the server ended it.
+            return self.has_gone(key);
         }
         if let Some(socket) = socket.filter(|_| is_disconnect(reason)) {
             self.start_grace(socket);
