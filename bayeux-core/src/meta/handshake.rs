@@ -211,8 +211,8 @@ impl Turn<'_> {
             request.cookie = None;
             return self.try_later(request, &current.message, ProtocolError::unavailable());
         }
-        if self.is_full(request) {
-            // Others, who came at the same time, were faster.
+        if self.is_full(request) || self.is_drained() {
+            // Others, who came at the same time, were faster; or so was a shutdown.
             let (session, fence) = (record.session, record.fence);
             self.store(StoreRequest::End { session, fence }, StoreUse::Nothing);
             self.counters.handshakes_limited += 1;

@@ -282,3 +282,24 @@ fn the_end_is_reported_once_the_last_events_of_a_disconnected_session_have_lande
         script.expect_no_trace();
     }
 }
+
+// Proves: TM-11
+#[test]
+fn a_handshake_that_the_store_keeps_too_late_is_undone() {
+    let mut script = Script::with_scripted_store(Config::default());
+    let handshake = script.post(json!({"id": "h", "channel": "/meta/handshake"}));
+    let (ticket, open) = script.take_store();
+    drain(&mut script, WINDOW);
+    script.at(WINDOW);
+
+    script.stored(ticket, StoreReply::Done);
+
+    let reply = script.take(handshake);
+    assert_eq!(reply[0]["error"], "503::unavailable");
+    let (_, end) = script.take_store();
+    let (StoreRequest::Open(record), StoreRequest::End { session, .. }) = (&open, &end) else {
+        panic!("{open:?} {end:?}")
+    };
+    assert_eq!(record.session, *session);
+    assert_eq!(script.engine().load().sessions, 0);
+}
