@@ -73,9 +73,11 @@ impl Turn<'_> {
     /// DE-1).
     pub(crate) fn bind(&mut self, connection: ConnectionId, session: SessionKey) {
         self.end_grace(connection);
-        if let Some(entry) = self.connections.get_mut(connection) {
-            entry.session = Some(session);
-        }
+        let Some(entry) = self.connections.get_mut(connection) else {
+            // It has closed meanwhile, and carries nothing any more.
+            return;
+        };
+        entry.session = Some(session);
         let Some(entry) = self.sessions.get_mut(session) else {
             return;
         };

@@ -185,6 +185,10 @@ impl Turn<'_> {
         message: &Message,
     ) {
         self.stop_clock(key);
+        let duplex = request.connection().filter(|connection| {
+            let entry = self.connections.get(*connection);
+            entry.is_some_and(|entry| !entry.transport.is_exchange())
+        });
         let stuck = self.config.max_processing.map(|longest| self.now + longest);
         let Some(session) = self.sessions.get_mut(key) else {
             return;
@@ -193,9 +197,8 @@ impl Turn<'_> {
         session.transport = request.transport().or(session.transport);
         session.client_interval = None;
         session.answering = None;
-        let connection = request.connection();
-        let exchange = request.transport().is_none_or(Transport::is_exchange);
-        session.socket = if exchange { None } else { connection };
+        // A socket that has closed meanwhile carries nothing any more.
+        session.socket = duplex;
         if let Some(stuck) = stuck {
             self.timers.set(stuck, Alarm::Session(key));
         }
