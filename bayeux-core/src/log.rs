@@ -430,10 +430,19 @@ impl Turn<'_> {
         }
     }
 
-    /// The log was lost.
+    /// The log was lost, and begins anew; so does what sessions that stay know of it.
     fn reset(&mut self, position: Position) {
         self.lose(position, Removal::Gap);
-        self.log.seen = position;
+        for key in self.sessions.keys() {
+            let Some(session) = self.sessions.get_mut(key) else {
+                continue;
+            };
+            session.received = session.received.min(position);
+            session.floor = session.floor.min(position);
+            for subscribed in &mut session.subscriptions {
+                subscribed.since = subscribed.since.min(position);
+            }
+        }
     }
 
     /// Every session has to begin anew, not all at once.
