@@ -219,7 +219,7 @@ impl Turn<'_> {
             request.cookie = None;
             return self.try_later(request, &current.message, ProtocolError::unavailable());
         }
-        let session = self.admit(*record, request);
+        let session = self.admit(key, *record, request);
         let welcome = current
             .admission
             .as_mut()
@@ -245,7 +245,14 @@ impl Turn<'_> {
     }
 
     /// A session begins.
-    fn admit(&mut self, record: SessionRecord, request: &mut Request) -> SessionKey {
+    fn admit(
+        &mut self,
+        by: RequestKey,
+        record: SessionRecord,
+        request: &mut Request,
+    ) -> SessionKey {
+        // An extension may have made a handshake of a message of another session.
+        self.part(by, request);
         let id = record.session;
         let seen = self.log.seen();
         let mut session = Session::new(record, self.now, seen);

@@ -248,13 +248,20 @@ impl Turn<'_> {
 
     /// Undoes what a request holds elsewhere.
     pub(super) fn end_request(&mut self, key: RequestKey) {
-        let Some(request) = self.requests.get_mut(key) else {
+        self.stop_waiting(key);
+        let Some(mut request) = self.requests.take(key) else {
             return;
         };
+        self.part(key, &mut request);
+        self.requests.put(key, request);
+    }
+
+    /// Undoes what a request holds in its session.
+    pub(crate) fn part(&mut self, key: RequestKey, request: &mut Request) {
         let batching = core::mem::take(&mut request.batching);
-        let session = request.session;
-        self.stop_waiting(key);
-        let Some(session) = session else { return };
+        let Some(session) = request.session else {
+            return;
+        };
         let Some(entry) = self.sessions.get_mut(session) else {
             return;
         };
