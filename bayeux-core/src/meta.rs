@@ -42,12 +42,8 @@ impl Turn<'_> {
                 current.stage = Stage::Connect;
                 self.begin_connect(key, request, current)
             }
-            Some(MetaChannel::Subscribe) => {
-                self.begin_subscribe(current, subscribe::Kind::Subscribe)
-            }
-            Some(MetaChannel::Unsubscribe) => {
-                self.begin_subscribe(current, subscribe::Kind::Unsubscribe)
-            }
+            Some(MetaChannel::Subscribe) => self.begin_subscribe(current),
+            Some(MetaChannel::Unsubscribe) => self.unsubscribe(key, request, current),
             Some(MetaChannel::Disconnect) => self.begin_disconnect(key, request, current),
             Some(MetaChannel::Handshake | MetaChannel::Other) | None => self.begin_publish(current),
         }

@@ -38,15 +38,8 @@ enum Question {
     Subscribe,
 }
 
-/// Which of the two it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Subscribe,
-    Unsubscribe,
-}
-
 impl Turn<'_> {
-    pub(crate) fn begin_subscribe(&mut self, current: &mut Current, kind: Kind) -> Flow {
+    pub(crate) fn begin_subscribe(&mut self, current: &mut Current) -> Flow {
         let patterns = match self.parse_subscription(current) {
             Ok(patterns) => patterns,
             Err(error) => return Flow::fail(&current.message, error),
@@ -58,14 +51,7 @@ impl Turn<'_> {
             new: BTreeSet::new(),
             new_channels: 0,
         };
-        if kind == Kind::Unsubscribe {
-            current.stage = Stage::Subscribe(Box::new(SubscribeStage {
-                at: usize::MAX,
-                ..stage
-            }));
-        } else {
-            current.stage = Stage::Subscribe(Box::new(stage));
-        }
+        current.stage = Stage::Subscribe(Box::new(stage));
         Flow::Go
     }
 
@@ -96,9 +82,6 @@ impl Turn<'_> {
         request: &mut Request,
         current: &mut Current,
     ) -> Flow {
-        let Stage::Subscribe(stage) = &mut current.stage else {
-            return Flow::Silent;
-        };
         let Some(session) = request
             .session
             .filter(|key| self.sessions.get(*key).is_some())
@@ -106,10 +89,6 @@ impl Turn<'_> {
             let error = ProtocolError::subscribe_failed();
             return Flow::fail(&current.message, error);
         };
-        if stage.at == usize::MAX {
-            let patterns = core::mem::take(&mut stage.patterns);
-            return self.unsubscribe(key, request, current, session, patterns);
-        }
         let mut refused = None;
         while let Some(pattern) = {
             let Stage::Subscribe(stage) = &current.stage else {
@@ -337,14 +316,20 @@ impl Turn<'_> {
         self.wait_for_store(request, current, answer)
     }
 
-    fn unsubscribe(
+    /// Nobody is asked whether a session may unsubscribe.
+    pub(crate) fn unsubscribe(
         &mut self,
         key: RequestKey,
         request: &mut Request,
         current: &mut Current,
-        session: SessionKey,
-        patterns: Vec<ChannelPattern>,
     ) -> Flow {
+        let Some(session) = request.session else {
+            return Flow::Silent;
+        };
+        let patterns = match self.parse_subscription(current) {
+            Ok(patterns) => patterns,
+            Err(error) => return Flow::fail(&current.message, error),
+        };
         if patterns
             .iter()
             .any(|pattern| matches!(pattern.kind(), ChannelKind::Meta(_)))
