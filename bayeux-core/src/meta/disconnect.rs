@@ -187,8 +187,7 @@ impl Turn<'_> {
             | Removal::Stuck
             | Removal::Inactive
             | Removal::Released
-            | Removal::Gap
-            | Removal::Broken => {}
+            | Removal::Gap => {}
         }
         self.report(ReportKind::SessionRemoved(id, reason));
         self.has_gone(key);
