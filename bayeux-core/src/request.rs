@@ -309,11 +309,6 @@ impl Requests {
         self.entry(key)?.as_deref_mut()
     }
 
-    /// A request that is gone waits for nothing.
-    fn forget_waiting(&mut self, key: RequestKey) {
-        self.waiting.retain(|(_, waiting)| *waiting != key);
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }

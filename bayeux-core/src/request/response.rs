@@ -313,6 +313,7 @@ impl Turn<'_> {
             if position > seen {
                 return;
             }
+            self.requests.waiting.pop_first();
             self.go_on(key);
         }
     }
@@ -331,7 +332,7 @@ impl Turn<'_> {
         match self.requests.get_mut(key).map(|request| request.processed) {
             Some(true) => self.finish(key),
             Some(false) => self.advance(key),
-            None => self.requests.forget_waiting(key),
+            None => {}
         }
     }
 }
