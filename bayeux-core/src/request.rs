@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use slab::Slab;
 
-use crate::channel::ChannelName;
+use crate::channel::{ChannelName, MetaChannel};
 use crate::connection::{Answer, AnswerKind, Rest};
 use crate::decide::{Consultation, Order};
 use crate::decision::{Admission, Denial};
@@ -315,6 +315,34 @@ impl Requests {
 }
 
 impl Request {
+    /// One that nothing has been done for, with so many messages to come.
+    fn new(origin: Origin, peer: Peer, total: usize) -> Self {
+        Self {
+            origin,
+            peer,
+            session: None,
+            refusal: None,
+            messages: Vec::new().into_iter(),
+            total,
+            slots: Vec::with_capacity(total),
+            current: None,
+            open: 0,
+            after: Position::ZERO,
+            waits: None,
+            has_waited: false,
+            batching: false,
+            processed: false,
+            rest: Rest::default(),
+            cookie: None,
+            held: false,
+            asked_timeout: None,
+            calls: false,
+            gone: None,
+            overtaken: false,
+            forwarding: None,
+        }
+    }
+
     /// Lets the response wait until the engine has seen `position`.
     pub(crate) fn wait_until_seen(&mut self, position: Position) {
         self.after = self.after.max(position);
@@ -337,7 +365,7 @@ impl Request {
 
     /// Whether the message at hand is a handshake that may be answered as one (HS-7).
     pub(crate) fn is_handshake(&self, current: &Current) -> bool {
-        let handshake = current.message.operation() == Some(crate::MetaChannel::Handshake);
+        let handshake = current.message.operation() == Some(MetaChannel::Handshake);
         handshake && current.slot == 0
     }
 }

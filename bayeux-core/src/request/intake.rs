@@ -8,12 +8,11 @@ use alloc::vec::Vec;
 
 use super::{Origin, Request, RequestKey};
 use crate::channel::MetaChannel;
-use crate::connection::Rest;
 use crate::id::{ConnectionId, SessionId};
 use crate::io::Peer;
 use crate::message::{Event, Message, Messages, Payload, ProtocolError};
 use crate::session::SessionKey;
-use crate::store::{Position, StoreReply, StoreRequest};
+use crate::store::{StoreReply, StoreRequest};
 use crate::tickets::StoreUse;
 use crate::turn::Turn;
 
@@ -32,31 +31,7 @@ impl Turn<'_> {
         let has_connect = messages
             .iter()
             .any(|message| message.operation() == Some(MetaChannel::Connect));
-        let total = messages.len();
-        let request = Request {
-            origin,
-            peer,
-            session: None,
-            refusal: None,
-            messages: Vec::new().into_iter(),
-            total,
-            slots: Vec::with_capacity(total),
-            current: None,
-            open: 0,
-            after: Position::ZERO,
-            waits: None,
-            has_waited: false,
-            batching: false,
-            processed: false,
-            rest: Rest::default(),
-            cookie: None,
-            held: false,
-            asked_timeout: None,
-            calls: false,
-            gone: None,
-            overtaken: false,
-            forwarding: None,
-        };
+        let request = Request::new(origin, peer, messages.len());
         let key = self.requests.insert(request);
         if let Origin::Connection(connection, _) = origin
             && let Some(connection) = self.connections.get_mut(connection)

@@ -360,7 +360,7 @@ impl Turn<'_> {
 
     /// FI-3: replies name the session, if they are to.
     pub(super) fn name_session(&self, message: &Message, answer: &mut Answer) {
-        let handshake = message.operation() == Some(crate::MetaChannel::Handshake);
+        let handshake = message.operation() == Some(MetaChannel::Handshake);
         if self.config.echo_client_id && !handshake {
             answer.reply.session.clone_from(&message.session);
         }
