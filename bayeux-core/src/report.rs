@@ -67,8 +67,6 @@ pub enum Removal {
     Released,
     /// The log lost entries that it had not received yet.
     Gap,
-    /// A promise of the engine to itself does not hold.
-    Broken,
 }
 
 /// Which reports are wanted beside those of sessions and channels.

@@ -1111,6 +1111,22 @@ mod one {
     }
 
     #[test]
+    fn a_session_of_the_applications_own_follows_the_log_that_comes_after_a_lost_one() {
+        let mut script = engine(120);
+        let (connection, opened) = script.open_local();
+        let CallResult::Opened(session) = opened else {
+            panic!("{opened:?}")
+        };
+        let pattern = "/news".parse().unwrap();
+        script.call(Call::Subscribe { session, pattern });
+
+        script.notify(Notice::Reset { position: at(3) });
+        log(&mut script, [4]);
+
+        assert_eq!(script.take(connection), json!([event("/news", json!(4))]));
+    }
+
+    #[test]
     fn the_loss_of_the_log_sends_everybody_to_handshake_spread_over_time() {
         let mut script = engine(120);
         let mut held = Vec::new();
