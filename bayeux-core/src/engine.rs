@@ -5,7 +5,7 @@ use core::fmt;
 use crate::config::Config;
 use crate::decide::Arrived;
 use crate::decision::Verdict;
-use crate::id::{DecisionTicket, Seed, StoreTicket};
+use crate::id::{ConnectionId, DecisionTicket, Seed, StoreTicket};
 use crate::io::{Input, Output};
 use crate::message::ProtocolError;
 use crate::report::{Counters, Removal};
@@ -66,6 +66,15 @@ impl Engine {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let (timers, expiries) = (self.parts.timers.next(), self.parts.expiries.next());
         timers.into_iter().chain(expiries).min()
+    }
+
+    /// Whether a duplex is bound to a session that lives (WS-5). One that is not may as well be handed
+    /// to the engine that has the session which its next frame names: `Closed` here, `Opened` there.
+    #[must_use]
+    pub fn carries(&self, connection: ConnectionId) -> bool {
+        let connection = self.parts.connections.get(connection);
+        let bound = connection.and_then(|connection| connection.session);
+        bound.is_some_and(|session| self.parts.sessions.get(session).is_some())
     }
 
     /// What has been counted so far.

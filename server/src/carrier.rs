@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bayeux_core::{Batch, CloseReason, ConnectionId, Instant};
+use bayeux_core::{Batch, CloseReason, ConnectionId, Instant, Messages};
 
 pub(crate) use crate::application::LocalEnd;
 use crate::frames::Frames;
@@ -41,6 +41,8 @@ pub(crate) trait Duplex: Send + Sync {
     fn receive(&self, connection: ConnectionId);
     /// Begins the end.
     fn close(&self, connection: ConnectionId, reason: CloseReason);
+    /// Has another shard told of it, with these messages; this one has let go of it.
+    fn hand_on(&self, connection: ConnectionId, shard: u32, messages: Messages);
 }
 
 impl Carrier {

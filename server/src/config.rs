@@ -135,8 +135,11 @@ pub enum Conformance {
 /// How long peers may take (DE-19, WS-14); one that takes longer is cut off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Deadlines {
-    /// For the head of a request, from its first byte: 10 s.
+    /// For the head of a request, from its first byte; for the first one, from the beginning of its
+    /// connection: 10 s.
     pub header: Duration,
+    /// For the next request on a connection, beyond `timeout` and `interval` (HT-10): 75 s.
+    pub keep_alive: Duration,
     /// For the body of a request: 20 s.
     pub body: Duration,
     /// For a websocket message, from its first frame: 20 s.
@@ -151,6 +154,7 @@ impl Default for Deadlines {
     fn default() -> Self {
         Self {
             header: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
             body: Duration::from_secs(20),
             message: Duration::from_secs(20),
             write: Duration::from_secs(20),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ::http::{Request, Response};
 use bayeux_core::http::Scheme;
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
@@ -45,30 +46,25 @@ impl Door {
     where
         T: Read + Write + Unpin + Send + 'static,
     {
-        let line = Line::new(self.gateway.clone());
+        let line = Line::of_requests(self.gateway.clone());
         let mut socket = Socket::new(io, Arc::clone(&line), Some(admitted));
-        let patience = self.gateway.router.site.deadlines.header;
-        let is_http2 = {
-            let first = poll_fn(|cx| socket.poll_preface(cx, PREFACE));
-            match self.runtime.within(patience, first).await {
-                Some(Ok(is_http2)) => is_http2,
-                Some(Err(_)) | None => return,
-            }
+        let Ok(is_http2) = poll_fn(|cx| socket.poll_preface(cx, PREFACE)).await else {
+            return;
         };
         let runtime = self.runtime.clone();
         let caller = Arc::new(Caller {
             gateway: self.gateway,
             runtime: self.runtime,
-            line: Some(line),
+            line: Some(Arc::clone(&line)),
             address: Some(address),
             scheme,
             take_over: take_over::<T>,
         });
         let service = service_fn(move |request: Request<Incoming>| {
-            let caller = Arc::clone(&caller);
-            async move { Ok::<_, Infallible>(respond(caller, request).await) }
+            respond(Arc::clone(&caller), request).map(Ok::<_, Infallible>)
         });
         let served = if is_http2 {
+            line.speaks_http2();
             // In a box, so that the many connections of the other kind need no room for it.
             let serving = http2::Builder::new(runtime.clone())
                 .timer(runtime)
@@ -77,9 +73,9 @@ impl Door {
                 .serve_connection(socket, service);
             Box::pin(serving).await
         } else {
+            // Its timer would run between two requests too: the line's are better.
             http1::Builder::new()
-                .timer(runtime)
-                .header_read_timeout(patience)
+                .header_read_timeout(None)
                 .half_close(false)
                 .serve_connection(socket, service)
                 .with_upgrades()
@@ -154,8 +150,7 @@ impl Service {
         B: http_body::Body + Unpin + Send + 'static,
         B::Data: Send,
     {
-        let caller = Arc::clone(&self.caller);
-        Box::pin(async move { Ok(respond(caller, request).await) })
+        Box::pin(respond(Arc::clone(&self.caller), request).map(Ok))
     }
 }
 

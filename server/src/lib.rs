@@ -24,6 +24,7 @@ mod http;
 mod inbox;
 mod line;
 mod node;
+mod pace;
 pub mod page;
 mod router;
 mod runtime;

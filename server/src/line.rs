@@ -1,10 +1,9 @@
 //! What is known of one socket below hyper: whether it still moves, and what has left through it.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
-use std::time::Duration;
 
 use bayeux_core::Instant;
 use futures_util::task::AtomicWaker;
@@ -12,10 +11,8 @@ use futures_util::task::AtomicWaker;
 use crate::deadlines::Watched;
 use crate::guarded::Guarded;
 use crate::inbox::Fact;
+use crate::pace::Pace;
 use crate::router::{Engagement, Gateway};
-
-/// No stall.
-const MOVING: u64 = u64::MAX;
 
 /// The state that a socket shares with the responses that are written to it.
 pub(crate) struct Line {
@@ -24,25 +21,65 @@ pub(crate) struct Line {
     /// Responses that hyper has taken whole and not yet flushed.
     taken: Guarded<Vec<Engagement>>,
     has_taken: AtomicBool,
-    /// Since when a write is blocked, in milliseconds.
-    stalled: AtomicU64,
-    is_watched: AtomicBool,
+    /// Whether a response was handed over and not flushed.
+    has_answered: AtomicBool,
+    clocks: Guarded<Clocks>,
+    /// Whether a write is blocked; to be looked at without a lock.
+    is_stalled: AtomicBool,
     is_dead: AtomicBool,
     task: AtomicWaker,
+    carries_requests: bool,
+}
+
+struct Clocks {
+    pace: Pace,
+    /// When the shard looks at it next.
+    look: Option<Instant>,
+}
+
+/// A request that is not answered. Dropped when its response was handed over.
+pub(crate) struct Asking {
+    line: Arc<Line>,
 }
 
 impl Line {
-    pub(crate) fn new(gateway: Gateway) -> Arc<Self> {
+    /// Of a socket that carries requests; the first of them is due.
+    pub(crate) fn of_requests(gateway: Gateway) -> Arc<Self> {
+        let now = gateway.router.clock.now();
+        Self::new(gateway, Pace::of_requests(now), true)
+    }
+
+    /// Of a websocket within a connection that somebody else owns.
+    pub(crate) fn of_websocket(gateway: Gateway) -> Arc<Self> {
+        Self::new(gateway, Pace::of_writes(), false)
+    }
+
+    fn new(gateway: Gateway, pace: Pace, carries_requests: bool) -> Arc<Self> {
         Arc::new_cyclic(|itself| Self {
             itself: itself.clone(),
             gateway,
             taken: Guarded::default(),
             has_taken: AtomicBool::new(false),
-            stalled: AtomicU64::new(MOVING),
-            is_watched: AtomicBool::new(false),
+            has_answered: AtomicBool::new(false),
+            clocks: Guarded::new(Clocks { pace, look: None }),
+            is_stalled: AtomicBool::new(false),
             is_dead: AtomicBool::new(false),
             task: AtomicWaker::new(),
+            carries_requests,
         })
+    }
+
+    /// From now on what is read may be something else than requests.
+    pub(crate) fn speaks_http2(&self) {
+        self.clocks.lock().pace.speaks_http2();
+    }
+
+    /// A request has come.
+    pub(crate) fn ask(self: &Arc<Self>) -> Asking {
+        self.clocks.lock().pace.asked();
+        Asking {
+            line: Arc::clone(self),
+        }
     }
 
     /// Ends the connection, whatever it is doing.
@@ -67,6 +104,10 @@ impl Line {
 
     /// Everything that hyper had was accepted by the operating system.
     pub(crate) fn flushed(&self) {
+        if self.has_answered.swap(false, Ordering::AcqRel) {
+            let now = self.gateway.router.clock.now();
+            self.clocks.lock().pace.flushed(now);
+        }
         if !self.has_taken.swap(false, Ordering::AcqRel) {
             return;
         }
@@ -81,57 +122,75 @@ impl Line {
         drop(std::mem::take(&mut *self.taken.lock()));
     }
 
-    /// The task to wake if the line is killed.
+    /// Something was read.
+    pub(crate) fn read(&self) {
+        if self.carries_requests {
+            let now = self.gateway.router.clock.now();
+            self.clocks.lock().pace.read(now);
+        }
+    }
+
+    /// Nothing is to be read: the task to wake if the line is killed.
     pub(crate) fn waits(&self, waker: &Waker) {
         self.task.register(waker);
+        if self.carries_requests {
+            self.watch(&mut self.clocks.lock());
+        }
     }
 
     /// A write did not get through.
     pub(crate) fn stall(&self, waker: &Waker) {
-        self.waits(waker);
-        if self.stalled.load(Ordering::Relaxed) != MOVING {
-            return;
-        }
+        self.task.register(waker);
         let now = self.gateway.router.clock.now();
-        self.stalled.store(millis(now), Ordering::Relaxed);
-        if !self.is_watched.swap(true, Ordering::AcqRel) {
-            let watched: Weak<dyn Watched> = self.itself.clone();
-            self.gateway.tell(
-                self.gateway.place.shard(),
-                Fact::Watch(now + self.limit(), watched),
-            );
-        }
+        let mut clocks = self.clocks.lock();
+        clocks.pace.stalled(now);
+        self.is_stalled.store(true, Ordering::Relaxed);
+        self.watch(&mut clocks);
     }
 
     /// A write got through.
     pub(crate) fn moved(&self) {
-        if self.stalled.load(Ordering::Relaxed) != MOVING {
-            self.stalled.store(MOVING, Ordering::Relaxed);
+        if self.is_stalled.load(Ordering::Relaxed) {
+            let mut clocks = self.clocks.lock();
+            clocks.pace.moved();
+            self.is_stalled.store(false, Ordering::Relaxed);
         }
     }
 
-    fn limit(&self) -> Duration {
-        self.gateway.router.site.deadlines.write
+    /// Has the shard look at the clocks in time. What is due later than before is found out then.
+    fn watch(&self, clocks: &mut Clocks) {
+        let Some(due) = clocks.pace.due(self.gateway.router.site.patience) else {
+            return;
+        };
+        if clocks.look.is_none_or(|look| due < look) {
+            clocks.look = Some(due);
+            let watched: Weak<dyn Watched> = self.itself.clone();
+            self.gateway
+                .tell(self.gateway.place.shard(), Fact::Watch(due, watched));
+        }
     }
 }
 
 impl Watched for Line {
     fn check(&self, now: Instant) -> Option<Instant> {
-        let since = self.stalled.load(Ordering::Relaxed);
-        if since == MOVING {
-            self.is_watched.store(false, Ordering::Release);
+        let mut clocks = self.clocks.lock();
+        if clocks.look.is_some_and(|look| look > now) {
+            // Another entry is on its way.
             return None;
         }
-        let until = Instant::from_millis(since) + self.limit();
-        if until > now {
-            return Some(until);
+        let due = clocks.pace.due(self.gateway.router.site.patience);
+        clocks.look = due.filter(|due| *due > now);
+        if due.is_some() && clocks.look.is_none() {
+            tracing::debug!("a peer took too long: cut off");
+            self.kill();
         }
-        tracing::debug!("a peer did not read: cut off");
-        self.kill();
-        None
+        clocks.look
     }
 }
 
-fn millis(at: Instant) -> u64 {
-    u64::try_from(at.since_epoch().as_millis()).unwrap_or(u64::MAX - 1)
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.line.clocks.lock().pace.answered();
+        self.line.has_answered.store(true, Ordering::Release);
+    }
 }

@@ -16,6 +16,7 @@ use crate::config::{Conformance, Settings, Store};
 use crate::conformance;
 use crate::door::{Door, Service};
 use crate::inbox::Fact;
+use crate::pace::Patience;
 use crate::page;
 use crate::router::{Gateway, Place, Router};
 use crate::runtime::Runtime;
@@ -80,6 +81,13 @@ impl Node {
         let log = match settings.store {
             Store::Memory => SharedLog::new(MemoryOptions::for_config(&config)),
         };
+        let deadlines = settings.deadlines;
+        let patience = Patience {
+            head: deadlines.header,
+            // A client that polls comes back after these two at the latest.
+            idle: config.timeout + config.interval + deadlines.keep_alive,
+            write: deadlines.write,
+        };
         let site = Site {
             http: settings.http,
             mounted,
@@ -87,7 +95,8 @@ impl Node {
             proxies: settings.trusted_proxies,
             duplicate_status: settings.duplicate_connect_status,
             decode,
-            deadlines: settings.deadlines,
+            deadlines,
+            patience,
             headers: extras.headers,
             admission: Admission::new(settings.sockets),
             page: Some(page),
@@ -194,7 +203,7 @@ impl Node {
         }
     }
 
-    fn gateway(&self, place: Place) -> Gateway {
+    pub(crate) fn gateway(&self, place: Place) -> Gateway {
         Gateway {
             router: Arc::clone(&self.router),
             place,

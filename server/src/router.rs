@@ -149,19 +149,21 @@ impl Place {
 }
 
 impl Gateway {
-    /// The shard that a frame belongs to; `current` is where its connection is known already.
-    pub(crate) fn home(&self, messages: &Messages, peer: &Peer, current: Option<u32>) -> u32 {
-        let shards = self.router.shards();
+    /// The shard that the first frame of a connection belongs to.
+    pub(crate) fn home(&self, messages: &Messages, peer: &Peer) -> u32 {
         if messages.is_handshake() {
             return match peer.browser {
-                Some(browser) => browser.shard(shards),
+                Some(browser) => browser.shard(self.router.shards()),
                 None => self.place.shard(),
             };
         }
-        let session = messages.session().and_then(SessionId::parse);
-        session.map_or(current.unwrap_or(self.place.shard()), |session| {
-            session.shard(shards)
-        })
+        self.named(messages).unwrap_or(self.place.shard())
+    }
+
+    /// The shard of the session that a frame names.
+    pub(crate) fn named(&self, messages: &Messages) -> Option<u32> {
+        let session = messages.session().and_then(SessionId::parse)?;
+        Some(session.shard(self.router.shards()))
     }
 
     pub(crate) fn tell(&self, shard: u32, fact: Fact) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bayeux_core::{
     Call, CallResult, CallTicket, Change, ConnectionId, DeciderId, DecisionTicket, Engine, Input,
-    Instant, Output, Question, Report, ReportKind, Verdict,
+    Instant, Messages, Output, Question, Report, ReportKind, Verdict,
 };
 use futures_channel::oneshot;
 use hyper::rt::{Sleep, Timer};
@@ -146,6 +146,10 @@ impl Shard {
 
     fn take(&mut self, now: Instant, fact: Fact) {
         match fact {
+            Fact::Input(Input::Received {
+                connection,
+                messages,
+            }) => self.receive(now, connection, messages),
             Fact::Input(input) => {
                 self.note(&input);
                 self.engine.handle(now, input);
@@ -187,6 +191,30 @@ impl Shard {
                 self.engine.handle(now, Input::Draining { over });
             }
         }
+    }
+
+    /// The next frame of a websocket. If that is bound to no session here, and the frame names one of
+    /// another shard, it is that shard's from now on.
+    fn receive(&mut self, now: Instant, connection: ConnectionId, messages: Messages) {
+        let elsewhere = self.gateway.named(&messages).filter(|shard| {
+            *shard != self.gateway.place.shard() && !self.engine.carries(connection)
+        });
+        if let Some(shard) = elsewhere
+            && let Some(Carrier::Duplex(duplex)) =
+                self.connections.get(&connection).map(|open| &open.carrier)
+        {
+            duplex.hand_on(connection, shard, messages);
+            self.forget(connection);
+            self.engine.handle(now, Input::Closed { connection });
+            return;
+        }
+        self.engine.handle(
+            now,
+            Input::Received {
+                connection,
+                messages,
+            },
+        );
     }
 
     /// Keeps the table in step with what the engine is told.

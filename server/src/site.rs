@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::admission::Admission;
 use crate::config::Deadlines;
+use crate::pace::Patience;
 
 /// The options that connections are served by.
 pub(crate) struct Site {
@@ -25,6 +26,8 @@ pub(crate) struct Site {
     pub(crate) decode: DecodeLimits,
     /// How long peers may take.
     pub(crate) deadlines: Deadlines,
+    /// The same for what every socket waits for.
+    pub(crate) patience: Patience,
     /// The headers that deciders see, in lower case.
     pub(crate) headers: Vec<Box<str>>,
     /// How many connections there may be.

@@ -53,7 +53,12 @@ impl<T: Read + Unpin> Socket<T> {
                 .saturating_sub(self.early.len())
                 .min(space.len());
             let mut buffer = ReadBuf::new(space.get_mut(..missing).unwrap_or_default());
-            ready!(Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()))?;
+            self.line.check_alive()?;
+            let read = Pin::new(&mut self.io).poll_read(cx, buffer.unfilled());
+            if read.is_pending() {
+                self.line.waits(cx.waker());
+            }
+            ready!(read)?;
             if buffer.filled().is_empty() {
                 return Poll::Ready(Ok(false));
             }
@@ -75,17 +80,24 @@ impl<T: Read + Unpin> Read for Socket<T> {
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         self.line.check_alive()?;
-        if !self.early.is_empty() {
-            let length = self.early.len().min(buffer.remaining());
+        let length = self.early.len().min(buffer.remaining());
+        if length > 0 {
             let rest = self.early.split_off(length);
             buffer.put_slice(&std::mem::replace(&mut self.early, rest));
-            return Poll::Ready(Ok(()));
         }
-        let read = Pin::new(&mut self.io).poll_read(cx, buffer);
-        if read.is_pending() {
-            self.line.waits(cx.waker());
+        // With what came early goes what comes now: a head that hyper finds unfinished has it double
+        // its buffer, for good.
+        match Pin::new(&mut self.io).poll_read(cx, buffer) {
+            Poll::Pending if length > 0 => Poll::Ready(Ok(())),
+            Poll::Pending => {
+                self.line.waits(cx.waker());
+                Poll::Pending
+            }
+            read @ Poll::Ready(_) => {
+                self.line.read();
+                read
+            }
         }
-        read
     }
 }
 
@@ -135,5 +147,53 @@ impl<T: Write + Unpin> Write for Socket<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::config::Settings;
+    use crate::node::{Extras, Node};
+    use crate::router::Place;
+
+    /// Has these bytes, and no more.
+    struct Given(&'static [u8]);
+
+    impl Read for Given {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            mut buffer: ReadBufCursor<'_>,
+        ) -> Poll<io::Result<()>> {
+            if self.0.is_empty() {
+                return Poll::Pending;
+            }
+            let (now, later) = self.0.split_at(self.0.len().min(buffer.remaining()));
+            buffer.put_slice(now);
+            self.0 = later;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn what_was_read_to_tell_the_protocol_comes_again_together_with_the_rest() {
+        const HEAD: &[u8] = b"POST /bayeux HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let node = Node::new(Settings::default(), Extras::default()).unwrap();
+        let line = Line::of_requests(node.gateway(Place::Shard(0)));
+        let mut socket = Socket::new(Given(HEAD), line, None);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut space = [0; 100];
+
+        let preface = socket.poll_preface(&mut cx, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        assert!(matches!(preface, Poll::Ready(Ok(false))));
+        let mut buffer = ReadBuf::new(&mut space);
+        let read = Pin::new(&mut socket).poll_read(&mut cx, buffer.unfilled());
+        assert!(matches!(read, Poll::Ready(Ok(()))));
+        assert_eq!(buffer.filled(), HEAD);
+        let read = Pin::new(&mut socket).poll_read(&mut cx, buffer.unfilled());
+        assert!(read.is_pending());
     }
 }

@@ -340,6 +340,9 @@ const EACH_KEY: &[(&str, &str, &str, Seen)] = &[
     ("limits", "headerTimeout", "7", |s| {
         s.deadlines.header == ms(7)
     }),
+    ("limits", "keepAliveTimeout", "7", |s| {
+        s.deadlines.keep_alive == ms(7)
+    }),
     ("limits", "bodyTimeout", "7", |s| s.deadlines.body == ms(7)),
     ("limits", "messageTimeout", "7", |s| {
         s.deadlines.message == ms(7)

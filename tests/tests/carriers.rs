@@ -579,9 +579,11 @@ mod sockets {
         let polling = by(&mut script, &gone, HTTP, Peer::default());
         let held = script.connect(&polling);
         script.expect_nothing(held);
+        assert!(script.engine().carries(socket));
         let session = SessionId::parse(&gone.session).unwrap();
         script.call(Call::Disconnect { session });
         assert_eq!(script.closed(socket), None);
+        assert!(!script.engine().carries(socket));
 
         let adopted = Client {
             session: other.session,
@@ -589,6 +591,7 @@ mod sockets {
         };
 
         assert!(is_known(&mut script, &adopted));
+        assert!(script.engine().carries(socket));
         script
             .subscribe(&adopted, "/news")
             .publish("/news", json!(1));

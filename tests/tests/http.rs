@@ -256,6 +256,26 @@ fn a_chunked_request_is_read_as_one() {
     );
 }
 
+// Proves: FR-6, DE-16
+#[test]
+fn more_messages_than_the_limit_are_refused() {
+    let settings = Settings::default().option("limits.maxBatch", 3);
+    let server = Server::start(&settings);
+
+    let mut connection = HttpConnection::open(server.address());
+    let response = connection.request("POST", Server::PATH, &[JSON], "[{},{},{},{}]");
+    assert_eq!(response.status, 413);
+    let two = "message=[{},{}]";
+    let body = format!("{two}&{two}");
+    let mut connection = HttpConnection::open(server.address());
+    assert_eq!(
+        connection
+            .request("POST", Server::PATH, &[FORM], &body)
+            .status,
+        413
+    );
+}
+
 // Proves: FR-6, HT-8
 #[test]
 fn a_body_beyond_the_limit_is_refused_before_it_is_sent() {
@@ -561,4 +581,47 @@ fn a_response_is_one_piece_whose_length_is_known() {
     let length = answer.header("Content-Length").map(str::parse);
     assert_eq!(length, Some(Ok(answer.text().len())));
     assert_eq!(answer.header("Transfer-Encoding"), None);
+
+// Proves: DE-19, HT-6, HT-8, HT-10
+#[test]
+fn a_head_that_has_begun_is_cut_soon_and_a_connection_at_rest_is_not() {
+    let settings = Settings::default().option("limits.headerTimeout", 300);
+    let server = Server::start(&settings.shards(1));
+    let mut resting = HttpConnection::open(server.address());
+    let request = |connection: &mut HttpConnection| {
+        connection.request(
+            "POST",
+            Server::PATH,
+            &[JSON],
+            &json!([handshake()]).to_string(),
+        )
+    };
+    request(&mut resting);
+
+    // Cut after it, so its time is over too.
+    let mut silent = HttpConnection::open(server.address());
+    silent.expect_end();
+    let mut slow = HttpConnection::open(server.address());
+    slow.send_raw(b"POST /bayeux HTTP/1.1\r\nHo");
+    slow.expect_end();
+
+    assert_eq!(request(&mut resting).status, 200);
+    resting.send_raw(b"PO");
+    resting.expect_end();
+}
+
+// Proves: HT-6
+#[test]
+fn a_connection_that_rests_for_ever_is_closed() {
+    let settings = Settings::default()
+        .shards(1)
+        .option("timeout", 100)
+        .option("limits.keepAliveTimeout", 100);
+    let server = Server::start(&settings);
+    let mut connection = HttpConnection::open(server.address());
+
+    let body = json!([handshake()]).to_string();
+    connection.request("POST", Server::PATH, &[JSON], &body);
+
+    connection.expect_end();
 }

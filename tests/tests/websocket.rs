@@ -197,6 +197,52 @@ fn nothing_is_pushed_between_the_handshake_and_the_next_message() {
     client.expect(json!([ok("/other", "p")]));
 }
 
+// Proves: WS-10, QU-9
+#[test]
+fn a_batch_that_another_connection_takes_over_is_not_finished() {
+    const EVENTS: usize = 24;
+    let settings = one_shard().option("limits.maxQueuedBytes", 100_000_000);
+    let server = Server::start(&settings);
+    let mut old = Socket::held(&server);
+    old.subscribe("/t");
+    let mut publisher = Poller::connected(server.address());
+    // More than the operating system takes for a peer that does not read.
+    let padding = "x".repeat(900_000);
+    for number in 0..EVENTS {
+        let data = json!({"number": number, "padding": padding});
+        let replies = publisher.post(json!([publisher.publish("/t", data)]));
+        assert_eq!(replies[0]["successful"], true, "{replies:?}");
+    }
+
+    let mut new = Socket {
+        socket: WebSocket::open(server.address(), Server::PATH, &[]),
+        session: old.session.clone(),
+    };
+    new.send(new.connect("4"));
+    let mut taken = Vec::new();
+    while taken.last() != Some(&(EVENTS as u64 - 1)) {
+        taken.extend(numbers(&new.socket.messages()));
+    }
+    let mut seen = Vec::new();
+    while let Some(frame) = old.socket.frame() {
+        assert_ne!(frame.opcode, Opcode::Close, "a goodbye behind half a batch");
+        let messages: Vec<Value> = serde_json::from_slice(&frame.payload).expect("an array");
+        seen.extend(numbers(&messages));
+    }
+
+    assert!(seen.len() < EVENTS, "the old socket took everything");
+    seen.extend(taken);
+    assert_eq!(seen, Vec::from_iter(0..EVENTS as u64));
+}
+
+/// The numbers in the events among them.
+fn numbers(messages: &[Value]) -> Vec<u64> {
+    messages
+        .iter()
+        .filter_map(|message| message["data"]["number"].as_u64())
+        .collect()
+}
+
 // Proves: TM-10, WS-10, WS-11, EX-6
 #[test]
 fn a_new_socket_takes_over_when_the_old_one_closed() {
@@ -258,9 +304,18 @@ fn a_new_socket_takes_over_with_its_connect_while_the_old_one_is_open() {
 // Proves: PL-3, WS-5, WS-16
 #[test]
 fn a_socket_carries_one_session_and_stays_open_for_the_next() {
-    let server = Server::with_defaults();
+    for shards in [1, 2, 4] {
+        let server = Server::start(&Settings::default().shards(shards));
+        // So often that the sessions live together and apart.
+        for _ in 0..6 {
+            carries_one_session(&server);
+        }
+    }
+}
+
+fn carries_one_session(server: &Server) {
     let mut stranger = WebSocket::open(server.address(), Server::PATH, &[]);
-    let client = Socket::connected(&server);
+    let mut client = Socket::connected(server);
 
     stranger.send(&json!([{"channel": "/meta/connect", "id": "1", "clientId": "gone"}]));
     let replies = stranger.messages();
@@ -269,9 +324,14 @@ fn a_socket_carries_one_session_and_stays_open_for_the_next() {
     // Still unbound: it adopts a session that exists, and is bound from then on.
     stranger.send(&json!([client.publish("/a", 1)]));
     stranger.expect(&json!([ok("/a", "p")]));
-    let other = Socket::connected(&server);
+    let other = Socket::connected(server);
     stranger.send(&json!([other.publish("/a", 1)]));
     assert_eq!(stranger.messages()[0]["error"], "402::session_unknown");
+    // Unbound once more when that session has gone.
+    client.send(json!({"channel": "/meta/disconnect", "clientId": client.session}));
+    assert_eq!(client.socket.messages()[0]["successful"], true);
+    stranger.send(&json!([other.publish("/a", 1)]));
+    stranger.expect(&json!([ok("/a", "p")]));
     stranger.send(&json!([handshake()]));
     assert_eq!(stranger.messages()[0]["successful"], true);
 }
@@ -378,7 +438,8 @@ fn an_empty_array_is_a_sign_of_life() {
 // Proves: DE-17, FR-3, FR-6, WS-4, WS-12
 #[test]
 fn what_is_no_message_closes_the_socket_with_a_reason() {
-    let server = Server::start(&Settings::default().option("maxMessageSize", 1_024));
+    let settings = Settings::default().option("maxMessageSize", 1_024);
+    let server = Server::start(&settings.option("limits.maxBatch", 3));
     let long = format!("[{}]", " ".repeat(1_024));
     let deep = format!("{}{}", "[".repeat(400), "]".repeat(400));
     let binary = Frame {
@@ -397,6 +458,7 @@ fn what_is_no_message_closes_the_socket_with_a_reason() {
         ("nesting", text(deep), 1011),
         ("not UTF-8", text([b'[', b'"', 0xFF, b'"', b']']), 1007),
         ("too long", text(long), 1009),
+        ("too many", text("[{},{},{},{}]"), 1009),
         ("binary", binary, 1003),
     ];
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bayeux_core::http::{
     Callback, Cors, Refusal, RequestHead, ResponseHead, Route, Scheme, body_texts, route,
 };
-use bayeux_core::{Batch, BrowserId, Input, Messages, Peer, Transport};
+use bayeux_core::{Batch, BrowserId, DecodeError, Input, Messages, Peer, Transport};
 use bytes::Bytes;
 
 use crate::net::{Net, Order, PATIENCE, SILENCE, Timed};
@@ -84,9 +84,15 @@ fn serve_request(net: &Net, reader: &mut Reader<'_>) -> io::Result<bool> {
             None => return refuse(stream, &Refusal::too_large(&cors)),
         },
     };
-    let messages = texts.ok().and_then(|texts| decode(net, texts));
-    let Some(messages) = messages else {
+    let Ok(texts) = texts else {
         return refuse(stream, &Refusal::bad_request("no messages", &cors));
+    };
+    let messages = match decode(net, texts) {
+        Ok(messages) => messages,
+        Err(error) => {
+            let refusal = Refusal::new(error.http_status(), "no messages", &cors);
+            return refuse(stream, &refusal);
+        }
     };
     let exchange = Exchange {
         stream,
@@ -190,12 +196,15 @@ fn respond(
     Ok(keep)
 }
 
-fn decode(net: &Net, texts: Vec<Bytes>) -> Option<Messages> {
+fn decode(net: &Net, texts: Vec<Bytes>) -> Result<Messages, DecodeError> {
     let mut messages = Messages::default();
     for text in texts {
-        messages.append(Messages::decode(text, &net.limits).ok()?);
+        messages.append(Messages::decode(text, &net.limits)?);
+        if messages.len() > net.limits.max_messages {
+            return Err(DecodeError::TooMany);
+        }
     }
-    Some(messages)
+    Ok(messages)
 }
 
 fn header<'a>(request: &httparse::Request<'_, 'a>, name: &str) -> Option<&'a str> {

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use bayeux_core::{Batch, ConnectionId, DecodeError, Input, Messages, Peer, Transport};
+use bayeux_core::{Batch, ConnectionId, Input, Messages, Peer, Transport};
 use bytes::Bytes;
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -93,8 +93,10 @@ fn read(
         };
         let messages = match Messages::decode(text, &net.limits) {
             Ok(messages) => messages,
-            Err(DecodeError::Empty) => continue, // The keep-alive of old Faye clients.
-            Err(_) => return 1011,
+            Err(error) => match error.close_code() {
+                Some(code) => return code,
+                None => continue, // The keep-alive of old Faye clients.
+            },
         };
         net.say(Input::Received {
             connection,

@@ -56,6 +56,28 @@ pub enum DecodeError {
     TooMany,
 }
 
+impl DecodeError {
+    /// The status of the response to an exchange.
+    #[must_use]
+    pub const fn http_status(self) -> u16 {
+        match self {
+            Self::NotJson | Self::NotMessages | Self::Empty | Self::TooDeep => 400,
+            Self::TooLarge | Self::TooMany => 413,
+        }
+    }
+
+    /// The code of the close frame to a duplex; `None` if it stays open (WS-12, FR-4, DE-17). Text that
+    /// is not UTF-8 closes with 1007 before it gets here.
+    #[must_use]
+    pub const fn close_code(self) -> Option<u16> {
+        match self {
+            Self::Empty => None,
+            Self::NotJson | Self::NotMessages | Self::TooDeep => Some(1011),
+            Self::TooLarge | Self::TooMany => Some(1009),
+        }
+    }
+}
+
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -339,6 +361,27 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    // Proves: FR-3, FR-4, FR-6, DE-15, DE-16
+    #[test]
+    fn each_mistake_has_a_status_and_a_close_code() {
+        let table = [
+            (DecodeError::NotJson, 400, Some(1011)),
+            (DecodeError::NotMessages, 400, Some(1011)),
+            (DecodeError::Empty, 400, None),
+            (DecodeError::TooDeep, 400, Some(1011)),
+            (DecodeError::TooLarge, 413, Some(1009)),
+            (DecodeError::TooMany, 413, Some(1009)),
+        ];
+
+        for (error, status, code) in table {
+            assert_eq!(
+                (error.http_status(), error.close_code()),
+                (status, code),
+                "{error}"
+            );
+        }
+    }
 
     // Proves: FR-1, FR-3, FR-4, FR-7
     #[test]

@@ -861,7 +861,13 @@ pub(crate) static KEYS: &[Key] = &[
         Table::Limits,
         "headerTimeout",
         time!(1, DAY, settings.deadlines.header),
-        "How long the head of a request may take.",
+        "How long the head of a request may take, from its first byte.",
+    ),
+    key(
+        Table::Limits,
+        "keepAliveTimeout",
+        time!(1, DAY, settings.deadlines.keep_alive),
+        "How long a connection may rest between two requests, beyond `timeout` and `interval`.",
     ),
     key(
         Table::Limits,

@@ -1,6 +1,5 @@
 //! A request that waits for its answer.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -70,11 +69,7 @@ impl Exchange {
     }
 
     /// The engine's answer or refusal, when it comes.
-    pub(crate) async fn outcome(&self) -> Outcome {
-        poll_fn(|cx| self.poll_outcome(cx)).await
-    }
-
-    fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome> {
+    pub(super) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome> {
         let mut state = self.state.lock();
         match std::mem::replace(&mut *state, State::Writing) {
             State::Decided(outcome) => Poll::Ready(outcome),

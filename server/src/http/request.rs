@@ -1,7 +1,9 @@
 //! What a request wants, and who gives it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bayeux_core::http::{
     Callback, Cors, Options, Refusal, RequestHead, ResponseHead, Route, Scheme, body_texts, route,
@@ -22,8 +24,8 @@ use super::page;
 use super::response::{Body, Delivery, add_header, refusal, response};
 use crate::carrier::Carrier;
 use crate::inbox::Opening;
-use crate::line::Line;
-use crate::router::{Gateway, Place};
+use crate::line::{Asking, Line};
+use crate::router::{Engagement, Gateway, Place};
 use crate::runtime::{Runtime, Task};
 use crate::websocket::{self, Handover};
 
@@ -52,11 +54,13 @@ impl Caller {
     }
 }
 
-/// Answers a request.
-pub(crate) async fn respond<B>(caller: Arc<Caller>, request: Request<B>) -> Response<Body>
+/// Begins to answer a request. Of that, no more than the body outlives this call.
+pub(crate) fn respond<B>(caller: Arc<Caller>, request: Request<B>) -> Responding
 where
-    B: http_body::Body + Unpin,
+    B: http_body::Body + Unpin + Send + 'static,
+    B::Data: Send,
 {
+    let asking = caller.line.as_ref().map(Line::ask);
     let (asked, route) = {
         let head = head_of(&request);
         let asked = Asked::new(&caller, &request, &head);
@@ -68,35 +72,114 @@ where
         };
         (asked, route)
     };
-    match route {
-        Route::NotOurs => page::respond(&caller.gateway.router.site, &request),
-        Route::Preflight(head) => response(head, Body::default()),
-        Route::Refuse(refused) => refusal(refused),
+    let stage = match route {
+        Route::NotOurs => Stage::answered(page::respond(&caller.gateway.router.site, &request)),
+        Route::Preflight(head) => Stage::answered(response(head, Body::default())),
+        Route::Refuse(refused) => Stage::answered(refusal(refused)),
         Route::WebSocket { protocol } => {
-            websocket::respond(&caller, request, asked.peer, protocol.as_deref())
+            let protocol = protocol.as_deref();
+            let response = websocket::respond(&caller, request, asked.peer, protocol, asking);
+            return Responding {
+                stage: Stage::answered(response),
+                asking: None,
+            };
         }
         Route::Poll { cors } => {
-            let texts = match texts_of(&caller, request).await {
-                Ok(texts) => texts,
-                Err(failure) => return refusal(failure.refusal(&cors)),
-            };
-            let shape = Shape {
-                callback: None,
-                cors,
-            };
-            exchange(caller, asked, Transport::LongPolling, texts, shape).await
+            let (request::Parts { mut headers, .. }, body) = request.into_parts();
+            let content_type = headers.remove(http::header::CONTENT_TYPE);
+            Stage::Reading(Box::pin(read(caller, asked, content_type, body, cors)))
         }
         Route::Callback {
             callback,
             texts,
             cors,
         } => {
-            let shape = Shape {
-                callback: Some(Box::new(callback)),
-                cors,
-            };
-            exchange(caller, asked, Transport::CallbackPolling, texts, shape).await
+            let callback = Some(Box::new(callback));
+            Stage::exchange(caller, asked, texts, Shape { callback, cors })
         }
+    };
+    Responding { stage, asking }
+}
+
+/// A response on its way.
+pub(crate) struct Responding {
+    stage: Stage,
+    asking: Option<Asking>,
+}
+
+/// How far it is. Most requests that there are at a time wait for the engine, so that stage is small and the
+/// others are elsewhere.
+enum Stage {
+    /// The body is being read.
+    Reading(Pin<Box<dyn Future<Output = Self> + Send>>),
+    /// The engine is to answer.
+    Waiting(Waiting),
+    /// There it is.
+    Answered(Box<Response<Body>>),
+    Over,
+}
+
+impl Stage {
+    fn answered(response: Response<Body>) -> Self {
+        Self::Answered(Box::new(response))
+    }
+
+    /// Has the engine answer the messages.
+    fn exchange(caller: Arc<Caller>, asked: Asked, texts: Vec<Bytes>, shape: Shape) -> Self {
+        match decode(texts, &caller.gateway.router.site.decode) {
+            Ok(messages) => Self::Waiting(Waiting::new(caller, asked, messages, shape)),
+            Err(error) => Self::answered(refusal(Failure::Frame(error).refusal(&shape.cors))),
+        }
+    }
+}
+
+impl Future for Responding {
+    type Output = Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        loop {
+            self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Reading(mut reading) => match reading.as_mut().poll(cx) {
+                    Poll::Ready(next) => next,
+                    Poll::Pending => {
+                        self.stage = Stage::Reading(reading);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Waiting(waiting) => match waiting.exchange.poll_outcome(cx) {
+                    Poll::Ready(outcome) => Stage::answered(waiting.respond(outcome)),
+                    Poll::Pending => {
+                        self.stage = Stage::Waiting(waiting);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Answered(response) => {
+                    let asking = self.asking.take();
+                    return Poll::Ready(response.map(|body| body.to(asking)));
+                }
+                Stage::Over => return Poll::Pending,
+            };
+        }
+    }
+}
+
+/// Reads the body, and has the engine answer what is in it.
+async fn read<B>(
+    caller: Arc<Caller>,
+    asked: Asked,
+    content_type: Option<HeaderValue>,
+    body: B,
+    cors: Cors,
+) -> Stage
+where
+    B: http_body::Body + Unpin,
+{
+    match texts_of(&caller, content_type, body).await {
+        Ok(texts) => {
+            let callback = None;
+            Stage::exchange(caller, asked, texts, Shape { callback, cors })
+        }
+        Err(failure) => Stage::answered(refusal(failure.refusal(&cors))),
     }
 }
 
@@ -185,25 +268,27 @@ enum Failure {
 impl Failure {
     fn refusal(&self, cors: &Cors) -> Refusal {
         match self {
-            Self::Body(BodyFailure::TooLarge) | Self::Frame(DecodeError::TooLarge) => {
-                Refusal::too_large(cors)
-            }
+            Self::Body(BodyFailure::TooLarge) => Refusal::too_large(cors),
             Self::Body(BodyFailure::TooSlow) => Refusal::new(408, "too slow", cors),
             Self::Body(BodyFailure::Broken) => Refusal::bad_request("no body", cors),
             Self::Form(error) => Refusal::bad_request(error.as_str(), cors),
-            Self::Frame(_) => Refusal::bad_request("not a list of messages", cors),
+            Self::Frame(error) => match error.http_status() {
+                413 => Refusal::too_large(cors),
+                status => Refusal::new(status, "not a list of messages", cors),
+            },
         }
     }
 }
 
-/// The texts in the body; the request is gone afterwards.
-async fn texts_of<B>(caller: &Caller, request: Request<B>) -> Result<Vec<Bytes>, Failure>
+/// The texts in the body.
+async fn texts_of<B>(
+    caller: &Caller,
+    content_type: Option<HeaderValue>,
+    body: B,
+) -> Result<Vec<Bytes>, Failure>
 where
     B: http_body::Body + Unpin,
 {
-    let (request::Parts { mut headers, .. }, body) = request.into_parts();
-    let content_type = headers.remove(http::header::CONTENT_TYPE);
-    drop(headers);
     let site = &caller.gateway.router.site;
     let body = body::read(body, site, &caller.runtime)
         .await
@@ -225,63 +310,80 @@ fn decode(texts: Vec<Bytes>, limits: &DecodeLimits) -> Result<Messages, DecodeEr
     Ok(all)
 }
 
-/// Has the engine answer the messages.
-async fn exchange(
+/// A request that waits for its answer.
+struct Waiting {
     caller: Arc<Caller>,
-    asked: Asked,
-    transport: Transport,
-    texts: Vec<Bytes>,
+    exchange: Arc<Exchange>,
+    engagement: Engagement,
     shape: Shape,
-) -> Response<Body> {
-    let Asked { peer, scheme } = asked;
-    let messages = match decode(texts, &caller.gateway.router.site.decode) {
-        Ok(messages) => messages,
-        Err(error) => return refusal(Failure::Frame(error).refusal(&shape.cors)),
-    };
-    let version = peer.http;
-    let gateway = &caller.gateway;
-    let home = gateway.home(&messages, &peer, None);
-    let connection = gateway.router.name(gateway.place.shard());
-    let exchange = Exchange::new(caller.line.clone());
-    let carrier = Carrier::Exchange(Arc::clone(&exchange));
-    let engagement = gateway.open(
-        home,
-        Opening {
-            connection,
-            transport,
-            peer,
-            carrier,
-            messages,
-        },
-    );
+    scheme: Scheme,
+    version: HttpVersion,
+}
 
-    let outcome = exchange.outcome().await;
-
-    let (mut response, is_last) = match outcome {
-        Outcome::Answered(batch) => {
-            let delivery = Delivery {
-                engagement,
-                line: caller.line.clone(),
-            };
-            (
-                answer(&caller, &batch, delivery, &shape, scheme),
-                batch.is_last(),
-            )
+impl Waiting {
+    fn new(caller: Arc<Caller>, asked: Asked, messages: Messages, shape: Shape) -> Self {
+        let Asked { peer, scheme } = asked;
+        let transport = match shape.callback {
+            Some(_) => Transport::CallbackPolling,
+            None => Transport::LongPolling,
+        };
+        let version = peer.http;
+        let gateway = &caller.gateway;
+        let home = gateway.home(&messages, &peer);
+        let connection = gateway.router.name(gateway.place.shard());
+        let exchange = Exchange::new(caller.line.clone());
+        let carrier = Carrier::Exchange(Arc::clone(&exchange));
+        let engagement = gateway.open(
+            home,
+            Opening {
+                connection,
+                transport,
+                peer,
+                carrier,
+                messages,
+            },
+        );
+        Self {
+            caller,
+            exchange,
+            engagement,
+            shape,
+            scheme,
+            version,
         }
-        Outcome::Closed(reason) => {
-            engagement.release();
-            (
-                refuse(&caller, reason, &shape.cors),
-                reason == CloseReason::Shutdown,
-            )
-        }
-    };
-    if is_last && version == HttpVersion::One {
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response
+
+    fn respond(self, outcome: Outcome) -> Response<Body> {
+        let Self {
+            caller,
+            engagement,
+            shape,
+            scheme,
+            version,
+            ..
+        } = self;
+        let (mut response, is_last) = match outcome {
+            Outcome::Answered(batch) => {
+                let delivery = Delivery {
+                    engagement,
+                    line: caller.line.clone(),
+                };
+                let response = answer(&caller, &batch, delivery, &shape, scheme);
+                (response, batch.is_last())
+            }
+            Outcome::Closed(reason) => {
+                engagement.release();
+                let response = refuse(&caller, reason, &shape.cors);
+                (response, reason == CloseReason::Shutdown)
+            }
+        };
+        if is_last && version == HttpVersion::One {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
 }
 
 /// The response that carries `batch`.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 
-use crate::line::Line;
+use crate::line::{Asking, Line};
 use crate::router::Engagement;
 
 /// How much HTTP/2 is handed at a time: it takes a piece when its window has room.
@@ -23,6 +23,8 @@ const PIECE: usize = 16 << 10;
 pub struct Body {
     rest: Bytes,
     delivery: Option<Delivery>,
+    /// The request that it answers.
+    _asking: Option<Asking>,
 }
 
 /// An answer of the engine on its way.
@@ -47,7 +49,14 @@ impl Body {
         Self {
             rest: content,
             delivery,
+            _asking: None,
         }
+    }
+
+    /// The same; `asking` is answered when this is dropped.
+    pub(super) fn to(mut self, asking: Option<Asking>) -> Self {
+        self._asking = asking;
+        self
     }
 }
 

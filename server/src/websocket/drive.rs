@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_tungstenite::WebSocketStream;
-use bayeux_core::{DecodeError, Messages, Peer, Transport};
+use bayeux_core::{Messages, Peer, Transport};
 use bytes::Bytes;
 use hyper::rt::{Read, Write};
 
@@ -15,7 +15,7 @@ use super::stream::Stream;
 use super::upgrade::Handover;
 use crate::carrier::Carrier;
 use crate::inbox::Opening;
-use crate::line::Line;
+use crate::line::{Asking, Line};
 use crate::router::{Engagement, Gateway};
 use crate::socket::Socket;
 
@@ -26,6 +26,7 @@ pub(super) struct Drive<T> {
     peer: Peer,
     /// The shard that knows of it.
     engagement: Option<Engagement>,
+    _asking: Option<Asking>,
 }
 
 impl<T: Read + Write + Unpin + Send + 'static> Drive<T> {
@@ -34,32 +35,40 @@ impl<T: Read + Write + Unpin + Send + 'static> Drive<T> {
         line: Arc<Line>,
         handover: Handover,
     ) -> Self {
-        let Handover { gateway, peer } = handover;
+        let Handover {
+            gateway,
+            peer,
+            asking,
+        } = handover;
         let shared = Shared::new(stream, line, gateway.clone());
         Self {
             shared,
             gateway,
             peer,
             engagement: None,
+            _asking: asking,
         }
     }
 
     fn received(&mut self, text: Bytes) {
         match Messages::decode(text, &self.gateway.router.site.decode) {
             Ok(messages) => self.hand_over(messages),
-            Err(DecodeError::Empty) => self.shared.read_on(),
-            Err(DecodeError::TooLarge) => self.shared.fail(1009),
-            Err(_) => self.shared.fail(1011),
+            Err(error) => match error.close_code() {
+                Some(code) => self.shared.fail(code),
+                None => self.shared.read_on(),
+            },
         }
     }
 
-    /// Tells the shard that the frame belongs to. If that is another than before, the one before
-    /// loses the connection.
+    /// Tells the shard that the frame belongs to. A handshake may bind the socket to a session of
+    /// another shard: then the one before loses it. What else comes is for the shard that has it, which
+    /// hands it on if it has nothing to do with it any more (WS-5).
     fn hand_over(&mut self, messages: Messages) {
-        let current = self.engagement.as_ref().map(Engagement::shard);
-        let home = self.gateway.home(&messages, &self.peer, current);
+        let home = self.gateway.home(&messages, &self.peer);
         match &self.engagement {
-            Some(engagement) if engagement.shard() == home => engagement.received(messages),
+            Some(engagement) if engagement.shard() == home || !messages.is_handshake() => {
+                engagement.received(messages);
+            }
             _ => self.open(home, messages),
         }
     }
@@ -90,6 +99,12 @@ impl<T: Read + Write + Unpin + Send + 'static> Future for Drive<T> {
                     if let Some(engagement) = &self.engagement {
                         engagement.written();
                     }
+                }
+                Event::HandedOn(shard, messages) => {
+                    if let Some(engagement) = self.engagement.take() {
+                        engagement.release();
+                    }
+                    self.open(shard, messages);
                 }
                 Event::Closing(by) => {
                     let engagement = self.engagement.take();

@@ -14,7 +14,7 @@ use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
-use bayeux_core::{Batch, CloseReason, ConnectionId, Instant};
+use bayeux_core::{Batch, CloseReason, ConnectionId, Instant, Messages};
 use bytes::Bytes;
 use futures_util::io::AsyncRead;
 use futures_util::{Sink, Stream as _};
@@ -50,6 +50,8 @@ struct Inner<T> {
     connection: Option<ConnectionId>,
     /// Whether a frame was asked for.
     is_wanted: bool,
+    /// Which shard is next, and what that is to be told.
+    handed_on: Option<Box<(u32, Messages)>>,
     /// Whether something was written that the socket has not taken.
     is_blocked: bool,
     /// Whether the engine waits to hear that its last order to send is finished.
@@ -97,6 +99,8 @@ pub(super) enum Event {
     Text(Bytes),
     /// The order to send is finished.
     Written,
+    /// The shard with this number is to be told of it, with these messages.
+    HandedOn(u32, Messages),
     /// Nothing more will come of it; it says goodbye.
     Closing(Closed),
     /// It is broken, or closed.
@@ -116,6 +120,7 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
             task: Waker::noop().clone(),
             connection: None,
             is_wanted: true,
+            handed_on: None,
             is_blocked: false,
             is_owed: false,
             is_deaf: false,
@@ -183,6 +188,10 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::Over),
             }
         }
+        if let Some(handed_on) = inner.handed_on.take() {
+            let (shard, messages) = *handed_on;
+            return Poll::Ready(Event::HandedOn(shard, messages));
+        }
         if !inner.is_wanted {
             return Poll::Pending;
         }
@@ -217,6 +226,9 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
 
     /// The peer has said goodbye, and tungstenite has queued the answer.
     fn answer_goodbye(&self, inner: &mut Inner<T>, now: Instant) -> Poll<Event> {
+        if inner.is_owed {
+            return Poll::Ready(inner.cut());
+        }
         let until = now + FAREWELL;
         inner.phase = Phase::Closing {
             code: 1000,
@@ -280,6 +292,9 @@ impl<T: Read + Write + Unpin> Inner<T> {
     /// Says goodbye, and waits for the peer's: a socket dropped with something unread would be
     /// reset, and the close frame lost.
     fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if self.is_owed {
+            return Poll::Ready(self.cut());
+        }
         if let Phase::Closing {
             code,
             is_sent: false,
@@ -291,20 +306,13 @@ impl<T: Read + Write + Unpin> Inner<T> {
                 is_sent: true,
                 until,
             };
-            // It will be sent elsewhere.
-            self.stream.get_mut().drop_unsent();
             let frame = CloseFrame {
                 code: CloseCode::from(code),
                 reason: Utf8Bytes::default(),
             };
             // Queued even if the socket is full.
             let _ = Pin::new(&mut self.stream).start_send(Message::Close(Some(frame)));
-            let by = if self.is_released {
-                Closed::ByEngine
-            } else {
-                Closed::ByPeer
-            };
-            return Poll::Ready(Event::Closing(by));
+            return Poll::Ready(Event::Closing(self.closed_by()));
         }
         let drained = self.stream.get_mut().poll_drain(cx);
         if let Poll::Ready(Err(_)) = drained {
@@ -319,6 +327,22 @@ impl<T: Read + Write + Unpin> Inner<T> {
             }
         }
         self.poll_end(cx)
+    }
+
+    /// The end without a goodbye: behind a batch that is not written none could be sent, and the
+    /// events in it will be sent elsewhere.
+    fn cut(&mut self) -> Event {
+        self.phase = Phase::Dead;
+        self.is_owed = false;
+        Event::Closing(self.closed_by())
+    }
+
+    const fn closed_by(&self) -> Closed {
+        if self.is_released {
+            Closed::ByEngine
+        } else {
+            Closed::ByPeer
+        }
     }
 
     /// Reads what is no longer understood, up to the end of the stream.
@@ -383,6 +407,15 @@ impl<T: Read + Write + Unpin + Send + 'static> Duplex for Shared<T> {
         if inner.is_known_as(connection) {
             inner.is_released = true;
             self.begin_closing(&mut inner, now, reason.close_code());
+            inner.task.wake_by_ref();
+        }
+    }
+
+    fn hand_on(&self, connection: ConnectionId, shard: u32, messages: Messages) {
+        let mut inner = self.inner.lock();
+        if inner.is_known_as(connection) {
+            inner.connection = None;
+            inner.handed_on = Some(Box::new((shard, messages)));
             inner.task.wake_by_ref();
         }
     }

@@ -29,7 +29,6 @@ pub(super) struct Stream<T> {
     taken: u64,
     /// What is to be written; of the first some may have been already.
     queue: VecDeque<Frame>,
-    is_first_begun: bool,
     /// How many bytes of the queue are tungstenite's, at most.
     own: usize,
 }
@@ -40,7 +39,6 @@ impl<T> Stream<T> {
             io,
             taken: 0,
             queue: VecDeque::new(),
-            is_first_begun: false,
             own: 0,
         }
     }
@@ -51,16 +49,14 @@ impl<T> Stream<T> {
 
     /// Adds a frame; it leaves with the next [`poll_drain`](Self::poll_drain).
     pub(super) fn push(&mut self, frame: Frame) {
+        if self.queue.is_empty() {
+            // One is what most sockets ever need room for.
+            self.queue.reserve_exact(1);
+        }
         self.queue.push_back(frame);
     }
 
-    /// Drops what has not begun to be sent.
-    pub(super) fn drop_unsent(&mut self) {
-        self.queue.truncate(usize::from(self.is_first_begun));
-    }
-
     fn advance(&mut self, mut count: usize) {
-        self.is_first_begun |= count > 0;
         while let Some(first) = self.queue.front_mut() {
             let head = count.min(first.head.len());
             first.head.advance(head);
@@ -71,7 +67,6 @@ impl<T> Stream<T> {
             }
             count -= head + payload;
             self.queue.pop_front();
-            self.is_first_begun = count > 0;
         }
     }
 }
@@ -218,22 +213,6 @@ mod tests {
         assert!(!drain(&mut stream, 7));
         assert!(drain(&mut stream, 100));
         assert_eq!(stream.io.written, b"first second pong");
-    }
-
-    #[test]
-    fn what_has_begun_is_finished_and_the_rest_can_be_dropped() {
-        let mut stream = Stream::new(Narrow {
-            room: 0,
-            written: Vec::new(),
-        });
-        stream.push(frame(b"be", b"gun"));
-        stream.push(frame(b"not begun", b""));
-        assert!(!drain(&mut stream, 1));
-        stream.drop_unsent();
-        stream.push(frame(b", bye", b""));
-
-        assert!(drain(&mut stream, 100));
-        assert_eq!(stream.io.written, b"begun, bye");
     }
 
     #[test]

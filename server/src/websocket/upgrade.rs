@@ -15,7 +15,7 @@ use hyper::upgrade::Upgraded;
 use super::drive::Drive;
 use super::stream::Stream;
 use crate::http::{Body, Caller};
-use crate::line::Line;
+use crate::line::{Asking, Line};
 use crate::router::Gateway;
 use crate::runtime::Task;
 use crate::socket::Socket;
@@ -24,6 +24,8 @@ use crate::socket::Socket;
 pub(crate) struct Handover {
     pub(crate) gateway: Gateway,
     pub(crate) peer: Peer,
+    /// Keeps the connection below from being taken for idle.
+    pub(crate) asking: Option<Asking>,
 }
 
 /// Agrees to open a websocket, and starts the task that runs it.
@@ -32,6 +34,7 @@ pub(crate) fn respond<B>(
     mut request: Request<B>,
     peer: Peer,
     protocol: Option<&str>,
+    asking: Option<Asking>,
 ) -> Response<Body> {
     let mut response = Response::new(Body::default());
     let headers = response.headers_mut();
@@ -56,6 +59,7 @@ pub(crate) fn respond<B>(
     let handover = Handover {
         gateway: caller.gateway.clone(),
         peer,
+        asking,
     };
     let (take_over, runtime) = (caller.take_over, caller.runtime.clone());
     caller.runtime.spawn(async move {
@@ -86,7 +90,7 @@ where
 
 /// Runs a websocket over a connection that another application owns.
 pub(crate) fn take_over_opaque(upgraded: Upgraded, handover: Handover) -> Task {
-    let line = Line::new(handover.gateway.clone());
+    let line = Line::of_websocket(handover.gateway.clone());
     Box::pin(run(Socket::new(upgraded, line, None), Vec::new(), handover))
 }
 
