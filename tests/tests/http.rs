@@ -581,6 +581,7 @@ fn a_response_is_one_piece_whose_length_is_known() {
     let length = answer.header("Content-Length").map(str::parse);
     assert_eq!(length, Some(Ok(answer.text().len())));
     assert_eq!(answer.header("Transfer-Encoding"), None);
+}
 
 // Proves: DE-19, HT-6, HT-8, HT-10
 #[test]
