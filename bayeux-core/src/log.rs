@@ -424,6 +424,7 @@ impl Turn<'_> {
         self.expiries.go_on(now);
         if self.sessions.len() == 0 || position <= self.log.seen {
             self.log.seen = self.log.seen.max(position);
+            self.release_waiting();
         } else {
             // What lies between was trimmed while nobody could see it.
             self.lose(position, Removal::Gap);
