@@ -43,7 +43,7 @@ impl Log {
     }
 }
 
-/// Why an event may leave later than at once.
+/// How long an event may wait for company; `None`: it leaves at once (QU-6).
 type LazyFor = Option<Duration>;
 
 impl Turn<'_> {
@@ -195,7 +195,7 @@ impl Turn<'_> {
         self.offer(key, position, event, lazy);
     }
 
-    /// QU-6: how long an event may wait; `None` if it does not.
+    /// QU-6: its publisher may call an event lazy, or the configuration its channel.
     fn lazy_for(&self, laziness: Laziness, rule: Option<Duration>) -> LazyFor {
         let longest = self.config.max_lazy_timeout;
         match (laziness, rule) {
@@ -424,6 +424,7 @@ impl Turn<'_> {
         self.expiries.go_on(now);
         if self.sessions.len() == 0 || position <= self.log.seen {
             self.log.seen = self.log.seen.max(position);
+            self.release_waiting();
         } else {
             // What lies between was trimmed while nobody could see it.
             self.lose(position, Removal::Gap);

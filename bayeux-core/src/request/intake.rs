@@ -197,7 +197,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether a duplex may hand over its next frame, and asks for it if so.
+    /// Asks a duplex for its next frame, if it may hand over one.
     pub(crate) fn resume_reading(&mut self, connection: ConnectionId) {
         let parts = &mut **self;
         let Some(entry) = parts.connections.get_mut(connection) else {
