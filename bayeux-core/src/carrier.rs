@@ -3,13 +3,15 @@
 //! A batch is built when it is polled, from the front of the queue; until it is `Written` there is
 //! no other for that connection, and what it took stays where it was (QU-9, RC-1 to RC-5).
 
+mod frames;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bytes::Bytes;
-use smallvec::{SmallVec, smallvec};
+use smallvec::smallvec;
 
+use self::frames::{Array, Frames};
 use crate::config::ActivityMode;
 use crate::connection::{Answer, AnswerKind, Carries, Connection, Response, Sending};
 use crate::id::{ConnectionId, SessionId};
@@ -71,9 +73,11 @@ impl Turn<'_> {
     /// DE-1).
     pub(crate) fn bind(&mut self, connection: ConnectionId, session: SessionKey) {
         self.end_grace(connection);
-        if let Some(entry) = self.connections.get_mut(connection) {
-            entry.session = Some(session);
-        }
+        let Some(entry) = self.connections.get_mut(connection) else {
+            // It has closed meanwhile, and carries nothing any more.
+            return;
+        };
+        entry.session = Some(session);
         let Some(entry) = self.sessions.get_mut(session) else {
             return;
         };
@@ -573,91 +577,4 @@ impl Turn<'_> {
 fn enabled(number: &Payload) -> Payload {
     let text = alloc::format!(r#"{{"enabled":true,"batch":{}}}"#, number.as_str());
     Payload::parse(text).unwrap_or_else(|_| Payload::null())
-}
-
-/// A JSON array of messages being written.
-struct Array(Vec<u8>);
-
-impl Array {
-    fn new() -> Self {
-        Self(alloc::vec![b'['])
-    }
-
-    fn separate(&mut self) {
-        if self.0.len() > 1 {
-            self.0.push(b',');
-        }
-    }
-
-    fn event(&mut self, event: &Event) {
-        self.separate();
-        self.0.extend_from_slice(event.object());
-    }
-
-    fn answer(&mut self, answer: &Answer) {
-        self.separate();
-        answer.reply.encode(&mut self.0);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.len() == 1
-    }
-
-    fn done(mut self) -> Bytes {
-        self.0.push(b']');
-        self.0.into()
-    }
-}
-
-/// The frames of a duplex being filled (RC-5, DE-21).
-struct Frames {
-    done: SmallVec<[Bytes; 1]>,
-    /// Most messages of one frame; 0: no such bound.
-    messages: usize,
-    bytes: usize,
-}
-
-impl Frames {
-    fn new(messages: usize, bytes: usize) -> Self {
-        Self {
-            done: SmallVec::new(),
-            messages,
-            bytes,
-        }
-    }
-
-    /// A frame of its own, for a handshake's reply.
-    fn alone(&mut self, answer: &Answer) {
-        let mut array = Array::new();
-        array.answer(answer);
-        self.done.push(array.done());
-    }
-
-    /// Events, then answers in one frame; all in that one frame if they belong together (AK-11).
-    fn fill(&mut self, events: &[Arc<Event>], answers: &[Answer], together: bool) {
-        let mut array = Array::new();
-        let mut count = 0;
-        if let ([only], []) = (events, answers) {
-            self.done.push(only.framed().clone());
-            return;
-        }
-        for event in events {
-            let full = count > 0 && array.0.len() + event.size() + 1 > self.bytes;
-            if !together && (full || (self.messages > 0 && count >= self.messages)) {
-                self.done
-                    .push(core::mem::replace(&mut array, Array::new()).done());
-                count = 0;
-            }
-            array.event(event);
-            count += 1;
-        }
-        if !together && !array.is_empty() && !answers.is_empty() {
-            self.done
-                .push(core::mem::replace(&mut array, Array::new()).done());
-        }
-        answers.iter().for_each(|answer| array.answer(answer));
-        if !array.is_empty() {
-            self.done.push(array.done());
-        }
-    }
 }

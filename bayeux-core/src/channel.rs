@@ -3,6 +3,7 @@
 //! Text from a peer becomes a [`ChannelName`] or a [`ChannelPattern`] once, on receipt; from then on it
 //! is in normal form (CH-3) and nothing checks it again.
 
+mod life;
 mod name;
 mod pattern;
 mod template;

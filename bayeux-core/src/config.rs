@@ -1,7 +1,7 @@
 //! What can be set: CometD's options under their own names, and the limits.
 //!
-//! Every duration and number here has CometD's default where CometD has the option (PROTOCOL
-//! section 29); `docs/protocol.md` lists them.
+//! Every duration and number here has CometD's default where CometD has the option;
+//! `docs/protocol.md` lists them.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -74,7 +74,7 @@ pub struct Config {
     pub echo_client_id: bool,
     /// What a channel name may look like (`wideChannelCharacters`, CH-2).
     pub grammar: Grammar,
-    /// The acknowledgement extension is offered (section 24).
+    /// The acknowledgement extension is offered (AK-1).
     pub acknowledge: bool,
     /// The time synchronisation extension is offered (EX-1).
     pub timesync: bool,

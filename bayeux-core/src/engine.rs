@@ -33,7 +33,8 @@ impl Engine {
 
     /// Takes in one fact. Total: whatever a peer, the store or the driver says, this returns.
     ///
-    /// What is due by `now` happens first, and what becomes due with it at once. A `now` before the last one is taken as the last one.
+    /// What is due by `now` happens first, and what becomes due with it at once. A `now` before the last
+    /// one is taken as the last one.
     pub fn handle(&mut self, now: Instant, input: Input) {
         self.now = self.now.max(now);
         self.parts.counters.facts += 1;

@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
 
@@ -151,9 +152,9 @@ pub enum Output {
 pub enum Transport {
     /// An HTTP POST and its response (sections 18 and 19).
     LongPolling,
-    /// An HTTP GET whose response is a script (section 20).
+    /// An HTTP GET whose response is a script (CB-1).
     CallbackPolling,
-    /// A websocket (section 23).
+    /// A websocket (WS-1).
     WebSocket,
 }
 
@@ -205,7 +206,7 @@ pub enum HttpVersion {
 }
 
 /// What deciders may want to know of a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct PeerDetails {
     /// The `Origin` header.
     pub origin: Option<Box<str>>,
@@ -215,8 +216,20 @@ pub struct PeerDetails {
     pub headers: Box<[(Box<str>, Box<str>)]>,
 }
 
+impl fmt::Debug for PeerDetails {
+    /// Of the headers the names alone: what they say may be a secret, as a cookie is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.headers.iter().map(|(name, _)| name);
+        f.debug_struct("PeerDetails")
+            .field("origin", &self.origin)
+            .field("path", &self.path)
+            .field("headers", &names.collect::<SmallVec<[_; 8]>>())
+            .finish()
+    }
+}
+
 /// What to write: one frame or more for a duplex, the one body for an exchange.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Batch {
     pub(crate) frames: SmallVec<[Bytes; 1]>,
     pub(crate) cookie: Option<BrowserId>,
@@ -240,6 +253,18 @@ impl Batch {
     #[must_use]
     pub const fn is_last(&self) -> bool {
         self.last
+    }
+}
+
+impl fmt::Debug for Batch {
+    /// Without what the frames say: there are secrets among it, such as the session of a handshake.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes = self.frames.iter().map(Bytes::len);
+        f.debug_struct("Batch")
+            .field("bytes", &sizes.collect::<SmallVec<[usize; 4]>>())
+            .field("cookie", &self.cookie)
+            .field("last", &self.last)
+            .finish()
     }
 }
 
@@ -287,5 +312,30 @@ impl CloseReason {
             Self::Unasked | Self::Limit => 1008,
             Self::Unavailable => 1013,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use smallvec::smallvec;
+
+    use super::*;
+
+    #[test]
+    fn nobody_reads_a_secret_in_a_trace_of_orders() {
+        let batch = Batch {
+            frames: smallvec![Bytes::from_static(br#"[{"clientId":"secret"}]"#)],
+            ..Batch::default()
+        };
+        let details = PeerDetails {
+            headers: [("cookie".into(), "secret".into())].into(),
+            ..PeerDetails::default()
+        };
+
+        let trace = format!("{batch:?} {details:?}");
+
+        assert!(trace.contains("23") && trace.contains("cookie"), "{trace}");
+        assert!(!trace.contains("secret"), "{trace}");
     }
 }

@@ -1,6 +1,6 @@
 //! A map that peers cannot fill with collisions, and that nothing can walk.
 //!
-//! Its hashes are keyed from the seed (STYLE: no flooding); it has no iterator, so that no order of
+//! Its hashes are keyed from the seed; it has no iterator, so that no order of
 //! hashes ever shows in what the engine does.
 
 use core::borrow::Borrow;

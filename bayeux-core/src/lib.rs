@@ -148,12 +148,14 @@
 extern crate alloc;
 
 mod call;
+mod calls;
 mod carrier;
 mod channel;
 mod config;
 mod connection;
 mod decide;
 mod decision;
+mod drain;
 mod engine;
 pub mod http;
 mod id;
@@ -165,7 +167,6 @@ mod message;
 mod meta;
 mod report;
 mod request;
-mod serve;
 mod session;
 mod store;
 #[cfg(feature = "testing")]

@@ -1,7 +1,10 @@
-//! The log as this engine sees it: fan-out of what comes, and sessions that come from elsewhere.
+//! The log as this engine sees it: what comes is spread to whom it is for.
+//!
+//! Entries come in order, and a session is offered each of them once.
+
+mod takeover;
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use smallvec::SmallVec;
@@ -11,15 +14,12 @@ use crate::config::QueuePolicy;
 use crate::decide::reaches;
 use crate::decision::{DeciderId, Question, Subject, Verdict};
 use crate::id::{DecisionTicket, ForwardTicket, SessionId};
-use crate::io::{CloseReason, Peer};
+use crate::io::Peer;
 use crate::message::{Event, Messages};
 use crate::report::{Removal, ReportKind};
 use crate::request::Origin;
-use crate::session::{Queued, Reading, Session, SessionKey};
-use crate::store::{
-    Destination, Echo, Entry, Fence, Laziness, Notice, Position, SessionRecord, StoreReply,
-    StoreRequest, StoredSubscription,
-};
+use crate::session::{Queued, SessionKey};
+use crate::store::{Destination, Echo, Entry, Laziness, Notice, Position, StoreRequest};
 use crate::tickets::{Asker, StoreUse};
 use crate::timer::Alarm;
 use crate::turn::Turn;
@@ -43,7 +43,7 @@ impl Log {
     }
 }
 
-/// Why an event may leave later than at once.
+/// How long an event may wait for company; `None`: it leaves at once (QU-6).
 type LazyFor = Option<Duration>;
 
 impl Turn<'_> {
@@ -195,7 +195,7 @@ impl Turn<'_> {
         self.offer(key, position, event, lazy);
     }
 
-    /// QU-6: how long an event may wait; `None` if it does not.
+    /// QU-6: its publisher may call an event lazy, or the configuration its channel.
     fn lazy_for(&self, laziness: Laziness, rule: Option<Duration>) -> LazyFor {
         let longest = self.config.max_lazy_timeout;
         match (laziness, rule) {
@@ -418,207 +418,32 @@ impl Turn<'_> {
         self.wake(key);
     }
 
-    /// A session comes from another engine. Without acknowledgement it goes on where it was let go
-    /// of, or here; with it, where its client says with its next connect.
-    pub(crate) fn claimed(&mut self, record: SessionRecord) -> SessionKey {
-        self.counters.sessions_claimed += 1;
-        if let Some(key) = self.sessions.find(record.session) {
-            // It was here all the time, and has a new fence.
-            if let Some(session) = self.sessions.get_mut(key) {
-                session.fence = record.fence;
-            }
-            return key;
-        }
-        let seen = self.log.seen;
-        let (id, acknowledged) = (record.session, record.settings.acknowledged);
-        let released = record
-            .released
-            .unwrap_or(if acknowledged { record.start } else { seen });
-        let subscriptions = record.subscriptions.clone();
-        let floor = subscriptions.iter().map(|s| s.since).max();
-        let mut session = Session::new(record, self.now, seen);
-        // Whoever has been connected before is not connected for the first time (CN-2).
-        session.connected = true;
-        session.floor = floor.unwrap_or_default();
-        session.acknowledged = released;
-        if acknowledged {
-            session.unread = Some(seen);
-        } else {
-            session.received = released.max(seen);
-        }
-        let key = self.sessions.insert(session);
-        for subscription in &subscriptions {
-            self.add_subscription(key, &subscription.pattern, subscription.since);
-        }
-        let timings = self.timings(key);
-        self.start_clock(key, timings.interval + timings.max_interval);
-        self.report(ReportKind::SessionCreated(id));
-        if !acknowledged && released < seen {
-            self.read_back(key, released, seen);
-        }
-        key
-    }
-
-    /// The client of a claimed session connects: what it has not, by the number that it presents, is
-    /// read from the log (AK-7).
-    pub(crate) fn read_unread(&mut self, key: SessionKey, presented: Option<u64>) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        let Some(until) = session.unread.take() else {
-            return;
-        };
-        if let Some(number) = presented {
-            session.acknowledged = session.start.plus(number).min(until).max(session.start);
-        }
-        let after = session.acknowledged;
-        if after < until {
-            self.read_back(key, after, until);
-        }
-    }
-
-    fn read_back(&mut self, key: SessionKey, after: Position, until: Position) {
-        let Some(session) = self.sessions.get(key) else {
-            return;
-        };
-        let subscriptions = session.subscriptions.iter().filter_map(|subscribed| {
-            let channel = self.channels.get(subscribed.channel)?;
-            Some(StoredSubscription {
-                pattern: channel.pattern.clone(),
-                since: subscribed.since,
-            })
-        });
-        let read = StoreRequest::Read {
-            session: session.id,
-            subscriptions: subscriptions.collect(),
-            after,
-            until,
-            limit: self.config.limits.max_queued_events,
-        };
-        let ticket = self.store(read, StoreUse::Read(key));
-        if let Some(session) = self.sessions.get_mut(key) {
-            session.reading = Some(Reading { ticket, after });
-        }
-    }
-
-    /// What the log had for a session that was claimed.
-    pub(crate) fn read(&mut self, key: SessionKey, reply: StoreReply) {
-        match reply {
-            StoreReply::Entries(entries) => self.read_entries(key, entries),
-            StoreReply::Gap | StoreReply::Unknown => self.expel(key, Removal::Gap),
-            StoreReply::Done
-            | StoreReply::Appended(_)
-            | StoreReply::Claimed(_)
-            | StoreReply::Unowned
-            | StoreReply::Fenced
-            | StoreReply::Answered(_)
-            | StoreReply::Failed => self.read_failed(key),
-        }
-    }
-
-    /// Puts what was read before what has come since.
-    fn read_entries(&mut self, key: SessionKey, entries: Vec<Entry>) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        let (own, later) = (session.id, session.queue.lift());
-        for entry in entries {
-            let (rule, echo) = match &entry.to {
-                Destination::Channel(name) => self.rules_for(name),
-                Destination::Session(_) => (None, None),
-            };
-            let quiet = entry.echo == Echo::ToOthers || echo == Some(Echo::ToOthers);
-            if !quiet || entry.origin != Some(own) {
-                let lazy = self.lazy_for(entry.laziness, rule);
-                self.enqueue(key, entry.position, &Arc::new(entry.event), lazy);
-            }
-        }
-        for queued in later {
-            if self.has_room(key, queued.position, &queued.event)
-                && let Some(session) = self.sessions.get_mut(key)
-            {
-                session.queue.push(queued);
-            }
-        }
-        self.read_is_done(key);
-    }
-
-    fn read_is_done(&mut self, key: SessionKey) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        session.reading = None;
-        if let Some(request) = session.awaiting.take() {
-            self.advance(request);
-        }
-        self.wake(key);
-    }
-
-    /// The log could not be read: the session is given back for whoever can (ER-7).
-    fn read_failed(&mut self, key: SessionKey) {
-        let Some(session) = self.sessions.get(key) else {
-            return;
-        };
-        let (id, fence, cursor) = (session.id, session.fence, session.acknowledged);
-        let connecting = session.connecting();
-        if let Some(connection) = self.connection_of(connecting) {
-            self.close(connection, CloseReason::Unavailable);
-        }
-        self.store(
-            StoreRequest::Release {
-                session: id,
-                fence,
-                cursor,
-            },
-            StoreUse::Nothing,
-        );
-        self.remove(key, Removal::Released);
-    }
-
-    /// Another engine has claimed a session of this one.
-    fn taken(&mut self, id: SessionId, fence: Fence) {
-        let Some(key) = self.sessions.find(id) else {
-            return;
-        };
-        let Some(session) = self
-            .sessions
-            .get(key)
-            .filter(|session| session.fence < fence)
-        else {
-            return;
-        };
-        let in_flight = session.in_flight;
-        let connects = session.connects();
-        let held = self.end_hold(key).map(|hold| hold.connection);
-        let connecting = connects
-            .into_iter()
-            .filter_map(|request| self.connection_of(Some(request)));
-        for connection in Vec::from_iter(connecting.chain(held)) {
-            self.let_go_of(connection, None);
-        }
-        // Nothing more is sent: what is in flight is cut off where that is still possible.
-        if let Some(connection) = in_flight {
-            self.close(connection, CloseReason::Superseded);
-        }
-        self.remove(key, Removal::Taken);
-    }
-
     fn up(&mut self, position: Position) {
         self.log.down = false;
         let now = self.now;
         self.expiries.go_on(now);
         if self.sessions.len() == 0 || position <= self.log.seen {
             self.log.seen = self.log.seen.max(position);
+            self.release_waiting();
         } else {
             // What lies between was trimmed while nobody could see it.
             self.lose(position, Removal::Gap);
         }
     }
 
-    /// The log was lost.
+    /// The log was lost, and begins anew; so does what sessions that stay know of it.
     fn reset(&mut self, position: Position) {
         self.lose(position, Removal::Gap);
-        self.log.seen = position;
+        for key in self.sessions.keys() {
+            let Some(session) = self.sessions.get_mut(key) else {
+                continue;
+            };
+            session.received = session.received.min(position);
+            session.floor = session.floor.min(position);
+            for subscribed in &mut session.subscriptions {
+                subscribed.since = subscribed.since.min(position);
+            }
+        }
     }
 
     /// Every session has to begin anew, not all at once.

@@ -84,7 +84,9 @@ impl MemoryOptions {
     /// what may pass between two connects, and as many of them as the engine may have.
     #[must_use]
     pub fn for_config(config: &Config) -> Self {
-        let cycle = config.timeout + config.interval + config.max_interval;
+        let cycle = [config.timeout, config.interval, config.max_interval]
+            .into_iter()
+            .fold(Duration::ZERO, Duration::saturating_add);
         let count = usize::try_from(config.shard.count).unwrap_or(1);
         Self {
             session_ttl: cycle.saturating_mul(2),

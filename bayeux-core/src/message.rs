@@ -26,7 +26,7 @@ use core::fmt::{self, Write};
 
 use crate::channel::MetaChannel;
 
-/// One message from a client, as far as it could be understood (section 3 of the specification).
+/// One message from a client, as far as it could be understood (FI-1 to FI-8).
 ///
 /// A member of the wrong type counts as absent (FI-7) or as present but wrong, whichever the reply depends on;
 /// it never fails the messages around it.

@@ -42,12 +42,8 @@ impl Turn<'_> {
                 current.stage = Stage::Connect;
                 self.begin_connect(key, request, current)
             }
-            Some(MetaChannel::Subscribe) => {
-                self.begin_subscribe(current, subscribe::Kind::Subscribe)
-            }
-            Some(MetaChannel::Unsubscribe) => {
-                self.begin_subscribe(current, subscribe::Kind::Unsubscribe)
-            }
+            Some(MetaChannel::Subscribe) => self.begin_subscribe(current),
+            Some(MetaChannel::Unsubscribe) => self.unsubscribe(key, request, current),
             Some(MetaChannel::Disconnect) => self.begin_disconnect(key, request, current),
             Some(MetaChannel::Handshake | MetaChannel::Other) | None => self.begin_publish(current),
         }
@@ -241,6 +237,13 @@ pub(crate) struct Timings {
     pub(crate) timeout: Duration,
     pub(crate) interval: Duration,
     pub(crate) max_interval: Duration,
+}
+
+impl Timings {
+    /// How long a session lives from an answer on without coming back (TM-3).
+    pub(crate) const fn until_expiry(&self) -> Duration {
+        self.interval.saturating_add(self.max_interval)
+    }
 }
 
 /// Whole milliseconds, as the wire has them.

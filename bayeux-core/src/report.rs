@@ -67,8 +67,6 @@ pub enum Removal {
     Released,
     /// The log lost entries that it had not received yet.
     Gap,
-    /// A promise of the engine to itself does not hold.
-    Broken,
 }
 
 /// Which reports are wanted beside those of sessions and channels.
@@ -129,7 +127,7 @@ counters! {
     sessions_taken
     /// Connects held.
     connects_held
-    /// Held connects overtaken by a newer one.
+    /// Connects overtaken by a newer one, held or still worked on.
     connects_overtaken
     /// Connects answered at once because the browser holds another (BR-8).
     connects_multiple
@@ -149,7 +147,7 @@ counters! {
     events_requeued
     /// Events sent again because they were not acknowledged.
     events_resent
-    /// Events dropped because a queue was full.
+    /// Events dropped because a queue was full, or by an extension of their session.
     events_dropped
     /// Events dropped with their session.
     events_discarded

@@ -84,7 +84,7 @@ pub(crate) struct Session {
     pub(crate) received: Position,
     /// Some subscriptions begin after what this engine had seen when it claimed the session.
     pub(crate) floor: Position,
-    /// The log is being read for it: entries between here and `until` may be missing in its queue.
+    /// The log is being read for it: what is to stand before the rest of its queue is still missing.
     pub(crate) reading: Option<Reading>,
     /// It was claimed, and the log up to here is to be read for it once its client has said how far
     /// it has come (with acknowledgement).
@@ -93,7 +93,7 @@ pub(crate) struct Session {
     pub(crate) arriving: SmallVec<[RequestKey; 1]>,
     /// Where the answer to its last connect is on its way.
     pub(crate) answering: Option<ConnectionId>,
-    /// The request that waits for the log to be read, or to reach a position.
+    /// The request of its connect, which waits until the log was read.
     pub(crate) awaiting: Option<RequestKey>,
     /// Appends that the store has not answered.
     pub(crate) open_appends: usize,
@@ -103,7 +103,7 @@ pub(crate) struct Session {
     pub(crate) active: Instant,
 }
 
-/// A part of the log that was asked for.
+/// A part of the log that was asked for: what follows `after`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     pub(crate) ticket: StoreTicket,

@@ -134,7 +134,7 @@ pub struct StoredSubscription {
 /// What was agreed with a session at its handshake; it goes with the session from node to node.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SessionSettings {
-    /// Acknowledged delivery (section 24).
+    /// Acknowledged delivery (AK-1).
     pub acknowledged: bool,
     /// Events travel with connect replies only (QU-4); `None`: as the transport has it.
     pub deliver_only: Option<bool>,

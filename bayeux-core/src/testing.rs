@@ -27,6 +27,11 @@
     reason = "a failing test has to fail"
 )]
 
+mod client;
+mod driver;
+
+pub use self::client::Client;
+
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
@@ -39,8 +44,8 @@ use serde_json::{Value, json};
 use crate::{
     BrowserId, Call, CallResult, CallTicket, ChannelName, CloseReason, Config, ConnectionId,
     DecisionTicket, Engine, Input, Laziness, Load, MemoryOptions, MemoryStore, MessageId, Messages,
-    NodeId, Notice, Output, Payload, Peer, Question, Report, ReportKind, Seed, StoreReply,
-    StoreRequest, StoreTicket, Transport, Verdict,
+    NodeId, Notice, Payload, Peer, Question, Report, ReportKind, Seed, StoreReply, StoreRequest,
+    StoreTicket, Transport, Verdict,
 };
 use crate::{DecodeLimits, Instant};
 
@@ -92,19 +97,6 @@ struct Connection {
     over: bool,
     /// Frames that it may hand over.
     credit: u32,
-}
-
-/// A client's side of a session.
-#[derive(Clone, Debug)]
-pub struct Client {
-    /// Its `clientId`.
-    pub session: String,
-    /// What it talks over.
-    pub transport: Transport,
-    /// Its websocket, if it talks over one.
-    pub socket: Option<ConnectionId>,
-    /// What it says of itself with each request.
-    pub peer: Peer,
 }
 
 impl Script {
@@ -384,117 +376,6 @@ impl Script {
         self
     }
 
-    // Clients.
-
-    /// A client that has shaken hands over long-polling.
-    pub fn handshaken(&mut self) -> Client {
-        self.handshaken_over(Transport::LongPolling, Value::Null)
-    }
-
-    /// A client that has shaken hands, with these extensions.
-    pub fn handshaken_over(&mut self, transport: Transport, ext: Value) -> Client {
-        self.handshaken_as(Peer::default(), transport, ext)
-    }
-
-    /// The same for a known peer.
-    pub fn handshaken_as(&mut self, peer: Peer, transport: Transport, ext: Value) -> Client {
-        let connection = self.open_as(transport, peer.clone());
-        let types = json!(["websocket", "long-polling", "callback-polling"]);
-        let mut message = json!({
-            "id": self.id(), "channel": "/meta/handshake", "version": "1.0",
-            "supportedConnectionTypes": types,
-        });
-        add(&mut message, "ext", ext);
-        self.send(connection, message);
-        let reply = self.take(connection);
-        let session = reply.pointer("/0/clientId").and_then(Value::as_str);
-        let session = session.unwrap_or_else(|| panic!("the handshake was refused: {reply}"));
-        let socket = (!transport.is_exchange()).then_some(connection);
-        Client {
-            session: session.to_string(),
-            transport,
-            socket,
-            peer,
-        }
-    }
-
-    /// A long-polling client whose first connect was answered.
-    pub fn connected(&mut self) -> Client {
-        self.connected_over(Transport::LongPolling, Value::Null)
-    }
-
-    /// A client whose first connect was answered.
-    pub fn connected_over(&mut self, transport: Transport, ext: Value) -> Client {
-        let client = self.handshaken_over(transport, ext);
-        self.first_connect(&client);
-        client
-    }
-
-    /// The first connect of a client, and its answer.
-    pub fn first_connect(&mut self, client: &Client) -> Value {
-        let connection = self.connect_with(client, json!({}));
-        self.take(connection)
-    }
-
-    /// Sends a connect; it may be held.
-    pub fn connect(&mut self, client: &Client) -> ConnectionId {
-        self.connect_with(client, json!({}))
-    }
-
-    /// Sends a connect with these members.
-    pub fn connect_with(&mut self, client: &Client, members: Value) -> ConnectionId {
-        let mut message = json!({
-            "id": self.id(), "channel": "/meta/connect", "clientId": client.session,
-            "connectionType": client.transport.name(),
-        });
-        merge(&mut message, members);
-        self.request(client, message)
-    }
-
-    /// Sends a message, or a list of them, of a client, over what it talks over.
-    pub fn request(&mut self, client: &Client, frame: Value) -> ConnectionId {
-        let connection = match client.socket {
-            Some(socket) => socket,
-            None => self.open_as(client.transport, client.peer.clone()),
-        };
-        self.send(connection, frame);
-        connection
-    }
-
-    /// A client subscribes, successfully.
-    pub fn subscribe(&mut self, client: &Client, pattern: &str) -> &mut Self {
-        let id = self.id();
-        let message = json!({
-            "id": id, "channel": "/meta/subscribe", "clientId": client.session,
-            "subscription": pattern,
-        });
-        let connection = self.request(client, message);
-        let reply = self.take(connection);
-        let replies = reply.as_array().map(Vec::as_slice).unwrap_or_default();
-        let successful = replies.iter().any(|reply| {
-            reply.get("id") == Some(&json!(id)) && reply.get("successful") == Some(&json!(true))
-        });
-        assert!(
-            successful,
-            "the subscription to {pattern} was refused: {reply}"
-        );
-        self
-    }
-
-    /// A client publishes; the answer is to be taken from the connection.
-    pub fn publish_as(&mut self, client: &Client, channel: &str, data: Value) -> ConnectionId {
-        let id = self.id();
-        let message =
-            json!({"id": id, "channel": channel, "clientId": client.session, "data": data});
-        self.request(client, message)
-    }
-
-    /// The next message identifier, a decimal string.
-    pub fn id(&mut self) -> String {
-        self.last_id += 1;
-        self.last_id.to_string()
-    }
-
     // What has come of it.
 
     /// Takes the oldest frame that was sent on a connection.
@@ -614,94 +495,6 @@ impl Script {
         entry.unwrap_or_else(|| panic!("{connection:?} was never opened"))
     }
 
-    // The driver.
-
-    /// Does what the engine orders until it orders nothing more.
-    fn obey(&mut self) {
-        loop {
-            while let Some(output) = self.engine.poll_output() {
-                self.obey_one(output);
-            }
-            let Store::Memory(store, node) = &mut self.store else {
-                break;
-            };
-            let Some(news) = store.borrow_mut().poll(*node, self.now) else {
-                break;
-            };
-            self.engine.handle(self.now, news);
-        }
-        let due = self.engine.poll_timeout();
-        assert!(
-            due.is_none_or(|due| due > self.now),
-            "what is due was not done"
-        );
-    }
-
-    fn obey_one(&mut self, output: Output) {
-        match output {
-            Output::Receive { connection } => {
-                let entry = self.connection(connection);
-                assert!(!entry.transport.is_exchange(), "an exchange has one body");
-                assert_eq!(entry.credit, 0, "a frame was asked for twice");
-                entry.credit += 1;
-            }
-            Output::Send { connection, batch } => {
-                let by_hand = self.writing == Writing::ByHand;
-                let entry = self.connection(connection);
-                assert!(
-                    !entry.over && entry.closed.is_none(),
-                    "{connection:?} has had its end"
-                );
-                assert!(
-                    !entry.unwritten,
-                    "{connection:?} has a batch that is not written"
-                );
-                let exchange = entry.transport.is_exchange();
-                assert!(
-                    !exchange || batch.frames().len() == 1,
-                    "an exchange has one body"
-                );
-                assert!(batch.frames().len() > 0, "a batch says something");
-                entry.sent.extend(batch.frames().cloned());
-                entry.cookie = entry.cookie.or(batch.cookie());
-                entry.last |= batch.is_last();
-                entry.unwritten = true;
-                if !by_hand {
-                    entry.unwritten = false;
-                    entry.over |= exchange;
-                    self.engine.handle(self.now, Input::Written { connection });
-                }
-            }
-            Output::Close { connection, reason } => {
-                let entry = self.connection(connection);
-                assert_eq!(entry.closed, None, "{connection:?} was closed twice");
-                entry.closed = Some(reason);
-                if !core::mem::replace(&mut entry.over, true) {
-                    self.engine.handle(self.now, Input::Closed { connection });
-                }
-            }
-            Output::Store { ticket, request } => match &mut self.store {
-                Store::Memory(store, node) => {
-                    let mut store = store.borrow_mut();
-                    store.submit(*node, self.now, ticket, request);
-                }
-                Store::Stalled(_, _, requests) => requests.push((ticket, request)),
-                Store::Scripted(requests) => requests.push_back((ticket, request)),
-            },
-            Output::Decide { ticket, question } => self.questions.push_back((ticket, *question)),
-            Output::Return { ticket, result } => {
-                let before = self.results.insert(ticket, result);
-                assert_eq!(before, None, "a call was answered twice");
-            }
-            Output::Report(report) => {
-                if let ReportKind::Broken(what) = report.kind {
-                    panic!("the engine is broken: {what}");
-                }
-                self.reports.push(report);
-            }
-        }
-    }
-
     /// A connection that the application's own session is to use.
     pub fn open_local(&mut self) -> (ConnectionId, CallResult) {
         self.last_connection += 1;
@@ -738,18 +531,4 @@ pub fn event(channel: &str, data: Value) -> Value {
 #[must_use]
 pub fn message_id(number: u64) -> MessageId {
     MessageId::new(&number.to_string())
-}
-
-fn add(message: &mut Value, name: &str, value: Value) {
-    if let (Some(members), false) = (message.as_object_mut(), value.is_null()) {
-        members.insert(name.to_string(), value);
-    }
-}
-
-fn merge(message: &mut Value, members: Value) {
-    if let Value::Object(members) = members {
-        for (name, value) in members {
-            add(message, &name, value);
-        }
-    }
 }

@@ -65,7 +65,7 @@ impl Timers {
 }
 
 /// When sessions expire, by a clock that stands still while the store is away: nobody is to lose a
-/// session because *we* could not be reached (DESIGN: an outage is not a refusal).
+/// session because *we* could not be reached (ER-7).
 #[derive(Default)]
 pub(crate) struct Expiries {
     /// In order of time.

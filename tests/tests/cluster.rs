@@ -1111,6 +1111,40 @@ mod one {
     }
 
     #[test]
+    fn what_waits_for_the_log_of_an_engine_without_sessions_goes_on_where_the_log_does() {
+        let mut script = engine(120);
+        let client = own(&mut script, HTTP, json!({}));
+        let published = script.publish_as(&client, "/news", json!(1));
+        let (ticket, _) = script.take_store();
+        script.stored(ticket, StoreReply::Appended(at(125)));
+        script.expect_nothing(published);
+        script.post(json!({"channel": "/meta/disconnect", "clientId": client.session}));
+        done(&mut script);
+
+        script.notify(Notice::Down);
+        script.notify(Notice::Up { position: at(125) });
+
+        assert_eq!(script.take(published)[0]["successful"], true);
+        nothing_leaks(&mut script);
+    }
+
+    #[test]
+    fn a_session_of_the_applications_own_follows_the_log_that_comes_after_a_lost_one() {
+        let mut script = engine(120);
+        let (connection, opened) = script.open_local();
+        let CallResult::Opened(session) = opened else {
+            panic!("{opened:?}")
+        };
+        let pattern = "/news".parse().unwrap();
+        script.call(Call::Subscribe { session, pattern });
+
+        script.notify(Notice::Reset { position: at(3) });
+        log(&mut script, [4]);
+
+        assert_eq!(script.take(connection), json!([event("/news", json!(4))]));
+    }
+
+    #[test]
     fn the_loss_of_the_log_sends_everybody_to_handshake_spread_over_time() {
         let mut script = engine(120);
         let mut held = Vec::new();

@@ -559,6 +559,25 @@ mod policy {
         script.expect(local, json!([event("/n", json!(1))]));
     }
 
+    // Proves: PL-4
+    #[test]
+    fn a_message_that_becomes_a_handshake_holds_back_nothing_of_the_session_it_came_from() {
+        let (mut script, client) = connected();
+        script.subscribe(&client, "/n");
+        let held = script.connect(&client);
+        add(&mut script, 1, Role::Incoming);
+        script.post(publish(&client, 1));
+        let types = ["long-polling"];
+        let handshake = json!({
+            "channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": types,
+        });
+
+        script.decide(replace(handshake));
+        script.publish("/n", json!(1));
+
+        assert_eq!(script.take(held)[0], event("/n", json!(1)));
+    }
+
     // Proves: PL-3
     #[test]
     fn a_publish_of_a_session_that_ends_while_it_is_decided_on_goes_nowhere() {

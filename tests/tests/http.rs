@@ -525,50 +525,6 @@ fn percent(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-// Proves: DE-19, HT-6, HT-8, HT-10
-#[test]
-fn a_head_that_has_begun_is_cut_soon_and_a_connection_at_rest_is_not() {
-    let settings = Settings::default().option("limits.headerTimeout", 300);
-    let server = Server::start(&settings.shards(1));
-    let mut resting = HttpConnection::open(server.address());
-    let request = |connection: &mut HttpConnection| {
-        connection.request(
-            "POST",
-            Server::PATH,
-            &[JSON],
-            &json!([handshake()]).to_string(),
-        )
-    };
-    request(&mut resting);
-
-    // Cut after it, so its time is over too.
-    let mut silent = HttpConnection::open(server.address());
-    silent.expect_end();
-    let mut slow = HttpConnection::open(server.address());
-    slow.send_raw(b"POST /bayeux HTTP/1.1\r\nHo");
-    slow.expect_end();
-
-    assert_eq!(request(&mut resting).status, 200);
-    resting.send_raw(b"PO");
-    resting.expect_end();
-}
-
-// Proves: HT-6
-#[test]
-fn a_connection_that_rests_for_ever_is_closed() {
-    let settings = Settings::default()
-        .shards(1)
-        .option("timeout", 100)
-        .option("limits.keepAliveTimeout", 100);
-    let server = Server::start(&settings);
-    let mut connection = HttpConnection::open(server.address());
-
-    let body = json!([handshake()]).to_string();
-    connection.request("POST", Server::PATH, &[JSON], &body);
-
-    connection.expect_end();
-}
-
 // Proves: HT-7
 #[test]
 fn nothing_is_redirected_or_challenged() {
@@ -625,4 +581,48 @@ fn a_response_is_one_piece_whose_length_is_known() {
     let length = answer.header("Content-Length").map(str::parse);
     assert_eq!(length, Some(Ok(answer.text().len())));
     assert_eq!(answer.header("Transfer-Encoding"), None);
+}
+
+// Proves: DE-19, HT-6, HT-8, HT-10
+#[test]
+fn a_head_that_has_begun_is_cut_soon_and_a_connection_at_rest_is_not() {
+    let settings = Settings::default().option("limits.headerTimeout", 300);
+    let server = Server::start(&settings.shards(1));
+    let mut resting = HttpConnection::open(server.address());
+    let request = |connection: &mut HttpConnection| {
+        connection.request(
+            "POST",
+            Server::PATH,
+            &[JSON],
+            &json!([handshake()]).to_string(),
+        )
+    };
+    request(&mut resting);
+
+    // Cut after it, so its time is over too.
+    let mut silent = HttpConnection::open(server.address());
+    silent.expect_end();
+    let mut slow = HttpConnection::open(server.address());
+    slow.send_raw(b"POST /bayeux HTTP/1.1\r\nHo");
+    slow.expect_end();
+
+    assert_eq!(request(&mut resting).status, 200);
+    resting.send_raw(b"PO");
+    resting.expect_end();
+}
+
+// Proves: HT-6
+#[test]
+fn a_connection_that_rests_for_ever_is_closed() {
+    let settings = Settings::default()
+        .shards(1)
+        .option("timeout", 100)
+        .option("limits.keepAliveTimeout", 100);
+    let server = Server::start(&settings);
+    let mut connection = HttpConnection::open(server.address());
+
+    let body = json!([handshake()]).to_string();
+    connection.request("POST", Server::PATH, &[JSON], &body);
+
+    connection.expect_end();
 }

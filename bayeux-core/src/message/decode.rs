@@ -242,7 +242,7 @@ impl Message {
     }
 }
 
-/// The members that the protocol knows (section 3).
+/// The members that the protocol knows (FI-1).
 enum Field {
     Channel,
     Id,

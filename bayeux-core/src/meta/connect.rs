@@ -1,21 +1,25 @@
-//! `/meta/connect` (section 9): the heartbeat, and on polling transports the carrier of events.
+//! `/meta/connect` (CN-1): the heartbeat, and on polling transports the carrier of events.
+//!
+//! The newest connect of a session is the only one that is answered (CN-9).
+
+mod hold;
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::connection::{Answer, AnswerKind, Carries, Response, Rest};
+use smallvec::SmallVec;
+
+use crate::connection::{Answer, AnswerKind, Rest};
 use crate::id::ConnectionId;
 use crate::io::{CloseReason, Transport};
-use crate::message::{Advice, Message, ProtocolError, Reconnect};
-use crate::meta::{final_advice, millis};
+use crate::message::{Message, ProtocolError};
+use crate::meta::final_advice;
 use crate::report::{Removal, ReportKind};
 use crate::request::{Current, Flow, Request, RequestKey};
-use crate::session::{Hold, Session, SessionKey, State};
+use crate::session::{Session, SessionKey, State};
 use crate::store::Position;
 use crate::timer::Alarm;
 use crate::turn::Turn;
-
-use smallvec::SmallVec;
 
 /// The acknowledgement number that a connect presents: how far its client has come (AK-5). What is
 /// no number, or below zero, is the start.
@@ -88,6 +92,7 @@ impl Turn<'_> {
             }
         }
         self.forget(session);
+        self.has_gone(session);
         if let Some(connection) = request.connection() {
             self.start_grace(connection);
         }
@@ -180,6 +185,10 @@ impl Turn<'_> {
         message: &Message,
     ) {
         self.stop_clock(key);
+        let duplex = request.connection().filter(|connection| {
+            let entry = self.connections.get(*connection);
+            entry.is_some_and(|entry| !entry.transport.is_exchange())
+        });
         let stuck = self.config.max_processing.map(|longest| self.now + longest);
         let Some(session) = self.sessions.get_mut(key) else {
             return;
@@ -188,9 +197,8 @@ impl Turn<'_> {
         session.transport = request.transport().or(session.transport);
         session.client_interval = None;
         session.answering = None;
-        let connection = request.connection();
-        let exchange = request.transport().is_none_or(Transport::is_exchange);
-        session.socket = if exchange { None } else { connection };
+        // A socket that has closed meanwhile carries nothing any more.
+        session.socket = duplex;
         if let Some(stuck) = stuck {
             self.timers.set(stuck, Alarm::Session(key));
         }
@@ -369,111 +377,6 @@ impl Turn<'_> {
         }
     }
 
-    /// CN-4: for how long this connect may be held, if it may.
-    fn hold_for(&self, key: SessionKey, request: &Request, answer: &Answer) -> Option<Duration> {
-        let session = self.sessions.get(key)?;
-        let transport = request.transport()?;
-        if request.total > 1 || answer.reply.outcome.is_err() || self.draining.is_some() {
-            return None;
-        }
-        let waits = transport.is_exchange() || self.is_deliver_only(session, transport);
-        let resend = session.settings.acknowledged && session.queue.is_unacknowledged();
-        // What cannot leave yet, others being in flight, is no reason to answer: it would leave
-        // without it.
-        let may_leave = !session.is_batching() && session.in_flight.is_none();
-        if waits && (session.queue.is_prompt() || resend) && may_leave {
-            return None;
-        }
-        let timeout = self.timings_of(Some(session), transport).timeout;
-        let longest = self.config.limits.max_timeout;
-        let longest = longest.unwrap_or_else(|| timeout.max(Duration::from_secs(300)));
-        let asked = request.asked_timeout.map(Duration::from_millis);
-        let timeout = asked.map_or(timeout, |asked| asked.min(longest));
-        (!timeout.is_zero()).then_some(timeout)
-    }
-
-    /// Holds a connect, unless its browser holds others already (BR-7 to BR-9).
-    fn hold(
-        &mut self,
-        key: SessionKey,
-        request: &Request,
-        mut answer: Box<Answer>,
-        timeout: Duration,
-    ) -> Result<(), Box<Answer>> {
-        let connection = request.connection();
-        let open = connection.filter(|connection| self.connections.get(*connection).is_some());
-        let Some(connection) = open else {
-            return Err(answer);
-        };
-        let exchange = request.transport().is_some_and(Transport::is_exchange);
-        let limit = self.hold_limit(request.peer.http).filter(|_| exchange);
-        let browser = request.peer.browser.filter(|_| limit.is_some());
-        if let (Some(browser), Some(limit)) = (browser, limit)
-            && self.browsers.get(&browser).copied().unwrap_or(0) >= limit
-        {
-            self.refuse_hold(key, &mut answer);
-            return Err(answer);
-        }
-        let Some(session) = self.sessions.get_mut(key) else {
-            return Err(answer);
-        };
-        if core::mem::take(&mut session.multiple) {
-            // BR-9: told once that it may be held again, with interval 0.
-            let timings = self.timings(key);
-            answer.reply.advice = Some(self.retry_advice(&timings));
-            return Err(answer);
-        }
-        if let Some(browser) = browser {
-            *self.browsers.or_default(browser) += 1;
-        }
-        let until = self.now + timeout;
-        let hold = Hold {
-            connection,
-            until,
-            answer: *answer,
-            browser,
-        };
-        self.end_connecting(key);
-        self.timers.set(until, Alarm::Session(key));
-        self.counters.connects_held += 1;
-        if let Some(session) = self.sessions.get_mut(key) {
-            session.state = State::Held(Box::new(hold));
-        }
-        if let Some(entry) = self.connections.get_mut(connection) {
-            entry.held = Some(key);
-        }
-        Ok(())
-    }
-
-    /// BR-8: the browser has other sessions that hold connects.
-    fn refuse_hold(&mut self, key: SessionKey, answer: &mut Answer) {
-        self.counters.connects_multiple += 1;
-        if let Some(session) = self.sessions.get_mut(key) {
-            session.multiple = true;
-            session.advised = None;
-        }
-        let interval = self.config.multi_session_interval;
-        let refused = interval.is_zero();
-        let timings = self.timings(key);
-        answer.reply.advice = Some(Advice {
-            reconnect: Some(if refused {
-                Reconnect::None
-            } else {
-                Reconnect::Retry
-            }),
-            interval: (!refused).then(|| millis(interval)),
-            timeout: (!refused).then(|| millis(timings.timeout)),
-            multiple_clients: Some(true),
-            ..Advice::default()
-        });
-        if refused {
-            answer.reply.outcome = Err(ProtocolError::too_many_sessions());
-        } else if let Some(session) = self.sessions.get_mut(key) {
-            // The wait that it is told counts towards its expiry (AD-8).
-            session.client_interval = Some(interval);
-        }
-    }
-
     /// A connect's answer is about to leave: the session is away from now on.
     fn let_answer_leave(&mut self, key: SessionKey, answer: &mut Answer) {
         if let Some(window) = self.draining {
@@ -486,14 +389,14 @@ impl Turn<'_> {
     /// The session is between two connects.
     pub(crate) fn go_away(&mut self, key: SessionKey) {
         self.stop_clock(key);
-        let timings = self.timings(key);
+        let mut timings = self.timings(key);
         let now = self.now;
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
         session.state = State::Away { expires: now };
-        let interval = session.client_interval.unwrap_or(timings.interval);
-        self.start_clock(key, interval + timings.max_interval);
+        timings.interval = session.client_interval.unwrap_or(timings.interval);
+        self.start_clock(key, timings.until_expiry());
     }
 
     /// A session is no longer worked on by a connect.
@@ -507,72 +410,6 @@ impl Turn<'_> {
         {
             self.timers.clear(stuck, Alarm::Session(key));
         }
-    }
-
-    /// Takes the hold from a session, which is then between two connects.
-    pub(crate) fn end_hold(&mut self, key: SessionKey) -> Option<Box<Hold>> {
-        let now = self.now;
-        let session = self.sessions.get_mut(key)?;
-        session.hold()?;
-        let state = core::mem::replace(&mut session.state, State::Away { expires: now });
-        let State::Held(hold) = state else {
-            return None;
-        };
-        self.timers.clear(hold.until, Alarm::Session(key));
-        if let Some(entry) = self.connections.get_mut(hold.connection) {
-            entry.held = None;
-        }
-        if let Some(browser) = hold.browser {
-            let left = self.browsers.get_mut(&browser).map_or(0, |holds| {
-                *holds = holds.saturating_sub(1);
-                *holds
-            });
-            if left == 0 {
-                self.browsers.remove(&browser);
-            }
-        }
-        self.go_away(key);
-        Some(hold)
-    }
-
-    /// Answers the held connect of a session (CN-6, CN-7), if there is one.
-    pub(crate) fn release_hold(&mut self, key: SessionKey) {
-        let Some(mut hold) = self.end_hold(key) else {
-            return;
-        };
-        match self.draining {
-            Some(window) => hold.answer.reply.advice = Some(self.drain_advice(key, window)),
-            None => self.advise_changed(key, &mut hold.answer),
-        }
-        self.send_held(*hold, Carries::Queue(key));
-    }
-
-    /// CN-16: timings that changed during the hold show in its answer.
-    fn advise_changed(&mut self, key: SessionKey, answer: &mut Answer) {
-        let Some(transport) = self.sessions.get(key).and_then(|session| session.transport) else {
-            return;
-        };
-        let advised = self.advised(key, transport);
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        if session.advised != Some(advised) {
-            session.advised = Some(advised);
-            let timings = self.timings(key);
-            answer.reply.advice = Some(self.retry_advice(&timings));
-        }
-    }
-
-    /// Sends the answer of a hold that has ended.
-    pub(crate) fn send_held(&mut self, hold: Hold, carries: Carries) {
-        let connection = hold.connection;
-        let answers = alloc::vec![hold.answer];
-        let response = Response {
-            answers,
-            carries,
-            cookie: None,
-        };
-        self.send_response(connection, response);
     }
 
     /// The time of a session's hold, or of its work on a connect, has come.

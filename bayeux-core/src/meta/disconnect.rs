@@ -1,4 +1,6 @@
-//! `/meta/disconnect` (section 13), and every other way for a session to end.
+//! `/meta/disconnect` (DC-1), and every other way for a session to end.
+//!
+//! Whichever it is, the session's end is counted and reported once.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -169,7 +171,8 @@ impl Turn<'_> {
         }
         self.forget(key);
         if leaving {
-            return;
+            // Its end was counted and reported when the server ended it.
+            return self.has_gone(key);
         }
         if let Some(socket) = socket.filter(|_| is_disconnect(reason)) {
             self.start_grace(socket);
@@ -184,8 +187,7 @@ impl Turn<'_> {
             | Removal::Stuck
             | Removal::Inactive
             | Removal::Released
-            | Removal::Gap
-            | Removal::Broken => {}
+            | Removal::Gap => {}
         }
         self.report(ReportKind::SessionRemoved(id, reason));
         self.has_gone(key);
@@ -214,15 +216,6 @@ impl Turn<'_> {
         let waiting = session.paused.into_iter().chain(session.awaiting);
         for request in Vec::from_iter(waiting.chain(connecting)) {
             self.advance(request);
-        }
-    }
-
-    fn unsubscribe_all(&mut self, key: SessionKey) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        for subscribed in core::mem::take(&mut session.subscriptions) {
-            self.leave_channel(subscribed.channel, subscribed.index);
         }
     }
 

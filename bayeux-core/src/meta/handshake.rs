@@ -1,4 +1,6 @@
-//! `/meta/handshake` (section 8): from a stranger to a session.
+//! `/meta/handshake` (HS-1): from a stranger to a session.
+//!
+//! A session is known here only once the store keeps it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -209,15 +211,15 @@ impl Turn<'_> {
             request.cookie = None;
             return self.try_later(request, &current.message, ProtocolError::unavailable());
         }
-        if self.is_full(request) {
-            // Others, who came at the same time, were faster.
+        if self.is_full(request) || self.is_drained() {
+            // Others, who came at the same time, were faster; or so was a shutdown.
             let (session, fence) = (record.session, record.fence);
             self.store(StoreRequest::End { session, fence }, StoreUse::Nothing);
             self.counters.handshakes_limited += 1;
             request.cookie = None;
             return self.try_later(request, &current.message, ProtocolError::unavailable());
         }
-        let session = self.admit(*record, request);
+        let session = self.admit(key, *record, request);
         let welcome = current
             .admission
             .as_mut()
@@ -243,7 +245,14 @@ impl Turn<'_> {
     }
 
     /// A session begins.
-    fn admit(&mut self, record: SessionRecord, request: &mut Request) -> SessionKey {
+    fn admit(
+        &mut self,
+        by: RequestKey,
+        record: SessionRecord,
+        request: &mut Request,
+    ) -> SessionKey {
+        // An extension may have made a handshake of a message of another session.
+        self.part(by, request);
         let id = record.session;
         let seen = self.log.seen();
         let mut session = Session::new(record, self.now, seen);
@@ -274,7 +283,7 @@ impl Turn<'_> {
         let fresh = self.sessions.get(key).is_some_and(Session::is_fresh);
         if fresh {
             let timings = self.timings(key);
-            self.start_clock(key, timings.interval + timings.max_interval);
+            self.start_clock(key, timings.until_expiry());
         }
     }
 

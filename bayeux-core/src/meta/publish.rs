@@ -1,4 +1,6 @@
-//! Publishing (sections 11 and 12): from a client's message to an entry of the log.
+//! Publishing (PB-1, SV-1): from a client's message to an entry of the log.
+//!
+//! An event is encoded once, for all who get it (PL-10).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -328,16 +330,6 @@ impl Turn<'_> {
             laziness: Laziness::Prompt,
         };
         self.hand_over(key, request, current, entry)
-    }
-
-    /// A channel is published to: it comes into being, if there is room (CH-13).
-    pub(crate) fn use_channel(&mut self, channel: &ChannelPattern) {
-        let existing = self.channels.find(channel.as_str());
-        if existing.is_some() || self.channels.len() < self.config.limits.max_channels {
-            self.touch_channel(channel);
-        } else {
-            self.counters.channels_limited += 1;
-        }
     }
 
     /// Asks the store to append: the message is done, its reply waits.

@@ -1,21 +1,21 @@
-//! `/meta/subscribe` and `/meta/unsubscribe` (section 10).
+//! `/meta/subscribe` and `/meta/unsubscribe` (SU-1, SU-5).
+//!
+//! A subscription holds here before the store is asked to keep it, and is undone if it does not.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use crate::channel::{ChannelKey, ChannelKind, ChannelPattern, MetaChannel, Subscriber};
+use crate::channel::{ChannelKind, ChannelPattern, MetaChannel};
 use crate::connection::Answer;
-use crate::decide::{Authorization, covers};
+use crate::decide::Authorization;
 use crate::decision::Subject;
 use crate::message::ProtocolError;
-use crate::report::ReportKind;
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
-use crate::session::{SessionKey, Subscribed};
+use crate::session::SessionKey;
 use crate::store::{Position, StoreReply, StoreRequest};
 use crate::tickets::StoreUse;
-use crate::timer::Alarm;
 use crate::turn::Turn;
 
 /// What policy calls a refusal that it gives no reason for (PL-7).
@@ -38,15 +38,8 @@ enum Question {
     Subscribe,
 }
 
-/// Which of the two it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Subscribe,
-    Unsubscribe,
-}
-
 impl Turn<'_> {
-    pub(crate) fn begin_subscribe(&mut self, current: &mut Current, kind: Kind) -> Flow {
+    pub(crate) fn begin_subscribe(&mut self, current: &mut Current) -> Flow {
         let patterns = match self.parse_subscription(current) {
             Ok(patterns) => patterns,
             Err(error) => return Flow::fail(&current.message, error),
@@ -58,14 +51,7 @@ impl Turn<'_> {
             new: BTreeSet::new(),
             new_channels: 0,
         };
-        if kind == Kind::Unsubscribe {
-            current.stage = Stage::Subscribe(Box::new(SubscribeStage {
-                at: usize::MAX,
-                ..stage
-            }));
-        } else {
-            current.stage = Stage::Subscribe(Box::new(stage));
-        }
+        current.stage = Stage::Subscribe(Box::new(stage));
         Flow::Go
     }
 
@@ -96,9 +82,6 @@ impl Turn<'_> {
         request: &mut Request,
         current: &mut Current,
     ) -> Flow {
-        let Stage::Subscribe(stage) = &mut current.stage else {
-            return Flow::Silent;
-        };
         let Some(session) = request
             .session
             .filter(|key| self.sessions.get(*key).is_some())
@@ -106,10 +89,6 @@ impl Turn<'_> {
             let error = ProtocolError::subscribe_failed();
             return Flow::fail(&current.message, error);
         };
-        if stage.at == usize::MAX {
-            let patterns = core::mem::take(&mut stage.patterns);
-            return self.unsubscribe(key, request, current, session, patterns);
-        }
         let mut refused = None;
         while let Some(pattern) = {
             let Stage::Subscribe(stage) = &current.stage else {
@@ -337,14 +316,20 @@ impl Turn<'_> {
         self.wait_for_store(request, current, answer)
     }
 
-    fn unsubscribe(
+    /// Nobody is asked whether a session may unsubscribe.
+    pub(crate) fn unsubscribe(
         &mut self,
         key: RequestKey,
         request: &mut Request,
         current: &mut Current,
-        session: SessionKey,
-        patterns: Vec<ChannelPattern>,
     ) -> Flow {
+        let Some(session) = request.session else {
+            return Flow::Silent;
+        };
+        let patterns = match self.parse_subscription(current) {
+            Ok(patterns) => patterns,
+            Err(error) => return Flow::fail(&current.message, error),
+        };
         if patterns
             .iter()
             .any(|pattern| matches!(pattern.kind(), ChannelKind::Meta(_)))
@@ -412,166 +397,6 @@ impl Turn<'_> {
     pub(crate) fn undo_subscriptions(&mut self, session: SessionKey, added: &[ChannelPattern]) {
         for pattern in added {
             self.remove_subscription(session, pattern);
-        }
-    }
-
-    /// Subscribes a session; whether it was not subscribed before.
-    pub(crate) fn add_subscription(
-        &mut self,
-        key: SessionKey,
-        pattern: &ChannelPattern,
-        since: Position,
-    ) -> bool {
-        let channel = self.touch_channel(pattern);
-        let Some(session) = self.sessions.get(key) else {
-            return false;
-        };
-        if session
-            .subscriptions
-            .iter()
-            .any(|subscribed| subscribed.channel == channel)
-        {
-            return false;
-        }
-        let id = session.id;
-        let entry = u32::try_from(session.subscriptions.len()).unwrap_or(u32::MAX);
-        let index = self.channels.add(
-            channel,
-            Subscriber {
-                session: key.slot(),
-                entry,
-            },
-        );
-        self.keep_channel(channel);
-        if let Some(session) = self.sessions.get_mut(key) {
-            session.subscriptions.push(Subscribed {
-                channel,
-                index,
-                since,
-            });
-        }
-        self.report(ReportKind::Subscribed(id, pattern.clone()));
-        true
-    }
-
-    /// Takes a subscription away; whether it was there.
-    pub(crate) fn remove_subscription(
-        &mut self,
-        key: SessionKey,
-        pattern: &ChannelPattern,
-    ) -> bool {
-        let Some(channel) = self.channels.find(pattern.as_str()) else {
-            return false;
-        };
-        let Some(session) = self.sessions.get_mut(key) else {
-            return false;
-        };
-        let id = session.id;
-        let place = session
-            .subscriptions
-            .iter()
-            .position(|held| held.channel == channel);
-        let Some(place) = place else { return false };
-        let removed = session.subscriptions.swap_remove(place);
-        let moved = session.subscriptions.get(place).copied();
-        if let Some(moved) = moved {
-            // The last subscription has taken its place: its channel has to know.
-            let entry = u32::try_from(place).unwrap_or(u32::MAX);
-            if let Some(channel) = self.channels.get_mut(moved.channel)
-                && let Some(subscriber) = channel.subscribers.get_mut(moved.index as usize)
-            {
-                subscriber.entry = entry;
-            }
-        }
-        self.leave_channel(channel, removed.index);
-        self.report(ReportKind::Unsubscribed(id, pattern.clone()));
-        true
-    }
-
-    /// Takes the subscriber at `index` from a channel.
-    pub(crate) fn leave_channel(&mut self, channel: ChannelKey, index: u32) {
-        if let Some(moved) = self.channels.take(channel, index)
-            && let Some((_, session)) = self.sessions.at_slot(moved.subscriber.session)
-        {
-            let entry = moved.subscriber.entry as usize;
-            if let Some(subscribed) = session.subscriptions.get_mut(entry) {
-                subscribed.index = moved.index;
-            }
-        }
-        let empty = self
-            .channels
-            .get(channel)
-            .is_some_and(|entry| entry.subscribers.is_empty());
-        if empty {
-            self.let_channel_idle(channel);
-        }
-    }
-
-    /// The channel of `pattern`, made if it is not there; it does not stay for that alone (CH-13).
-    pub(crate) fn touch_channel(&mut self, pattern: &ChannelPattern) -> ChannelKey {
-        if let Some(channel) = self.channels.find(pattern.as_str()) {
-            if self
-                .channels
-                .get(channel)
-                .is_some_and(|entry| entry.subscribers.is_empty())
-            {
-                self.let_channel_idle(channel);
-            }
-            return channel;
-        }
-        let channel = self.channels.create(pattern.clone());
-        let persistent = self.is_persistent(pattern);
-        if let Some(entry) = self.channels.get_mut(channel) {
-            entry.persistent = persistent;
-        }
-        self.report(ReportKind::ChannelCreated(pattern.clone()));
-        self.let_channel_idle(channel);
-        channel
-    }
-
-    /// Whether the configuration has a channel stay (CH-13).
-    fn is_persistent(&self, pattern: &ChannelPattern) -> bool {
-        let mut rules = self.config.channels.iter().filter(|rule| rule.persistent);
-        rules.any(|rule| covers(&rule.pattern, pattern))
-    }
-
-    /// A channel that nobody is subscribed to goes after three sweeps (CH-13).
-    fn let_channel_idle(&mut self, channel: ChannelKey) {
-        let at = self.now + self.config.sweep_period * 3;
-        let Some(entry) = self.channels.get_mut(channel) else {
-            return;
-        };
-        if entry.persistent {
-            return;
-        }
-        let before = entry.idle_until.replace(at);
-        if let Some(before) = before {
-            self.timers.clear(before, Alarm::Channel(channel));
-        }
-        self.timers.set(at, Alarm::Channel(channel));
-    }
-
-    /// Somebody is subscribed: the channel stays.
-    fn keep_channel(&mut self, channel: ChannelKey) {
-        let idle = self
-            .channels
-            .get_mut(channel)
-            .and_then(|entry| entry.idle_until.take());
-        if let Some(at) = idle {
-            self.timers.clear(at, Alarm::Channel(channel));
-        }
-    }
-
-    /// Nobody has used a channel for three sweeps.
-    pub(crate) fn channel_alarm(&mut self, channel: ChannelKey) {
-        let Some(entry) = self.channels.get_mut(channel) else {
-            return;
-        };
-        entry.idle_until = None;
-        if entry.subscribers.is_empty() {
-            let pattern = entry.pattern.clone();
-            self.channels.remove(channel);
-            self.report(ReportKind::ChannelRemoved(pattern));
         }
     }
 }

@@ -198,3 +198,21 @@ fn the_close_of_a_socket_that_carries_nothing_starts_no_clock() {
         script.expect_no_trace();
     }
 }
+
+// Proves: WS-7
+#[test]
+fn a_connect_that_begins_after_its_socket_is_gone_leaves_the_carrier_to_the_next_one() {
+    let mut script = script();
+    let alice = reader(&mut script, SOCKET);
+    let first = connect_slowly(&mut script, &alice, "c", Slow::Incoming);
+    script.close(first);
+    unblock(&mut script, Slow::Incoming);
+    let alice = over(&mut script, &alice, SOCKET);
+    let socket = script.publish_as(&alice, "/elsewhere", json!(0));
+    script.take(socket);
+
+    script.publish("/news", json!(1));
+
+    script.expect(socket, json!([event("/news", json!(1))]));
+    script.expect_no_trace();
+}

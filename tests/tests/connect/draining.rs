@@ -256,3 +256,50 @@ fn a_store_that_does_not_answer_does_not_keep_the_server() {
     assert_eq!(drained(&mut script), 1);
     script.expect_no_trace();
 }
+
+// Proves: TM-11, DC-5
+#[test]
+fn the_end_is_reported_once_the_last_events_of_a_disconnected_session_have_landed() {
+    for arrives in [true, false] {
+        let mut script = script();
+        let alice = reader(&mut script, POLLING);
+        let held = connect(&mut script, &alice, "c");
+        script.write_by_hand();
+        script.publish("/news", json!(1));
+        let session = session(&alice);
+        script.call(Call::Disconnect { session });
+
+        drain(&mut script, 0);
+
+        assert_eq!(drained(&mut script), 0);
+        if arrives {
+            script.written(held);
+        } else {
+            script.after(1_000);
+            script.expect_closed(held, CloseReason::Shutdown);
+        }
+        assert_eq!(drained(&mut script), 1);
+        script.expect_no_trace();
+    }
+}
+
+// Proves: TM-11
+#[test]
+fn a_handshake_that_the_store_keeps_too_late_is_undone() {
+    let mut script = Script::with_scripted_store(Config::default());
+    let handshake = script.post(json!({"id": "h", "channel": "/meta/handshake"}));
+    let (ticket, open) = script.take_store();
+    drain(&mut script, WINDOW);
+    script.at(WINDOW);
+
+    script.stored(ticket, StoreReply::Done);
+
+    let reply = script.take(handshake);
+    assert_eq!(reply[0]["error"], "503::unavailable");
+    let (_, end) = script.take_store();
+    let (StoreRequest::Open(record), StoreRequest::End { session, .. }) = (&open, &end) else {
+        panic!("{open:?} {end:?}")
+    };
+    assert_eq!(record.session, *session);
+    assert_eq!(script.engine().load().sessions, 0);
+}

@@ -366,3 +366,23 @@ fn a_connect_whose_reply_an_extension_drops_or_refuses_does_not_keep_the_session
         }
     }
 }
+
+// Proves: TM-1, TM-6
+#[test]
+fn times_that_never_end_may_be_set() {
+    let forever = Duration::MAX;
+    let config = Config {
+        interval: forever,
+        max_interval: forever,
+        sweep_period: forever,
+        ..Config::default()
+    };
+    let mut script = Script::new(config);
+    let alice = script.handshaken();
+    script.subscribe(&alice, "/news");
+    script.first_connect(&alice);
+
+    script.after(1_000_000_000);
+
+    assert!(lives(&mut script, &alice));
+}

@@ -1,0 +1,224 @@
+//! From a frame to a request that speaks for a session, or is refused one.
+//!
+//! A session that is not here is looked for elsewhere: a connect claims it, anything else is handed to
+//! the engine that has it. No message is begun before it is known whose it is.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::{Origin, Request, RequestKey};
+use crate::channel::MetaChannel;
+use crate::id::{ConnectionId, SessionId};
+use crate::io::Peer;
+use crate::message::{Event, Message, Messages, Payload, ProtocolError};
+use crate::session::SessionKey;
+use crate::store::{StoreReply, StoreRequest};
+use crate::tickets::StoreUse;
+use crate::turn::Turn;
+
+impl Turn<'_> {
+    /// Begins to work on messages.
+    pub(crate) fn begin(
+        &mut self,
+        origin: Origin,
+        peer: Peer,
+        messages: Messages,
+        bound: Option<SessionKey>,
+    ) {
+        self.counters.messages_received += messages.len() as u64;
+        let handshake = messages.is_handshake();
+        let named = messages.session().and_then(SessionId::parse);
+        let has_connect = messages
+            .iter()
+            .any(|message| message.operation() == Some(MetaChannel::Connect));
+        let request = Request::new(origin, peer, messages.len());
+        let key = self.requests.insert(request);
+        if let Origin::Connection(connection, _) = origin
+            && let Some(connection) = self.connections.get_mut(connection)
+        {
+            connection.requests.push(key);
+        }
+        let Some(mut request) = self.requests.take(key) else {
+            return;
+        };
+        let found = if handshake {
+            None
+        } else {
+            bound.or_else(|| self.look_up(named, &request))
+        };
+        if let Some(session) = found {
+            request.messages = Vec::from_iter(messages).into_iter();
+            self.adopt(key, &mut request, session);
+        } else if let Some(session) = named.filter(|_| !handshake && self.may_seek(&request)) {
+            self.seek(key, &mut request, session, messages, has_connect);
+        } else {
+            request.messages = Vec::from_iter(messages).into_iter();
+            request.refusal = (!handshake).then(ProtocolError::session_unknown);
+        }
+        self.requests.put(key, request);
+        self.advance(key);
+    }
+
+    /// The session `id`, if it is here and this request may act for it.
+    fn look_up(&mut self, id: Option<SessionId>, request: &Request) -> Option<SessionKey> {
+        let key = self.sessions.find(id?)?;
+        let exchange = match request.origin {
+            Origin::Connection(_, transport) => transport.is_exchange(),
+            // The other engine does not say what it came by: the stricter of the two.
+            Origin::Forward(_) => true,
+        };
+        // WS-5: a socket may be told to carry only what was handshaken on it.
+        let adopts = exchange || !self.config.require_handshake_per_connection;
+        (adopts && self.may_find(key, &request.peer, exchange)).then_some(key)
+    }
+
+    /// Whether a session that is not here may be looked for elsewhere.
+    fn may_seek(&self, request: &Request) -> bool {
+        match request.origin {
+            Origin::Connection(_, transport) => {
+                transport.is_exchange() || !self.config.require_handshake_per_connection
+            }
+            Origin::Forward(_) => false,
+        }
+    }
+
+    /// Looks elsewhere for the session of a request. Only a connect moves it here.
+    fn seek(
+        &mut self,
+        key: RequestKey,
+        request: &mut Request,
+        session: SessionId,
+        messages: Messages,
+        has_connect: bool,
+    ) {
+        if self.sessions.find(session).is_some() {
+            // It is here, and not to be found by this peer: the same text as for an unknown one.
+            request.messages = Vec::from_iter(messages).into_iter();
+            request.refusal = Some(ProtocolError::session_unknown());
+            return;
+        }
+        if self.log.is_down() {
+            request.messages = Vec::from_iter(messages).into_iter();
+            request.refusal = Some(ProtocolError::unavailable());
+            return;
+        }
+        let ask = if has_connect {
+            StoreRequest::Claim(session)
+        } else {
+            self.counters.forwarded += messages.len() as u64;
+            let peer = request.peer.clone();
+            StoreRequest::Forward {
+                session,
+                messages: messages.clone(),
+                peer,
+            }
+        };
+        request.forwarding = Some(Vec::from_iter(messages));
+        self.store(ask, StoreUse::Step(key));
+    }
+
+    /// What the store says of a session that was looked for elsewhere.
+    pub(super) fn sought(&mut self, key: RequestKey, request: &mut Request, reply: StoreReply) {
+        let messages = request.forwarding.take().unwrap_or_default();
+        match reply {
+            StoreReply::Claimed(record) => {
+                let session = self.claimed(*record);
+                request.messages = messages.into_iter();
+                let exchange =
+                    matches!(request.origin, Origin::Connection(_, t) if t.is_exchange());
+                if self.may_find(session, &request.peer, exchange) {
+                    self.adopt(key, request, session);
+                } else {
+                    request.refusal = Some(ProtocolError::session_unknown());
+                }
+            }
+            StoreReply::Answered(replies) => {
+                for reply in replies {
+                    self.pass_on(request, reply);
+                }
+            }
+            StoreReply::Unowned => {
+                let id = messages
+                    .first()
+                    .and_then(|message| message.session.as_deref());
+                let Some(id) = id.and_then(SessionId::parse) else {
+                    return;
+                };
+                request.forwarding = Some(messages);
+                self.store(StoreRequest::Claim(id), StoreUse::Step(key));
+            }
+            StoreReply::Unknown => {
+                request.messages = messages.into_iter();
+                request.refusal = Some(ProtocolError::session_unknown());
+            }
+            StoreReply::Done
+            | StoreReply::Appended(_)
+            | StoreReply::Fenced
+            | StoreReply::Entries(_)
+            | StoreReply::Gap
+            | StoreReply::Failed => {
+                request.messages = messages.into_iter();
+                request.refusal = Some(ProtocolError::unavailable());
+            }
+        }
+    }
+
+    /// Takes a reply that another engine has composed.
+    fn pass_on(&mut self, request: &mut Request, reply: Payload) {
+        let event = Event::from_object(reply.as_bytes());
+        request.rest.events.push((None, Arc::new(event)));
+    }
+
+    /// Lets a request speak for `session`.
+    fn adopt(&mut self, key: RequestKey, request: &mut Request, session: SessionKey) {
+        request.session = Some(session);
+        let Some(entry) = self.sessions.get_mut(session) else {
+            return;
+        };
+        if entry.is_leaving() || entry.is_local() {
+            // Only the connect that takes the rest is still answered (DC-7).
+            return;
+        }
+        let connects = |message: &Message| message.operation() == Some(MetaChannel::Connect);
+        let messages = request.messages.as_slice();
+        if messages.iter().any(connects) {
+            entry.arriving.push(key);
+        }
+        if !messages.first().is_some_and(connects) {
+            // QU-2: what it causes for itself rides on its own response.
+            request.batching = true;
+            entry.batching += 1;
+        }
+        let Origin::Connection(connection, transport) = request.origin else {
+            return;
+        };
+        if !transport.is_exchange() {
+            self.bind(connection, session);
+        }
+    }
+
+    /// Asks a duplex for its next frame, if it may hand over one.
+    pub(crate) fn resume_reading(&mut self, connection: ConnectionId) {
+        let parts = &mut **self;
+        let Some(entry) = parts.connections.get_mut(connection) else {
+            return;
+        };
+        if entry.transport.is_exchange() || entry.reading || entry.closing || entry.local {
+            return;
+        }
+        let requests = &mut parts.requests;
+        let mut under_way = entry.requests.iter();
+        let busy = under_way.any(|key| requests.get_mut(*key).is_none_or(|r| !r.processed));
+        let limit = parts.config.limits.max_open_appends;
+        // WS-13: what its peer does not read does not gather either.
+        if !busy && entry.requests.len() + entry.ready.len() < limit {
+            entry.reading = true;
+            parts.outbox.push(crate::io::Output::Receive { connection });
+        }
+    }
+
+    /// The connection that a request came by, if it is still worked on.
+    pub(crate) fn connection_of(&mut self, request: Option<RequestKey>) -> Option<ConnectionId> {
+        self.requests.get_mut(request?)?.connection()
+    }
+}
