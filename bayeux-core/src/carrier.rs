@@ -191,7 +191,10 @@ impl Turn<'_> {
                 &mut events,
             );
         }
-        if let Some(entry) = self.connections.get_mut(connection) {
+        // An idle connection keeps no empty list: most have nothing left.
+        if !responses.is_empty()
+            && let Some(entry) = self.connections.get_mut(connection)
+        {
             entry.ready = responses;
         }
         let together = sending.connect.and_then(|key| self.sessions.get(key));
