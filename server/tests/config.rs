@@ -350,6 +350,21 @@ const EACH_KEY: &[(&str, &str, &str, Seen)] = &[
     ("limits", "writeTimeout", "7", |s| {
         s.deadlines.write == ms(7)
     }),
+    ("limits", "decisionTimeout", "7", |s| {
+        s.engine.decision_timeout == ms(7)
+    }),
+    ("limits", "storeTimeout", "7", |s| {
+        s.engine.store_timeout == ms(7)
+    }),
+    ("limits", "maxLogEntries", "7", |s| {
+        s.memory.max_entries == 7
+    }),
+    ("limits", "maxLogBytes", "7000", |s| {
+        s.memory.max_bytes == 7000
+    }),
+    ("limits", "logRetention", "7", |s| {
+        s.memory.retention == ms(7)
+    }),
 ];
 
 /// A file that sets one key.
