@@ -1260,14 +1260,16 @@ fn the_greeting_has_every_url_and_says_who_is_let_in() {
 
     assert_eq!(
         greeting(
-            &flags(&["--path", "/bayeux", "--path", "/"]).settings(),
+            &flags(&["--path", "/bayeux", "--path", "/faye"]).settings(),
             &bound
         ),
-        "listening on http://127.0.0.1:8080/bayeux\nlistening on http://127.0.0.1:8080/\n\
-         listening on http://localhost:81/bayeux\nlistening on http://localhost:81/\n\
+        "listening on http://127.0.0.1:8080/bayeux\nlistening on http://127.0.0.1:8080/faye\n\
+         listening on http://localhost:81/bayeux\nlistening on http://localhost:81/faye\n\
          try it in a browser: http://127.0.0.1:8080/\n\
          pages of other origins are refused; --allow-origin lets them in"
     );
+    let without_page = flags(&["--path", "/bayeux", "--path", "/"]).settings();
+    assert!(!greeting(&without_page, &bound).contains("browser"));
     let open = flags(&["--allow-origin", "https://a.example"]).settings();
     assert!(!greeting(&open, &bound).contains("refused"));
     let helping = flags(&["--conformance"]).settings();
