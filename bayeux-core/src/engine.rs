@@ -33,6 +33,9 @@ impl Engine {
 
     /// Takes in one fact. Total: whatever a peer, the store or the driver says, this returns.
     ///
+    /// Several facts may be handled before the orders are [polled](Self::poll_output): batches then carry
+    /// more at a time. Orders that nobody polls pile up, no more of them than follow from what was handled.
+    ///
     /// What is due by `now` happens first, and what becomes due with it at once. A `now` before the last
     /// one is taken as the last one.
     pub fn handle(&mut self, now: Instant, input: Input) {
@@ -46,6 +49,8 @@ impl Engine {
     }
 
     /// The next order; `None` until something more is handled. O(1) when there is none.
+    ///
+    /// To be polled until `None` before the driver waits, after one fact or after several.
     pub fn poll_output(&mut self) -> Option<Output> {
         if let Some(output) = self.parts.outbox.pop() {
             return Some(output);

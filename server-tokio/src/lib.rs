@@ -19,6 +19,41 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Mounted, it needs no listener, and deciders say who may do what (`examples/mounted.rs` has it whole):
+//!
+//! ```
+//! use bayeux_core::http::Scheme;
+//! use bayeux_core::{Operations, Question, Role, Verdict};
+//! use bayeux_server_tokio::Server;
+//! use hyper::server::conn::http1;
+//! use hyper_util::rt::TokioIo;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let running = Server::builder().start().await?;
+//!
+//! let publishes = Operations { publish: true, ..Operations::default() };
+//! let decide = async |question: Question| match question.session {
+//!     Some(_) => Verdict::Allow,
+//!     None => Verdict::Deny(Box::default()),
+//! };
+//! running.handle().add_decider(Role::Policy(publishes), decide).await?;
+//!
+//! let service = running.service();
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! let serving = async move {
+//!     while let Ok((socket, peer)) = listener.accept().await {
+//!         let bayeux = service.of(peer, Scheme::Http);
+//!         let serving = http1::Builder::new().serve_connection(TokioIo::new(socket), bayeux);
+//!         tokio::spawn(serving.with_upgrades());
+//!     }
+//! };
+//! # drop(serving);
+//! running.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 mod listener;

@@ -1,13 +1,14 @@
 //! The binary.
 #![forbid(unsafe_code)]
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use bayeux_server_tokio::command_line::{self, Stop, greeting};
 use bayeux_server_tokio::{Builder, Settings, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 const ABOUT: &str = "A Bayeux server: publish and subscribe for the clients of CometD and Faye.";
 
@@ -20,9 +21,9 @@ fn main() -> ExitCode {
 }
 
 fn serve(settings: Settings) -> Result<ExitCode, Stop> {
-    let filter = EnvFilter::new(&settings.log);
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::new(directives(&settings.log)))
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
 
@@ -39,6 +40,24 @@ fn serve(settings: Settings) -> Result<ExitCode, Stop> {
             }
             Stop::cannot_start(&error)
         })
+}
+
+/// What to log, with the libraries below kept to their warnings unless they are named.
+fn directives(asked: &str) -> String {
+    let asked_for = || asked.split(',').map(str::trim);
+    let is_chatty = |level: &str| {
+        level
+            .parse()
+            .is_ok_and(|level: LevelFilter| level > LevelFilter::WARN)
+    };
+    if !asked_for().any(is_chatty) {
+        return asked.into();
+    }
+    let is_named = |target: &str| asked_for().any(|one| one.split('=').next() == Some(target));
+    let quiet = ["h2", "hyper", "hyper_util"]
+        .into_iter()
+        .filter(|target| !is_named(target));
+    quiet.fold(asked.into(), |all, target| format!("{all},{target}=warn"))
 }
 
 async fn run(settings: Settings) -> Result<ExitCode, StartError> {
@@ -83,6 +102,27 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::directives;
+
+    #[test]
+    fn libraries_are_quiet_unless_they_are_named() {
+        for (asked, all) in [
+            ("off", "off"),
+            ("warn", "warn"),
+            ("info", "info,h2=warn,hyper=warn,hyper_util=warn"),
+            (
+                "debug, h2=trace",
+                "debug, h2=trace,hyper=warn,hyper_util=warn",
+            ),
+            ("warn,hyper=debug", "warn,hyper=debug"),
+        ] {
+            assert_eq!(directives(asked), all);
         }
     }
 }

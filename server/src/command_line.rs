@@ -91,11 +91,14 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
                 .map(|path| format!("listening on {}{path}", url(address))),
         );
     }
-    lines.extend(
-        bound
-            .first()
-            .map(|address| format!("try it in a browser: {}/", url(address))),
-    );
+    // Where Bayeux is spoken at `/` there is no page.
+    if settings.paths.iter().all(|path| &**path != "/") {
+        lines.extend(
+            bound
+                .first()
+                .map(|address| format!("try it in a browser: {}/", url(address))),
+        );
+    }
     if settings.http.origins == Origins::Own {
         lines.push("pages of other origins are refused; --allow-origin lets them in".into());
     }

@@ -18,8 +18,8 @@ use core::num::NonZeroU32;
 use core::time::Duration;
 use std::thread;
 
-use bayeux_core::Config;
 use bayeux_core::http::{self, CookieOptions, Mount, TrustedProxies};
+use bayeux_core::{Config, MemoryOptions};
 
 pub(crate) use self::draft::Draft;
 pub(crate) use self::file::read;
@@ -45,6 +45,8 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// What to log: levels, for all or by target, separated by commas.
     pub log: Box<str>,
+    /// What bounds the store in memory. Its `session_ttl` and `max_sessions` follow from `engine`.
+    pub memory: MemoryOptions,
     /// What each engine is told. `shard` and `wall_clock` are for the server to fill in.
     pub engine: Config,
     /// What decides which HTTP requests are served.
@@ -86,6 +88,7 @@ impl Default for Settings {
             store: Store::Memory,
             trusted_proxies: TrustedProxies::default(),
             log: "info".into(),
+            memory: MemoryOptions::default(),
             engine: Config::default(),
             http,
             cookie: CookieOptions::default(),

@@ -79,7 +79,12 @@ impl Node {
             max_messages: limits.max_batch,
         };
         let log = match settings.store {
-            Store::Memory => SharedLog::new(MemoryOptions::for_config(&config)),
+            Store::Memory => SharedLog::new(MemoryOptions {
+                retention: settings.memory.retention,
+                max_entries: settings.memory.max_entries,
+                max_bytes: settings.memory.max_bytes,
+                ..MemoryOptions::for_config(&config)
+            }),
         };
         let deadlines = settings.deadlines;
         let patience = Patience {

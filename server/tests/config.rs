@@ -350,6 +350,21 @@ const EACH_KEY: &[(&str, &str, &str, Seen)] = &[
     ("limits", "writeTimeout", "7", |s| {
         s.deadlines.write == ms(7)
     }),
+    ("limits", "decisionTimeout", "7", |s| {
+        s.engine.decision_timeout == ms(7)
+    }),
+    ("limits", "storeTimeout", "7", |s| {
+        s.engine.store_timeout == ms(7)
+    }),
+    ("limits", "maxLogEntries", "7", |s| {
+        s.memory.max_entries == 7
+    }),
+    ("limits", "maxLogBytes", "7000", |s| {
+        s.memory.max_bytes == 7000
+    }),
+    ("limits", "logRetention", "7", |s| {
+        s.memory.retention == ms(7)
+    }),
 ];
 
 /// A file that sets one key.
@@ -1245,14 +1260,16 @@ fn the_greeting_has_every_url_and_says_who_is_let_in() {
 
     assert_eq!(
         greeting(
-            &flags(&["--path", "/bayeux", "--path", "/"]).settings(),
+            &flags(&["--path", "/bayeux", "--path", "/faye"]).settings(),
             &bound
         ),
-        "listening on http://127.0.0.1:8080/bayeux\nlistening on http://127.0.0.1:8080/\n\
-         listening on http://localhost:81/bayeux\nlistening on http://localhost:81/\n\
+        "listening on http://127.0.0.1:8080/bayeux\nlistening on http://127.0.0.1:8080/faye\n\
+         listening on http://localhost:81/bayeux\nlistening on http://localhost:81/faye\n\
          try it in a browser: http://127.0.0.1:8080/\n\
          pages of other origins are refused; --allow-origin lets them in"
     );
+    let without_page = flags(&["--path", "/bayeux", "--path", "/"]).settings();
+    assert!(!greeting(&without_page, &bound).contains("browser"));
     let open = flags(&["--allow-origin", "https://a.example"]).settings();
     assert!(!greeting(&open, &bound).contains("refused"));
     let helping = flags(&["--conformance"]).settings();

@@ -261,6 +261,38 @@ fn a_script_is_for_pages_that_may_read_it() {
     }
 }
 
+// Proves: CB-9
+#[test]
+fn a_page_that_withholds_its_address_is_known_by_its_site() {
+    let query = format!("jsonp=f&message={}", percent(&handshake().to_string()));
+    let shop = ("Referer", "https://shop.example/");
+    let foreign = ("Referer", "https://evil.example/");
+    let site = |site| ("Sec-Fetch-Site", site);
+    let cases = [
+        (vec![site("cross-site")], 403),
+        (vec![site("same-site")], 403),
+        (vec![site("cross-site"), ("Referer", "")], 403),
+        (vec![site("something-new")], 403),
+        (vec![site("same-origin"), site("cross-site")], 403),
+        (vec![site("same-origin"), foreign], 403),
+        (vec![site("cross-site"), shop], 200),
+        (vec![site("same-origin")], 200),
+        (vec![site("none")], 200),
+        (vec![], 200),
+    ];
+
+    let server = Server::start(&Settings::default().allow_origin("https://shop.example"));
+    for (headers, status) in &cases {
+        let response = Script::of(&server).get_with(&query, headers);
+        assert_eq!(response.status, *status, "{headers:?}");
+    }
+    let server = Server::start(&Settings::default().allow_origin("*"));
+    for (headers, _) in &cases {
+        let response = Script::of(&server).get_with(&query, headers);
+        assert_eq!(response.status, 200, "to anyone: {headers:?}");
+    }
+}
+
 // Proves: DE-19, DE-20, HS-5
 #[test]
 fn it_can_be_switched_off() {

@@ -1,11 +1,23 @@
 //! The page that the server serves, in a browser as people have it.
 
-use bayeux_tests::live::{Page, Server, Settings};
+use bayeux_tests::live::{HttpConnection, Page, Server, Settings};
 
 // Proves: XO-4, WS-3
 #[test]
 fn what_one_types_and_publishes_arrives_on_the_page() {
-    let server = Server::start(&Settings::default().shards(4));
+    talk(&Settings::default().shards(4), "websocket");
+}
+
+// Proves: HS-5
+#[test]
+fn the_page_falls_back_to_long_polling() {
+    let settings = Settings::default().option("allowedTransports", vec!["long-polling"]);
+    talk(&settings.shards(4), "long-polling");
+}
+
+/// Two people talk to each other on pages of a server with these settings, over that transport.
+fn talk(settings: &Settings, transport: &str) {
+    let server = Server::start(settings);
     let url = format!("http://{}/", server.address());
     let mut alice = Page::open(&url);
     let mut bob = Page::open(&url);
@@ -13,6 +25,9 @@ fn what_one_types_and_publishes_arrives_on_the_page() {
     for page in [&mut alice, &mut bob] {
         page.wait_for("document.querySelector('#status').textContent.includes('connected')");
         page.wait_for("!document.querySelector('#status').textContent.includes('disconnected')");
+        page.wait_for(&format!(
+            "document.querySelector('#transport').textContent === '{transport}'"
+        ));
         page.fill("#channel", "/chat/*");
         page.click("#subscribe");
     }
@@ -32,6 +47,28 @@ fn what_one_types_and_publishes_arrives_on_the_page() {
         page.wait_for("document.querySelector('#messages b') === null");
     }
     server.stop();
+}
+
+#[test]
+fn there_is_a_page_where_bayeux_is_not_spoken() {
+    let server = Server::with_defaults();
+    let mut connection = HttpConnection::open(server.address());
+
+    let whole = connection.request("GET", "/", &[], "");
+    let head = connection.request("HEAD", "/", &[], "");
+
+    assert_eq!((whole.status, head.status), (200, 200));
+    let length = whole.text().len().to_string();
+    for response in [&whole, &head] {
+        assert_eq!(response.header("Content-Length"), Some(length.as_str()));
+        assert_eq!(
+            response.header("Content-Type"),
+            Some("text/html;charset=UTF-8")
+        );
+    }
+    assert_eq!(head.text(), "");
+    assert_eq!(connection.request("HEAD", "/other", &[], "").status, 404);
+    assert_eq!(connection.request("POST", "/", &[], "").status, 404);
 }
 
 /// Whether the list of messages shows that text.

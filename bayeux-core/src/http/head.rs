@@ -13,7 +13,7 @@ const UNREADABLE: &str = "\u{fffd}";
 /// A header that may come more than once, or hold a list.
 pub(super) type Values<'a> = SmallVec<[&'a str; 1]>;
 
-/// What is read of a request's head: method, target and the dozen headers that matter, found in one
+/// What is read of a request's head: method, target and the headers that matter, found in one
 /// pass.
 ///
 /// It borrows everything, so a hand-parsed head serves as well as a library's. With the `http`
@@ -38,6 +38,7 @@ pub struct RequestHead<'a> {
     host: Option<&'a str>,
     pub(super) origin: Option<&'a str>,
     pub(super) referer: Option<&'a str>,
+    pub(super) fetch_site: Option<&'a str>,
     content_type: Option<&'a str>,
     pub(super) asked_method: Option<&'a str>,
     pub(super) asked_headers: Values<'a>,
@@ -147,6 +148,7 @@ impl<'a> RequestHead<'a> {
             b"host" => single(&mut self.host, text()),
             b"origin" => single(&mut self.origin, text()),
             b"referer" => single(&mut self.referer, text()),
+            b"sec-fetch-site" => single(&mut self.fetch_site, text()),
             b"content-type" => single(&mut self.content_type, text()),
             b"access-control-request-method" => single(&mut self.asked_method, text()),
             b"access-control-request-headers" => self.asked_headers.push(text()),

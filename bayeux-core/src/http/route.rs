@@ -6,7 +6,7 @@ use bytes::Bytes;
 use encoding_rs::UTF_8;
 
 use super::{
-    BodyError, Callback, CallbackNameError, Cors, Header, Options, Refusal, RequestHead,
+    BodyError, Callback, CallbackNameError, Cors, Header, Options, Origins, Refusal, RequestHead,
     ResponseHead, form,
     head::{elements, is_token},
 };
@@ -129,8 +129,7 @@ fn asked_headers(head: &RequestHead<'_>) -> Option<Box<str>> {
 }
 
 fn callback(head: &RequestHead<'_>, options: &Options, cors: Cors) -> Result<Route, Refusal> {
-    let referer = head.referer.filter(|referer| !referer.is_empty());
-    if referer.is_some_and(|referer| !options.origins.allows_page(referer, head.authority())) {
+    if !may_load(head, &options.origins) {
         return Err(Refusal::origin_not_allowed());
     }
     match callback_of_query(head.query().unwrap_or_default(), options) {
@@ -140,6 +139,18 @@ fn callback(head: &RequestHead<'_>, options: &Options, cors: Cors) -> Result<Rou
             cors,
         }),
         Err(text) => Err(Refusal::bad_request(text, &cors)),
+    }
+}
+
+/// Whether a page may load an answer as its script (CB-9). A page can withhold its `Referer`, but not
+/// what browsers say of the site that it belongs to.
+fn may_load(head: &RequestHead<'_>, origins: &Origins) -> bool {
+    match head.referer.filter(|referer| !referer.is_empty()) {
+        Some(referer) => origins.allows_page(referer, head.authority()),
+        None => {
+            matches!(head.fetch_site, None | Some("same-origin" | "none"))
+                || *origins == Origins::Any
+        }
     }
 }
 
@@ -231,7 +242,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::http::{CallbackForm, Mount, Origins};
+    use crate::http::{CallbackForm, Mount};
 
     const OWN: (&str, &str) = ("host", "chat.example");
     const SHOP: (&str, &str) = ("origin", "https://shop.example");
@@ -591,6 +602,41 @@ mod tests {
     }
 
     #[test]
+    fn a_callback_without_referer_is_for_what_is_no_page_of_another_site_cb_9() {
+        const REFUSED: &str = "403 origin not allowed";
+        let any = Options {
+            origins: Origins::Any,
+            ..Options::default()
+        };
+        let site = |site| ("sec-fetch-site", site);
+        let shop = ("referer", "https://shop.example/");
+        let evil = ("referer", "https://evil.example/");
+        let table = [
+            ([].as_slice(), "f []"),
+            (&[site("same-origin")], "f []"),
+            (&[site("none")], "f []"),
+            (&[site("cross-site")], REFUSED),
+            (&[site("same-site")], REFUSED),
+            (&[site("Cross-Site")], REFUSED),
+            (&[site("")], REFUSED),
+            (&[site("none"), site("cross-site")], REFUSED),
+            (&[site("cross-site"), ("referer", "")], REFUSED),
+            (&[site("cross-site"), shop], "f []"),
+            (&[site("same-origin"), evil], REFUSED),
+        ];
+        for (headers, expected) in table {
+            let headers = [&[OWN], headers].concat();
+
+            assert_eq!(
+                said(&shop_options(), "GET", CALLBACK, &headers),
+                expected,
+                "{headers:?}"
+            );
+            assert_eq!(said(&any, "GET", CALLBACK, &headers), "f []", "{headers:?}");
+        }
+    }
+
+    #[test]
     fn an_upgrade_is_seen_in_any_spelling_ws_1() {
         let version = ("sec-websocket-version", "13");
         let table = [
@@ -753,10 +799,11 @@ mod tests {
         assert_eq!(asked(&without, "/bayeux", &[]), "405 method not allowed");
     }
 
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
         "host",
         "origin",
         "referer",
+        "sec-fetch-site",
         "connection",
         "upgrade",
         "sec-websocket-key",

@@ -887,6 +887,36 @@ pub(crate) static KEYS: &[Key] = &[
         time!(1, DAY, settings.deadlines.write),
         "How long a peer may take nothing of what is being written to it.",
     ),
+    key(
+        Table::Limits,
+        "decisionTimeout",
+        time!(1, DAY, settings.engine.decision_timeout),
+        "How long a decider of the application may take.",
+    ),
+    key(
+        Table::Limits,
+        "storeTimeout",
+        time!(1, DAY, settings.engine.store_timeout),
+        "How long the store may take.",
+    ),
+    key(
+        Table::Limits,
+        "maxLogEntries",
+        size!(1, MANY, Unit::Things, settings.memory.max_entries),
+        "Most messages that the store in memory keeps for sessions that come back; the oldest go first.",
+    ),
+    key(
+        Table::Limits,
+        "maxLogBytes",
+        size!(1_024, 1_024 * GIB, Unit::Bytes, settings.memory.max_bytes),
+        "About how many bytes these may take.",
+    ),
+    key(
+        Table::Limits,
+        "logRetention",
+        time!(0, DAY, settings.memory.retention),
+        "How long they are kept.",
+    ),
 ];
 
 const CALLBACK_PARAMETER: Slot = Slot::Text {

@@ -1,5 +1,10 @@
 //! The one place that reads a clock: how long a test waits for what must come.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a wait for a real process needs an end"
+)]
+
 use std::time::{Duration, Instant};
 
 /// A point in time by which something must have happened.
