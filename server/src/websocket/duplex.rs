@@ -179,25 +179,30 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
     }
 
     fn poll_open(&self, inner: &mut Inner<T>, now: Instant, cx: &mut Context<'_>) -> Poll<Event> {
-        if inner.is_blocked {
-            match inner.poll_drain(now, cx) {
-                Poll::Ready(Ok(())) if std::mem::take(&mut inner.is_owed) => {
-                    return Poll::Ready(Event::Written);
-                }
-                Poll::Ready(Ok(())) | Poll::Pending => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(Event::Over),
-            }
-        }
-        if let Some(handed_on) = inner.handed_on.take() {
-            let (shard, messages) = *handed_on;
-            return Poll::Ready(Event::HandedOn(shard, messages));
-        }
-        if !inner.is_wanted {
-            return Poll::Pending;
-        }
         loop {
+            // A pong that waits too, whether or not a frame is asked for: it would seem stalled.
+            if inner.is_blocked || inner.stream.get_ref().is_waiting() {
+                match inner.poll_drain(now, cx) {
+                    Poll::Ready(Ok(())) if std::mem::take(&mut inner.is_owed) => {
+                        return Poll::Ready(Event::Written);
+                    }
+                    Poll::Ready(Ok(())) | Poll::Pending => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(Event::Over),
+                }
+            }
+            if let Some(handed_on) = inner.handed_on.take() {
+                let (shard, messages) = *handed_on;
+                return Poll::Ready(Event::HandedOn(shard, messages));
+            }
+            if !inner.is_wanted || inner.stream.get_ref().is_crowded() {
+                return Poll::Pending;
+            }
             let Poll::Ready(message) = Pin::new(&mut inner.stream).poll_next(cx) else {
                 self.note_beginning(inner, now);
+                if inner.is_blocked && !inner.stream.get_ref().is_waiting() {
+                    // It all left together with a pong.
+                    continue;
+                }
                 return Poll::Pending;
             };
             inner.active = now;

@@ -103,6 +103,7 @@ where
     let config = WebSocketConfig::default()
         .read_buffer_size(1024)
         .write_buffer_size(16 << 10)
+        .max_write_buffer_size(64 << 10)
         .max_message_size(limit)
         .max_frame_size(limit);
     let line = std::sync::Arc::clone(socket.line());
