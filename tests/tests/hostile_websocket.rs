@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use bayeux_tests::live::{Frame, Opcode, Server, Settings, WebSocket};
+use bayeux_tests::live::{CloseCode, Deadline, Frame, Opcode, Server, Settings, WebSocket};
+use serde_json::json;
 
 /// How many pings are sent, and how many of them at a time.
 const PINGS: usize = 400_000;
@@ -52,5 +53,39 @@ fn pings_whose_answers_are_not_read_cost_a_bounded_amount() {
     });
     let pong = other.frame();
     assert_eq!(pong.map(|pong| pong.opcode), Some(Opcode::Pong));
+    server.stop();
+}
+
+// Proves: HT-8
+#[test]
+fn a_message_must_end_in_time_whatever_comes_in_between() {
+    let settings = Settings::default().option("limits.messageTimeout", 1_000);
+    let server = Server::start(&settings.shards(1));
+    let frame = |last, opcode, payload: &[u8]| Frame {
+        last,
+        opcode,
+        payload: payload.into(),
+    };
+    let mut slow = WebSocket::open(server.address(), Server::PATH, &[]);
+    let mut pinging = WebSocket::open(server.address(), Server::PATH, &[]);
+
+    slow.send_frame(&frame(false, Opcode::Text, b"["));
+    let until = Deadline::after(Duration::from_millis(2_500));
+    while until.left().is_some() {
+        for socket in [&mut slow, &mut pinging] {
+            socket.send_frame(&frame(true, Opcode::Ping, b"still there"));
+        }
+        slow.send_frame(&frame(false, Opcode::Continuation, b" "));
+        // Half a ping is no message either.
+        pinging.send_raw(&[0x89]);
+        thread::sleep(Duration::from_millis(20));
+        pinging.send_raw(&[0x80, 0, 0, 0, 0]);
+    }
+
+    assert_eq!(slow.close_code(), CloseCode::Code(1008));
+    pinging.send(&json!([{
+        "channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["websocket"]
+    }]));
+    assert_eq!(pinging.messages().len(), 1);
     server.stop();
 }

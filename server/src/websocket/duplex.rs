@@ -65,8 +65,6 @@ struct Inner<T> {
     active: Instant,
     /// Since when a message has begun and not ended.
     begun: Option<Instant>,
-    /// How many bytes had been read when the last message was whole.
-    whole: u64,
     /// When the next look at the clocks is due.
     look: Instant,
 }
@@ -128,7 +126,6 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
             phase: Phase::Open,
             active: now,
             begun: None,
-            whole: 0,
             look,
         };
         let shared = Arc::new_cyclic(|itself| Self {
@@ -206,10 +203,9 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
                 return Poll::Pending;
             };
             inner.active = now;
-            inner.begun = None;
-            inner.whole = inner.stream.get_ref().taken();
             let code = match message {
                 Some(Ok(Message::Text(text))) => {
+                    inner.begun = None;
                     inner.is_wanted = false;
                     return Poll::Ready(Event::Text(text.into()));
                 }
@@ -244,9 +240,10 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
         Poll::Ready(Event::Closing(Closed::ByPeer))
     }
 
-    /// A message that has begun must end in time.
+    /// A message that has begun must end in time, whatever comes in between. Of the next one the
+    /// beginning may have come with the end of the last.
     fn note_beginning(&self, inner: &mut Inner<T>, now: Instant) {
-        if inner.begun.is_none() && inner.stream.get_ref().taken() > inner.whole {
+        if inner.begun.is_none() && inner.stream.get_ref().is_within_message() {
             inner.begun = Some(now);
             self.look_at(inner, now + self.deadlines().message);
         }

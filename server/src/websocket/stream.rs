@@ -13,6 +13,7 @@ use bytes::{Buf, Bytes};
 use futures_util::io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBuf, Write};
 
+use super::scan::Scan;
 use crate::frames::Frame;
 
 /// How many bytes of tungstenite's may wait before nothing more is to be read: a peer that sends
@@ -25,8 +26,8 @@ const SLICES: usize = 16;
 /// A socket below tungstenite.
 pub(super) struct Stream<T> {
     io: T,
-    /// How many bytes were read.
-    taken: u64,
+    /// Where what was read ends.
+    scan: Scan,
     /// What is to be written; of the first some may have been already.
     queue: VecDeque<Frame>,
     /// How many bytes of the queue are tungstenite's, at most.
@@ -34,17 +35,21 @@ pub(super) struct Stream<T> {
 }
 
 impl<T> Stream<T> {
-    pub(super) const fn new(io: T) -> Self {
+    /// Over a socket from which these bytes have been read already.
+    pub(super) fn new(io: T, early: &[u8]) -> Self {
+        let mut scan = Scan::new();
+        scan.advance(early);
         Self {
             io,
-            taken: 0,
+            scan,
             queue: VecDeque::new(),
             own: 0,
         }
     }
 
-    pub(super) const fn taken(&self) -> u64 {
-        self.taken
+    /// Whether what was read ends within a message.
+    pub(super) const fn is_within_message(&self) -> bool {
+        self.scan.is_within_message()
     }
 
     /// Whether something waits to be written.
@@ -124,9 +129,8 @@ impl<T: Read + Unpin> AsyncRead for Stream<T> {
     ) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(bytes);
         ready!(Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()))?;
-        let length = buffer.filled().len();
-        self.taken += u64::try_from(length).unwrap_or(0);
-        Poll::Ready(Ok(length))
+        self.scan.advance(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
     }
 }
 
@@ -208,10 +212,13 @@ mod tests {
 
     #[test]
     fn frames_leave_in_order_and_whole_however_narrow_the_socket_is() {
-        let mut stream = Stream::new(Narrow {
-            room: 0,
-            written: Vec::new(),
-        });
+        let mut stream = Stream::new(
+            Narrow {
+                room: 0,
+                written: Vec::new(),
+            },
+            b"",
+        );
         stream.push(frame(b"fi", b"rst "));
         assert!(!drain(&mut stream, 2));
         stream.push(frame(b"second ", b""));
@@ -226,10 +233,13 @@ mod tests {
 
     #[test]
     fn a_peer_that_reads_nothing_is_not_read_from_after_some_pongs() {
-        let mut stream = Stream::new(Narrow {
-            room: 0,
-            written: Vec::new(),
-        });
+        let mut stream = Stream::new(
+            Narrow {
+                room: 0,
+                written: Vec::new(),
+            },
+            b"",
+        );
         let mut cx = Context::from_waker(Waker::noop());
         let mut pongs = 0;
         while !stream.is_crowded() {

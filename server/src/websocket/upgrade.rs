@@ -107,7 +107,7 @@ where
         .max_message_size(limit)
         .max_frame_size(limit);
     let line = std::sync::Arc::clone(socket.line());
-    let stream = Stream::new(socket);
+    let stream = Stream::new(socket, &early);
     let stream = if early.is_empty() {
         WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
     } else {
