@@ -1,10 +1,13 @@
 //! A server: built, started, running, stopped.
 
 use std::fmt;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bayeux_core::http::CookieError;
@@ -12,6 +15,7 @@ use bayeux_core::{Config, Report};
 use bayeux_server::config::Settings;
 use bayeux_server::{Extras, Handle, Node, Service};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -211,22 +215,18 @@ impl Running {
         self.node.service(runtime())
     }
 
-    /// Resolves if the server breaks down by itself, which it should not.
+    /// Resolves if the server breaks down by itself, which it should not. It is to be shut down
+    /// then as at any other time.
     pub async fn broken(&mut self) {
-        let mut all: Vec<_> = self
-            .threads
-            .iter_mut()
-            .map(|thread| &mut thread.ended)
-            .collect();
-        std::future::poll_fn(|cx| {
-            use std::pin::Pin;
-            let ended = all
+        poll_fn(|cx| {
+            let is_broken = self
+                .threads
                 .iter_mut()
-                .any(|ended| Pin::new(&mut **ended).poll(cx).is_ready());
-            if ended {
-                std::task::Poll::Ready(())
+                .any(|thread| poll_ended(thread, cx).is_ready());
+            if is_broken {
+                Poll::Ready(())
             } else {
-                std::task::Poll::Pending
+                Poll::Pending
             }
         })
         .await;
@@ -243,15 +243,11 @@ impl Running {
             tracing::warn!("some peers did not read to the end");
         }
         let _ = timeout(FAREWELL, self.farewell()).await;
-        for ShardThread {
-            sockets,
-            ended,
-            thread,
-        } in std::mem::take(&mut self.threads)
-        {
-            drop(sockets);
-            let _ = ended.await;
-            let _ = thread.join();
+        for mut thread in std::mem::take(&mut self.threads) {
+            // It ends by the loss of its last sender.
+            thread.sockets = unbounded_channel().0;
+            poll_fn(|cx| poll_ended(&mut thread, cx)).await;
+            let _ = thread.thread.join();
         }
     }
 
@@ -260,5 +256,32 @@ impl Running {
         while self.node.websockets() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+/// Ready once the thread is at its end, however often that is asked.
+fn poll_ended(thread: &mut ShardThread, cx: &mut Context<'_>) -> Poll<()> {
+    // tokio's would panic at the second time.
+    if !thread.ended.is_terminated() {
+        let _ = ready!(Pin::new(&mut thread.ended).poll(cx));
+    }
+    Poll::Ready(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_broke_down_is_shut_down_as_any_other() {
+        let builder = Server::builder().shards(NonZeroU32::new(2).unwrap());
+        let mut running = builder.start().await.unwrap();
+        // A thread without anybody who could hand it sockets ends.
+        running.threads.first_mut().unwrap().sockets = unbounded_channel().0;
+
+        running.broken().await;
+        running.broken().await;
+
+        running.shutdown().await;
     }
 }

@@ -107,6 +107,58 @@ async fn a_decider_is_asked_on_every_shard_until_it_is_removed() {
 }
 
 #[tokio::test]
+async fn a_decider_that_panics_denies_what_it_should_allow_and_stops_nothing_else() {
+    let running = started().await;
+    let address = running.addresses()[0];
+    let handle = running.handle();
+
+    let at_once = |_| -> std::future::Ready<Verdict> { panic!("at once, as it should") };
+    let later = async |_| -> Verdict {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        panic!("later, as it should")
+    };
+    for is_later in [false, true] {
+        let role = Role::Policy(Operations::ALL);
+        let policy = if is_later {
+            handle.add_decider(role, later).await
+        } else {
+            handle.add_decider(role, at_once).await
+        };
+        for _ in 0..6 {
+            let refused = post(address, "/bayeux", HANDSHAKE).await;
+            assert!(refused.contains("403::handshake_denied"), "{refused}");
+        }
+        handle.remove_decider(policy.unwrap()).await.unwrap();
+
+        let extension = if is_later {
+            handle.add_decider(Role::Incoming, later).await
+        } else {
+            handle.add_decider(Role::Incoming, at_once).await
+        };
+        for _ in 0..6 {
+            let welcome = post(address, "/bayeux", HANDSHAKE).await;
+            assert!(welcome.contains(r#""successful":true"#), "{welcome}");
+        }
+        handle.remove_decider(extension.unwrap()).await.unwrap();
+    }
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_listener_that_panics_stops_nothing() {
+    let builder = Server::builder().shards(NonZeroU32::new(1).unwrap());
+    let builder = builder.reports(|_| panic!("as it should"));
+    let running = builder.listen("127.0.0.1:0".parse().unwrap()).start().await;
+    let running = running.unwrap();
+
+    for _ in 0..2 {
+        let welcome = post(running.addresses()[0], "/bayeux", HANDSHAKE).await;
+        assert!(welcome.contains(r#""successful":true"#), "{welcome}");
+    }
+    running.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_session_is_found_from_whichever_shard_its_requests_reach() {
     let running = started().await;
     let address = running.addresses()[0];

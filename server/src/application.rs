@@ -4,7 +4,7 @@ mod decider;
 mod handle;
 mod local;
 
-pub(crate) use self::decider::DynDecide;
+pub(crate) use self::decider::{Asked, DynDecide};
 pub use self::decider::{Decide, Listener};
 pub use self::handle::{CallError, Handle};
 pub(crate) use self::local::LocalEnd;

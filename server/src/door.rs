@@ -26,7 +26,16 @@ use crate::websocket::{take_over, take_over_opaque};
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How many streams an HTTP/2 connection may have: the polls of many sessions may share one.
-const STREAMS: u32 = 1_000;
+const STREAMS: u32 = 128;
+
+/// How much a peer may send on one of them, and on all together, before it is read.
+const WINDOWS: (u32, u32) = (64 << 10, 1 << 20);
+
+/// How much of a response waits in a stream's buffer.
+const WAITING: usize = 64 << 10;
+
+/// How large the headers of a request may be, decoded.
+const HEADERS: u32 = 16 << 10;
 
 /// Serves sockets on the thread of one shard.
 #[derive(Clone)]
@@ -52,6 +61,7 @@ impl Door {
             return;
         };
         let runtime = self.runtime.clone();
+        let patience = self.gateway.router.site.patience.write;
         let caller = Arc::new(Caller {
             gateway: self.gateway,
             runtime: self.runtime,
@@ -70,6 +80,12 @@ impl Door {
                 .timer(runtime)
                 .enable_connect_protocol()
                 .max_concurrent_streams(STREAMS)
+                .initial_stream_window_size(WINDOWS.0)
+                .initial_connection_window_size(WINDOWS.1)
+                .max_send_buf_size(WAITING)
+                .max_header_list_size(HEADERS)
+                .keep_alive_interval(patience)
+                .keep_alive_timeout(patience)
                 .serve_connection(socket, service);
             Box::pin(serving).await
         } else {

@@ -106,7 +106,10 @@ impl Line {
     pub(crate) fn flushed(&self) {
         if self.has_answered.swap(false, Ordering::AcqRel) {
             let now = self.gateway.router.clock.now();
-            self.clocks.lock().pace.flushed(now);
+            let mut clocks = self.clocks.lock();
+            clocks.pace.flushed(now);
+            // HTTP/2 need not read anything before the peer sends it.
+            self.watch(&mut clocks);
         }
         if !self.has_taken.swap(false, Ordering::AcqRel) {
             return;

@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bayeux_core::{
@@ -18,7 +19,7 @@ use bayeux_core::{
 use futures_channel::oneshot;
 use hyper::rt::{Sleep, Timer};
 
-use crate::application::{DynDecide, Listener};
+use crate::application::{Asked, DynDecide, Listener};
 use crate::carrier::{Carrier, Sent};
 use crate::deadlines::Deadlines;
 use crate::frames::Frames;
@@ -341,18 +342,12 @@ impl Shard {
             );
             return;
         };
-        let mut deciding = decide.decide(question);
-        match deciding
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        {
-            Poll::Ready(verdict) => {
-                self.engine.handle(now, Input::Decided { ticket, verdict });
-            }
-            Poll::Pending => {
+        match Asked::ask(&**decide, question) {
+            Ok(verdict) => self.engine.handle(now, Input::Decided { ticket, verdict }),
+            Err(asked) => {
                 let gateway = self.gateway.clone();
                 self.runtime.spawn(async move {
-                    let verdict = deciding.await;
+                    let verdict = asked.await;
                     let input = Input::Decided { ticket, verdict };
                     gateway.tell(gateway.place.shard(), Fact::Input(input));
                 });
@@ -369,7 +364,10 @@ impl Shard {
         }
         tracing::trace!(?report);
         if let Some(listener) = &self.listener {
-            listener(report);
+            let told = catch_unwind(AssertUnwindSafe(|| listener(report)));
+            if told.is_err() {
+                tracing::error!("a listener to the reports panicked");
+            }
         }
     }
 }

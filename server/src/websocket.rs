@@ -2,6 +2,7 @@
 
 mod drive;
 mod duplex;
+mod scan;
 mod stream;
 mod upgrade;
 

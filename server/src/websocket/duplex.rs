@@ -65,8 +65,6 @@ struct Inner<T> {
     active: Instant,
     /// Since when a message has begun and not ended.
     begun: Option<Instant>,
-    /// How many bytes had been read when the last message was whole.
-    whole: u64,
     /// When the next look at the clocks is due.
     look: Instant,
 }
@@ -128,7 +126,6 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
             phase: Phase::Open,
             active: now,
             begun: None,
-            whole: 0,
             look,
         };
         let shared = Arc::new_cyclic(|itself| Self {
@@ -179,32 +176,36 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
     }
 
     fn poll_open(&self, inner: &mut Inner<T>, now: Instant, cx: &mut Context<'_>) -> Poll<Event> {
-        if inner.is_blocked {
-            match inner.poll_drain(now, cx) {
-                Poll::Ready(Ok(())) if std::mem::take(&mut inner.is_owed) => {
-                    return Poll::Ready(Event::Written);
-                }
-                Poll::Ready(Ok(())) | Poll::Pending => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(Event::Over),
-            }
-        }
-        if let Some(handed_on) = inner.handed_on.take() {
-            let (shard, messages) = *handed_on;
-            return Poll::Ready(Event::HandedOn(shard, messages));
-        }
-        if !inner.is_wanted {
-            return Poll::Pending;
-        }
         loop {
+            // A pong that waits too, whether or not a frame is asked for: it would seem stalled.
+            if inner.is_blocked || inner.stream.get_ref().is_waiting() {
+                match inner.poll_drain(now, cx) {
+                    Poll::Ready(Ok(())) if std::mem::take(&mut inner.is_owed) => {
+                        return Poll::Ready(Event::Written);
+                    }
+                    Poll::Ready(Ok(())) | Poll::Pending => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(Event::Over),
+                }
+            }
+            if let Some(handed_on) = inner.handed_on.take() {
+                let (shard, messages) = *handed_on;
+                return Poll::Ready(Event::HandedOn(shard, messages));
+            }
+            if !inner.is_wanted || inner.stream.get_ref().is_crowded() {
+                return Poll::Pending;
+            }
             let Poll::Ready(message) = Pin::new(&mut inner.stream).poll_next(cx) else {
                 self.note_beginning(inner, now);
+                if inner.is_blocked && !inner.stream.get_ref().is_waiting() {
+                    // It all left together with a pong.
+                    continue;
+                }
                 return Poll::Pending;
             };
             inner.active = now;
-            inner.begun = None;
-            inner.whole = inner.stream.get_ref().taken();
             let code = match message {
                 Some(Ok(Message::Text(text))) => {
+                    inner.begun = None;
                     inner.is_wanted = false;
                     return Poll::Ready(Event::Text(text.into()));
                 }
@@ -239,9 +240,10 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
         Poll::Ready(Event::Closing(Closed::ByPeer))
     }
 
-    /// A message that has begun must end in time.
+    /// A message that has begun must end in time, whatever comes in between. Of the next one the
+    /// beginning may have come with the end of the last.
     fn note_beginning(&self, inner: &mut Inner<T>, now: Instant) {
-        if inner.begun.is_none() && inner.stream.get_ref().taken() > inner.whole {
+        if inner.begun.is_none() && inner.stream.get_ref().is_within_message() {
             inner.begun = Some(now);
             self.look_at(inner, now + self.deadlines().message);
         }

@@ -13,10 +13,11 @@ use bytes::{Buf, Bytes};
 use futures_util::io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBuf, Write};
 
+use super::scan::Scan;
 use crate::frames::Frame;
 
-/// How many bytes of tungstenite's may wait: a peer that sends pings and reads nothing gets no
-/// more pongs.
+/// How many bytes of tungstenite's may wait before nothing more is to be read: a peer that sends
+/// pings and reads nothing gets no more pongs.
 const OWN: usize = 1024;
 
 /// How many frames are written by one call.
@@ -25,8 +26,8 @@ const SLICES: usize = 16;
 /// A socket below tungstenite.
 pub(super) struct Stream<T> {
     io: T,
-    /// How many bytes were read.
-    taken: u64,
+    /// Where what was read ends.
+    scan: Scan,
     /// What is to be written; of the first some may have been already.
     queue: VecDeque<Frame>,
     /// How many bytes of the queue are tungstenite's, at most.
@@ -34,17 +35,32 @@ pub(super) struct Stream<T> {
 }
 
 impl<T> Stream<T> {
-    pub(super) const fn new(io: T) -> Self {
+    /// Over a socket from which these bytes have been read already.
+    pub(super) fn new(io: T, early: &[u8]) -> Self {
+        let mut scan = Scan::new();
+        scan.advance(early);
         Self {
             io,
-            taken: 0,
+            scan,
             queue: VecDeque::new(),
             own: 0,
         }
     }
 
-    pub(super) const fn taken(&self) -> u64 {
-        self.taken
+    /// Whether what was read ends within a message.
+    pub(super) const fn is_within_message(&self) -> bool {
+        self.scan.is_within_message()
+    }
+
+    /// Whether something waits to be written.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Whether so much of tungstenite's waits that it must not be made to write more: it would keep
+    /// what is not taken from it, without end.
+    pub(super) const fn is_crowded(&self) -> bool {
+        self.own > OWN
     }
 
     /// Adds a frame; it leaves with the next [`poll_drain`](Self::poll_drain).
@@ -113,22 +129,19 @@ impl<T: Read + Unpin> AsyncRead for Stream<T> {
     ) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(bytes);
         ready!(Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()))?;
-        let length = buffer.filled().len();
-        self.taken += u64::try_from(length).unwrap_or(0);
-        Poll::Ready(Ok(length))
+        self.scan.advance(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
     }
 }
 
-/// For tungstenite: what it writes is queued at once.
+/// For tungstenite: what it writes is queued at once, and always, so that a close frame cannot be
+/// lost. It is a bounded amount, since nothing is read while the stream is crowded.
 impl<T: Write + Unpin> AsyncWrite for Stream<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.own > OWN {
-            ready!(self.poll_drain(cx))?;
-        }
         self.own += bytes.len();
         self.push(Frame {
             head: Bytes::copy_from_slice(bytes),
@@ -199,10 +212,13 @@ mod tests {
 
     #[test]
     fn frames_leave_in_order_and_whole_however_narrow_the_socket_is() {
-        let mut stream = Stream::new(Narrow {
-            room: 0,
-            written: Vec::new(),
-        });
+        let mut stream = Stream::new(
+            Narrow {
+                room: 0,
+                written: Vec::new(),
+            },
+            b"",
+        );
         stream.push(frame(b"fi", b"rst "));
         assert!(!drain(&mut stream, 2));
         stream.push(frame(b"second ", b""));
@@ -216,19 +232,26 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_reads_nothing_gets_a_bounded_number_of_pongs() {
-        let mut stream = Stream::new(Narrow {
-            room: 0,
-            written: Vec::new(),
-        });
+    fn a_peer_that_reads_nothing_is_not_read_from_after_some_pongs() {
+        let mut stream = Stream::new(
+            Narrow {
+                room: 0,
+                written: Vec::new(),
+            },
+            b"",
+        );
         let mut cx = Context::from_waker(Waker::noop());
+        let mut pongs = 0;
+        while !stream.is_crowded() {
+            let taken = Pin::new(&mut stream).poll_write(&mut cx, &[0; 127]);
+            assert!(matches!(taken, Poll::Ready(Ok(127))));
+            pongs += 1;
+        }
+        assert!(pongs < 20);
 
-        let accepted = (0..1_000).take_while(|_| {
-            Pin::new(&mut stream)
-                .poll_write(&mut cx, &[0; 127])
-                .is_ready()
-        });
-
-        assert!(accepted.count() < 20);
+        assert!(!drain(&mut stream, 100));
+        assert!(stream.is_crowded());
+        assert!(drain(&mut stream, 10_000));
+        assert!(!stream.is_crowded() && !stream.is_waiting());
     }
 }

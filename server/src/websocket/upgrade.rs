@@ -103,10 +103,11 @@ where
     let config = WebSocketConfig::default()
         .read_buffer_size(1024)
         .write_buffer_size(16 << 10)
+        .max_write_buffer_size(64 << 10)
         .max_message_size(limit)
         .max_frame_size(limit);
     let line = std::sync::Arc::clone(socket.line());
-    let stream = Stream::new(socket);
+    let stream = Stream::new(socket, &early);
     let stream = if early.is_empty() {
         WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
     } else {
