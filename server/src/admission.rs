@@ -5,12 +5,14 @@ use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bayeux_core::http::counted_as;
+
 use crate::config::Sockets;
 use crate::guarded::Guarded;
 use crate::router::Router;
 
 /// Counts connections against the limits. Loopback and trusted proxies are exempt from
-/// the one per address.
+/// the one per address. An IPv6 client counts by its /64, as it does in the engine.
 pub(crate) struct Admission {
     limits: Sockets,
     open: Guarded<Open>,
@@ -34,7 +36,8 @@ impl Admission {
     pub(crate) fn admit(router: &Arc<Router>, address: IpAddr, shard: u32) -> Option<Admitted> {
         let this = &router.site.admission;
         let address = Some(address.to_canonical())
-            .filter(|address| !address.is_loopback() && !router.site.proxies.contains(*address));
+            .filter(|address| !address.is_loopback() && !router.site.proxies.contains(*address))
+            .map(counted_as);
         this.take(address).then(|| {
             router.socket_opened(shard);
             Admitted {
