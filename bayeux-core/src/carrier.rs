@@ -34,6 +34,7 @@ impl Turn<'_> {
         self.connections
             .insert(connection, Connection::new(transport, peer));
         if self.connections.len() > self.config.limits.max_connections {
+            self.counters.connections_limited += 1;
             self.close(connection, CloseReason::Limit);
         } else if self.draining.is_some() && !transport.is_exchange() {
             self.close(connection, CloseReason::Shutdown);

@@ -41,7 +41,7 @@ pub use self::{
     form::{BodyError, body_texts},
     forwarded::{Client, ForwardedBy, TrustedProxies},
     head::RequestHead,
-    network::{Network, NetworkError},
+    network::{Network, NetworkError, counted_as},
     options::{Mount, MountError, Options},
     origin::{Origin, OriginError, Origins, Scheme},
     response::{Cors, Header, Refusal, ResponseHead},

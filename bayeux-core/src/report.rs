@@ -107,8 +107,11 @@ counters! {
     facts_ignored
     /// Messages received.
     messages_received
-    /// Messages refused with an error.
+    /// Messages refused with an error, those among them that name a channel which is too long, too
+    /// deep, reserved or no channel at all.
     messages_refused
+    /// Connections refused by a limit.
+    connections_limited
     /// Handshakes that succeeded.
     handshakes
     /// Handshakes refused, for whatever reason.

@@ -9,6 +9,7 @@ use crate::config::{Config, Limits};
 use crate::connection::Connections;
 use crate::decide::Deciders;
 use crate::decision::Question;
+use crate::http::counted_as;
 use crate::id::{BrowserId, ConnectionId, DecisionTicket, Entropy, Seed, StoreTicket};
 use crate::io::{CloseReason, Output};
 use crate::keyed::Keyed;
@@ -174,8 +175,7 @@ impl Outbox {
     }
 }
 
-/// What is counted per address (HS-17, DE-16). An IPv6 client counts by its /64, of which it has all
-/// addresses.
+/// What is counted per address (HS-17, DE-16), as [`counted_as`] has it.
 pub(crate) struct Addresses {
     sessions: Keyed<IpAddr, usize>,
     handshakes: Keyed<IpAddr, usize>,
@@ -194,7 +194,7 @@ impl Addresses {
 
     /// Counts a handshake from `address`; whether the limits permit it.
     pub(crate) fn admit(&mut self, address: IpAddr, now: Instant, limits: &Limits) -> bool {
-        let address = network(address);
+        let address = counted_as(address);
         let second = now.since_epoch().as_secs();
         if self.second != second {
             self.second = second;
@@ -207,7 +207,10 @@ impl Addresses {
 
     /// How many sessions `address` has.
     pub(crate) fn sessions_of(&self, address: IpAddr) -> usize {
-        self.sessions.get(&network(address)).copied().unwrap_or(0)
+        self.sessions
+            .get(&counted_as(address))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// How many addresses have sessions.
@@ -217,12 +220,12 @@ impl Addresses {
 
     /// Counts a session of `address`.
     pub(crate) fn add(&mut self, address: IpAddr) {
-        *self.sessions.or_default(network(address)) += 1;
+        *self.sessions.or_default(counted_as(address)) += 1;
     }
 
     /// Counts it no longer.
     pub(crate) fn remove(&mut self, address: IpAddr) {
-        let address = network(address);
+        let address = counted_as(address);
         let Some(sessions) = self.sessions.get_mut(&address) else {
             return;
         };
@@ -230,12 +233,5 @@ impl Addresses {
         if *sessions == 0 {
             self.sessions.remove(&address);
         }
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
     }
 }

@@ -5,12 +5,14 @@ use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bayeux_core::http::counted_as;
+
 use crate::config::Sockets;
 use crate::guarded::Guarded;
 use crate::router::Router;
 
 /// Counts connections against the limits. Loopback and trusted proxies are exempt from
-/// the one per address.
+/// the one per address. An IPv6 client counts by its /64, as it does in the engine.
 pub(crate) struct Admission {
     limits: Sockets,
     open: Guarded<Open>,
@@ -20,6 +22,13 @@ pub(crate) struct Admission {
 struct Open {
     total: usize,
     by_address: HashMap<IpAddr, usize>,
+}
+
+/// Which limit is reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Full {
+    InAll,
+    OfAddress,
 }
 
 impl Admission {
@@ -34,31 +43,42 @@ impl Admission {
     pub(crate) fn admit(router: &Arc<Router>, address: IpAddr, shard: u32) -> Option<Admitted> {
         let this = &router.site.admission;
         let address = Some(address.to_canonical())
-            .filter(|address| !address.is_loopback() && !router.site.proxies.contains(*address));
-        this.take(address).then(|| {
-            router.socket_opened(shard);
-            Admitted {
-                router: Arc::clone(router),
-                address,
-                shard,
+            .filter(|address| !address.is_loopback() && !router.site.proxies.contains(*address))
+            .map(counted_as);
+        let tally = &router.site.tally;
+        match this.take(address) {
+            Ok(()) => {}
+            Err(Full::InAll) => {
+                tally.sockets_refused.up();
+                return None;
             }
+            Err(Full::OfAddress) => {
+                tally.sockets_refused_per_address.up();
+                return None;
+            }
+        }
+        router.socket_opened(shard);
+        Some(Admitted {
+            router: Arc::clone(router),
+            address,
+            shard,
         })
     }
 
-    fn take(&self, address: Option<IpAddr>) -> bool {
+    fn take(&self, address: Option<IpAddr>) -> Result<(), Full> {
         let mut open = self.open.lock();
         if open.total >= self.limits.total {
-            return false;
+            return Err(Full::InAll);
         }
         if let Some(address) = address {
             let count = open.by_address.entry(address).or_default();
             if *count >= self.limits.per_address {
-                return false;
+                return Err(Full::OfAddress);
             }
             *count += 1;
         }
         open.total += 1;
-        true
+        Ok(())
     }
 
     fn give_back(&self, address: Option<IpAddr>) {
@@ -99,6 +119,8 @@ impl Drop for Admitted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Settings;
+    use crate::node::{Extras, Node};
 
     #[test]
     fn limits_hold_in_all_and_for_each_address_and_places_come_back() {
@@ -109,14 +131,64 @@ mod tests {
         let first = Some(IpAddr::from([192, 0, 2, 1]));
         let second = Some(IpAddr::from([192, 0, 2, 2]));
 
-        assert!(admission.take(first));
-        assert!(!admission.take(first), "one of this address");
-        assert!(admission.take(second));
-        assert!(admission.take(None), "loopback");
-        assert!(!admission.take(None), "three in all");
+        assert_eq!(admission.take(first), Ok(()));
+        assert_eq!(admission.take(first), Err(Full::OfAddress));
+        assert_eq!(admission.take(second), Ok(()));
+        assert_eq!(admission.take(None), Ok(()), "loopback");
+        assert_eq!(admission.take(None), Err(Full::InAll));
 
         admission.give_back(first);
-        assert!(admission.take(first));
+        assert_eq!(admission.take(first), Ok(()));
         assert_eq!(admission.open.lock().by_address.len(), 2);
+    }
+
+    fn node(total: usize, per_address: usize) -> Node {
+        let settings = Settings {
+            sockets: Sockets { total, per_address },
+            ..Settings::default()
+        };
+        Node::new(settings, Extras::default()).unwrap()
+    }
+
+    // Proves: DE-16
+    #[test]
+    fn a_socket_beyond_either_limit_is_refused_and_counted() {
+        let node = node(3, 1);
+        let handle = node.handle();
+        let refused = || {
+            let tally = handle.tally();
+            (
+                tally.sockets_refused_per_address.get(),
+                tally.sockets_refused.get(),
+            )
+        };
+
+        let first = node.admit(IpAddr::from([192, 0, 2, 1]));
+        assert!(first.is_some());
+        assert!(node.admit(IpAddr::from([192, 0, 2, 1])).is_none());
+        assert_eq!(refused(), (1, 0));
+
+        let loopback = [(); 2].map(|()| node.admit(IpAddr::from([127, 0, 0, 1])));
+        assert!(loopback.iter().all(Option::is_some), "it has no such limit");
+        assert!(node.admit(IpAddr::from([192, 0, 2, 2])).is_none());
+        assert_eq!(refused(), (1, 1));
+
+        drop(first);
+        assert!(node.admit(IpAddr::from([192, 0, 2, 2])).is_some());
+        assert_eq!(refused(), (1, 1));
+    }
+
+    // Proves: DE-16
+    #[test]
+    fn all_addresses_of_an_ipv6_network_are_one() {
+        let node = node(10, 1);
+        let admit = |address: &str| node.admit(address.parse().unwrap());
+
+        let first = admit("2001:db8:0:1::1");
+        assert!(first.is_some());
+        assert!(admit("2001:db8:0:1:ffff::2").is_none());
+        assert!(admit("2001:db8:0:2::1").is_some());
+        drop(first);
+        assert!(admit("2001:db8:0:1:ffff::2").is_some());
     }
 }

@@ -32,6 +32,7 @@ mod shard;
 mod site;
 mod socket;
 mod store;
+mod tally;
 mod websocket;
 
 pub use self::http::Body;
@@ -41,3 +42,4 @@ pub use door::{Answer, Door, Service};
 pub use node::{Extras, Node};
 pub use runtime::{Runtime, Task};
 pub use shard::Shard;
+pub use tally::{Count, Tally};

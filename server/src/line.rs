@@ -181,10 +181,12 @@ impl Watched for Line {
             // Another entry is on its way.
             return None;
         }
-        let due = clocks.pace.due(self.gateway.router.site.patience);
+        let site = &self.gateway.router.site;
+        let due = clocks.pace.due(site.patience);
         clocks.look = due.filter(|due| *due > now);
-        if due.is_some() && clocks.look.is_none() {
-            tracing::debug!("a peer took too long: cut off");
+        if let Some(late) = clocks.pace.late(now, site.patience) {
+            site.tally.cut_off(late);
+            tracing::debug!(?late, "a peer took too long: cut off");
             self.kill();
         }
         clocks.look

@@ -23,6 +23,7 @@ use crate::runtime::Runtime;
 use crate::shard::Shard;
 use crate::site::Site;
 use crate::store::{LogEnd, SharedLog};
+use crate::tally::Tally;
 
 /// What an application adds to the settings of its server.
 #[derive(Clone, Default)]
@@ -105,6 +106,7 @@ impl Node {
             headers: extras.headers,
             admission: Admission::new(settings.sockets),
             page: Some(page),
+            tally: Tally::default(),
         };
         Ok(Self {
             router: Arc::new(Router::new(site, clock, shards)),

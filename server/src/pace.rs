@@ -43,6 +43,17 @@ enum Awaited {
     Request(Instant),
 }
 
+/// What a peer took too long for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Late {
+    /// A head.
+    Head,
+    /// The next request.
+    Request,
+    /// Taking anything of what is being written.
+    Write,
+}
+
 impl Pace {
     /// For a socket that carries no requests: only its writes are watched.
     pub(crate) const fn of_writes() -> Self {
@@ -107,14 +118,24 @@ impl Pace {
 
     /// When patience is over; `None` if nothing is waited for.
     pub(crate) fn due(&self, patience: Patience) -> Option<Instant> {
+        self.first_due(patience).map(|(at, _)| at)
+    }
+
+    /// What has taken too long; `None` if patience is not over.
+    pub(crate) fn late(&self, now: Instant, patience: Patience) -> Option<Late> {
+        let (at, late) = self.first_due(patience)?;
+        (at <= now).then_some(late)
+    }
+
+    fn first_due(&self, patience: Patience) -> Option<(Instant, Late)> {
         let Patience { head, idle, write } = patience;
         let read = match self.awaited {
             Awaited::Never | Awaited::Nothing => None,
-            Awaited::Head(since) => Some(since + head),
-            Awaited::Request(since) => Some(since + idle),
+            Awaited::Head(since) => Some((since + head, Late::Head)),
+            Awaited::Request(since) => Some((since + idle, Late::Request)),
         };
-        let written = self.stalled.map(|since| since + write);
-        read.into_iter().chain(written).min()
+        let written = self.stalled.map(|since| (since + write, Late::Write));
+        read.into_iter().chain(written).min_by_key(|(at, _)| *at)
     }
 }
 
@@ -168,6 +189,7 @@ mod tests {
     fn between_two_requests_a_connection_may_rest_for_long() {
         let mut pace = served();
         assert_eq!(pace.due(PATIENCE), Some(at(102)));
+        assert_eq!(pace.late(at(102), PATIENCE), Some(Late::Request));
 
         pace.flushed(at(50));
         assert_eq!(pace.due(PATIENCE), Some(at(102)));
@@ -180,6 +202,7 @@ mod tests {
         pace.read(at(60));
         pace.read(at(69));
         assert_eq!(pace.due(PATIENCE), Some(at(70)));
+        assert_eq!(pace.late(at(70), PATIENCE), Some(Late::Head));
         pace.asked();
         assert_eq!(pace.due(PATIENCE), None);
     }
@@ -209,6 +232,8 @@ mod tests {
         pace.stalled(at(1));
         pace.stalled(at(2));
         assert_eq!(pace.due(PATIENCE), Some(at(21)));
+        assert_eq!(pace.late(at(20), PATIENCE), None);
+        assert_eq!(pace.late(at(21), PATIENCE), Some(Late::Write));
         pace.moved();
         assert_eq!(pace.due(PATIENCE), None);
     }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::admission::Admission;
 use crate::config::Deadlines;
 use crate::pace::Patience;
+use crate::tally::Tally;
 
 /// The options that connections are served by.
 pub(crate) struct Site {
@@ -34,6 +35,8 @@ pub(crate) struct Site {
     pub(crate) admission: Admission,
     /// The page at `/`.
     pub(crate) page: Option<Bytes>,
+    /// Whom it refused or cut off.
+    pub(crate) tally: Tally,
 }
 
 /// How long the answer to a close frame is waited for.

@@ -781,6 +781,7 @@ fn connections_beyond_their_bound_are_closed() {
     let second = script.open(SOCKET);
 
     script.expect_closed(second, bayeux_core::CloseReason::Limit);
+    assert_eq!(script.engine().counters().connections_limited, 1);
     script.expect_no_trace();
 }
 

@@ -62,6 +62,24 @@ impl FromStr for Network {
     }
 }
 
+/// What limits per address count a client by: an IPv4 address as it is, of an IPv6 address its /64, for
+/// whoever has one address of that has them all (DE-16).
+///
+/// ```
+/// # use bayeux_core::http::counted_as;
+/// # use core::net::IpAddr;
+/// let address: IpAddr = "2001:db8::1:2:3:4".parse()?;
+/// assert_eq!(counted_as(address), "2001:db8::".parse::<IpAddr>()?);
+/// # Ok::<(), core::net::AddrParseError>(())
+/// ```
+#[must_use]
+pub fn counted_as(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+    }
+}
+
 fn width(address: IpAddr) -> u8 {
     match address {
         IpAddr::V4(_) => 32,
@@ -120,6 +138,22 @@ mod tests {
                 expected,
                 "{network:?} {address}"
             );
+        }
+    }
+
+    #[test]
+    fn an_ipv6_client_counts_by_its_64_bit_network_and_no_other() {
+        let table = [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:0:1::", "2001:db8:0:1::"),
+            ("2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:1::"),
+            ("2001:db8:0:2::", "2001:db8:0:2::"),
+        ];
+        for (address, counted) in table {
+            let counted: IpAddr = counted.parse().unwrap();
+
+            assert_eq!(counted_as(address.parse().unwrap()), counted, "{address}");
         }
     }
 

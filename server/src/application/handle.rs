@@ -15,6 +15,7 @@ use super::decider::{Decide, DynDecide};
 use super::local::{LocalEnd, Subscription};
 use crate::inbox::Fact;
 use crate::router::{Gateway, Place, Router};
+use crate::tally::Tally;
 
 /// How many sessions or channels are asked for at a time.
 const PAGE: u32 = 1_000;
@@ -231,6 +232,12 @@ impl Handle {
             sum = sum.plus(&counters);
         }
         Ok(sum)
+    }
+
+    /// What was refused or cut off before an engine heard of it; the counts go on while one looks.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.router.site.tally
     }
 
     /// Has `decide` asked from now on, when this resolves; the name is for

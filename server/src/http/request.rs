@@ -27,6 +27,7 @@ use crate::inbox::Opening;
 use crate::line::{Asking, Line};
 use crate::router::{Engagement, Gateway, Place};
 use crate::runtime::{Runtime, Task};
+use crate::tally::Tally;
 use crate::websocket::{self, Handover};
 
 /// The other end of an HTTP connection.
@@ -75,7 +76,12 @@ where
     let stage = match route {
         Route::NotOurs => Stage::answered(page::respond(&caller.gateway.router.site, &request)),
         Route::Preflight(head) => Stage::answered(response(head, Body::default())),
-        Route::Refuse(refused) => Stage::answered(refusal(refused)),
+        Route::Refuse(refused) => {
+            if refused == Refusal::origin_not_allowed() {
+                caller.gateway.router.site.tally.origins_refused.up();
+            }
+            Stage::answered(refusal(refused))
+        }
         Route::WebSocket { protocol } => {
             let protocol = protocol.as_deref();
             let response = websocket::respond(&caller, request, asked.peer, protocol, asking);
@@ -128,8 +134,13 @@ impl Stage {
     fn exchange(caller: Arc<Caller>, asked: Asked, texts: Vec<Bytes>, shape: Shape) -> Self {
         match decode(texts, &caller.gateway.router.site.decode) {
             Ok(messages) => Self::Waiting(Waiting::new(caller, asked, messages, shape)),
-            Err(error) => Self::answered(refusal(Failure::Frame(error).refusal(&shape.cors))),
+            Err(error) => Self::failed(&caller, Failure::Frame(error), &shape.cors),
         }
+    }
+
+    fn failed(caller: &Caller, failure: Failure, cors: &Cors) -> Self {
+        failure.count(&caller.gateway.router.site.tally);
+        Self::answered(refusal(failure.refusal(cors)))
     }
 }
 
@@ -179,7 +190,7 @@ where
             let callback = None;
             Stage::exchange(caller, asked, texts, Shape { callback, cors })
         }
-        Err(failure) => Stage::answered(refusal(failure.refusal(&cors))),
+        Err(failure) => Stage::failed(&caller, failure, &cors),
     }
 }
 
@@ -266,6 +277,17 @@ enum Failure {
 }
 
 impl Failure {
+    fn count(&self, tally: &Tally) {
+        match self {
+            Self::Body(BodyFailure::TooLarge) => tally.too_large.up(),
+            Self::Body(BodyFailure::TooSlow) => tally.bodies_late.up(),
+            // Nobody is left whom it could be refused.
+            Self::Body(BodyFailure::Broken) => {}
+            Self::Form(_) => tally.not_messages.up(),
+            Self::Frame(error) => tally.unusable(*error),
+        }
+    }
+
     fn refusal(&self, cors: &Cors) -> Refusal {
         match self {
             Self::Body(BodyFailure::TooLarge) => Refusal::too_large(cors),

@@ -53,10 +53,13 @@ impl<T: Read + Write + Unpin + Send + 'static> Drive<T> {
     fn received(&mut self, text: Bytes) {
         match Messages::decode(text, &self.gateway.router.site.decode) {
             Ok(messages) => self.hand_over(messages),
-            Err(error) => match error.close_code() {
-                Some(code) => self.shared.fail(code),
-                None => self.shared.read_on(),
-            },
+            Err(error) => {
+                self.gateway.router.site.tally.unusable(error);
+                match error.close_code() {
+                    Some(code) => self.shared.fail(code),
+                    None => self.shared.read_on(),
+                }
+            }
         }
     }
 

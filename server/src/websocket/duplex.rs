@@ -214,6 +214,9 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
                 None => return self.answer_goodbye(inner, now),
                 Some(Err(error)) => match code_of(&error) {
                     Some(code) => {
+                        if code == 1009 {
+                            self.gateway.router.site.tally.too_large.up();
+                        }
                         inner.is_deaf = true;
                         code
                     }
@@ -445,7 +448,14 @@ impl<T: Read + Write + Unpin + Send + 'static> Watched for Shared<T> {
                 let late = inner.begun.map(|begun| begun + self.deadlines().message);
                 if late.is_some_and(|late| late <= now) || idle <= now {
                     inner.look = now + FAREWELL;
-                    let code = if idle <= now { 1000 } else { 1008 };
+                    let tally = &self.gateway.router.site.tally;
+                    let code = if idle <= now {
+                        tally.websockets_idle.up();
+                        1000
+                    } else {
+                        tally.messages_late.up();
+                        1008
+                    };
                     inner.phase = Phase::Closing {
                         code,
                         is_sent: false,

@@ -110,14 +110,22 @@ impl Process {
     /// Asks it to end with SIGTERM and gives what it still printed; it must exit with 0.
     pub fn terminate(&mut self) -> Vec<String> {
         self.signal("TERM");
+        match self.end() {
+            (Some(0), last) => last,
+            (code, _) => self.fail(&format!("did not end well after SIGTERM: {code:?}")),
+        }
+    }
+
+    /// Waits until it ends by itself, and gives its exit code, if it was no signal, and what it still printed.
+    pub fn end(&mut self) -> (Option<i32>, Vec<String>) {
         let deadline = Deadline::usual();
         let mut last = Vec::new();
-        while let Some(line) = self.next_line("end after SIGTERM", deadline) {
+        while let Some(line) = self.next_line("end", deadline) {
             last.push(line);
         }
         match self.child.wait() {
-            Ok(status) if status.success() => last,
-            other => self.fail(&format!("did not end well after SIGTERM: {other:?}")),
+            Ok(status) => (status.code(), last),
+            Err(error) => self.fail(&format!("has no exit code: {error}")),
         }
     }
 
@@ -146,7 +154,8 @@ impl Process {
         panic!("{} {what}\nit said:\n{said}", self.name);
     }
 
-    fn signal(&mut self, name: &str) {
+    /// Sends it that signal.
+    pub fn signal(&mut self, name: &str) {
         let sent = Command::new("sh")
             .arg("-c")
             .arg(format!("kill -{name} {}", self.id()))

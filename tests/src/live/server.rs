@@ -78,6 +78,13 @@ impl Server {
         Self { process, address }
     }
 
+    /// Starts the binary with these arguments and that text as its standard input, whatever becomes of it.
+    pub fn run(arguments: &[&str], input: &str) -> Process {
+        let mut process = Process::start("the server", Command::new(binary()).args(arguments));
+        process.write_last(input);
+        process
+    }
+
     /// With its defaults.
     pub fn with_defaults() -> Self {
         Self::start(&Settings::default())
@@ -120,6 +127,16 @@ impl Server {
                 .process
                 .fail("ended without a count of the facts that crossed shards"),
         }
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    pub fn signal(&mut self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Waits until it ends by itself, and gives its exit code.
+    pub fn end(mut self) -> Option<i32> {
+        self.process.end().0
     }
 
     /// Ends it as a crash would.

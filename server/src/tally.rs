@@ -1,0 +1,102 @@
+//! What happened to peers before an engine heard of them, counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bayeux_core::DecodeError;
+
+use crate::pace::Late;
+
+/// A number of things that happened. It never goes down.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// How many so far.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn up(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+macro_rules! tally {
+    ($($(#[$doc:meta])* $name:ident)*) => {
+        /// What a server has counted outside of its engines since it began: what it refused, and
+        /// whom it cut off. One for all shards.
+        #[derive(Debug, Default)]
+        #[non_exhaustive]
+        pub struct Tally {
+            $($(#[$doc])* pub $name: Count,)*
+        }
+
+        impl Tally {
+            /// Every count with its name, for metrics.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name.get())),*].into_iter()
+            }
+        }
+    };
+}
+
+tally! {
+    /// HTTP bodies and websocket messages larger than `limits.maxMessageSize`.
+    too_large
+    /// HTTP bodies and websocket messages with more messages than `limits.maxBatch`.
+    too_many_messages
+    /// HTTP bodies and websocket messages nested deeper than `limits.maxDepth`.
+    too_deep
+    /// HTTP bodies and websocket messages that are no messages: not JSON, or other JSON.
+    not_messages
+    /// Connections ended because the head of a request did not come (`limits.headerTimeout`).
+    heads_late
+    /// Requests ended because their body did not come (`limits.bodyTimeout`).
+    bodies_late
+    /// Websockets ended because a message that had begun did not end (`limits.messageTimeout`).
+    messages_late
+    /// Connections ended because the peer took nothing of what was written to it
+    /// (`limits.writeTimeout`).
+    writes_late
+    /// Connections ended because no further request came (`limits.keepAliveTimeout`).
+    connections_idle
+    /// Websockets ended because nothing moved on them (`ws.idleTimeout`).
+    websockets_idle
+    /// Sockets refused because there are as many as may be (`limits.maxSockets`).
+    sockets_refused
+    /// Sockets refused because there are as many from their address as may be
+    /// (`limits.maxSocketsPerAddress`).
+    sockets_refused_per_address
+    /// Requests refused because their origin, or the page that they come from, is not allowed.
+    origins_refused
+    /// Requests refused because they do not name one host.
+    hosts_refused
+}
+
+impl Tally {
+    /// A body or a websocket message was of no use.
+    pub(crate) fn unusable(&self, error: DecodeError) {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "whatever else is wrong, it is no messages"
+        )]
+        match error {
+            DecodeError::TooLarge => self.too_large.up(),
+            DecodeError::TooMany => self.too_many_messages.up(),
+            DecodeError::TooDeep => self.too_deep.up(),
+            // Whoever sends nothing has done nothing wrong (FR-4).
+            DecodeError::Empty => {}
+            _ => self.not_messages.up(),
+        }
+    }
+
+    /// A peer was waited for long enough.
+    pub(crate) fn cut_off(&self, late: Late) {
+        match late {
+            Late::Head => self.heads_late.up(),
+            Late::Request => self.connections_idle.up(),
+            Late::Write => self.writes_late.up(),
+        }
+    }
+}
