@@ -583,6 +583,45 @@ fn a_response_is_one_piece_whose_length_is_known() {
     assert_eq!(answer.header("Transfer-Encoding"), None);
 }
 
+// Proves: XO-4
+#[test]
+fn a_request_names_one_host() {
+    let server = one_shard();
+    let body = json!([handshake()]).to_string();
+    let table = [
+        ("HTTP/1.1", "", 400),
+        ("HTTP/1.1", "Host: a\r\n", 200),
+        ("HTTP/1.1", "Host: a\r\nHost: a\r\n", 400),
+        (
+            "HTTP/1.1",
+            "Host: a\r\nHost: b\r\nOrigin: http://b\r\n",
+            400,
+        ),
+        ("HTTP/1.0", "", 200),
+        ("HTTP/1.0", "Host: a\r\nHost: a\r\n", 400),
+    ];
+
+    for (version, headers, status) in table {
+        let length = body.len();
+        let head = format!(
+            "POST /bayeux {version}\r\n{headers}Content-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n"
+        );
+        let mut connection = HttpConnection::open(server.address());
+        connection.send_raw((head + &body).as_bytes());
+        let response = connection.response("POST");
+
+        assert_eq!(response.status, status, "{version} {headers:?}");
+    }
+    let page = HttpConnection::open(server.address()).request(
+        "GET",
+        "/",
+        &[("Host", "a"), ("Host", "b")],
+        "",
+    );
+    assert_eq!(page.status, 400, "for the page too");
+}
+
 // Proves: DE-19, HT-6, HT-8, HT-10
 #[test]
 fn a_head_that_has_begun_is_cut_soon_and_a_connection_at_rest_is_not() {

@@ -14,7 +14,7 @@ use bayeux_core::{
     PeerDetails, Transport,
 };
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, HOST, HeaderValue};
 use http::{Method, Request, Response, Version, request};
 use hyper::upgrade::Upgraded;
 
@@ -62,6 +62,12 @@ where
     B::Data: Send,
 {
     let asking = caller.line.as_ref().map(Line::ask);
+    if !names_one_host(&request) {
+        caller.gateway.router.site.tally.hosts_refused.up();
+        let refused = Refusal::bad_request("not one Host header", &Cors::default());
+        let stage = Stage::answered(refusal(refused));
+        return Responding { stage, asking };
+    }
     let (asked, route) = {
         let head = head_of(&request);
         let asked = Asked::new(&caller, &request, &head);
@@ -260,6 +266,15 @@ fn head_of<B>(request: &Request<B>) -> RequestHead<'_> {
         Some(authority) => head.with_authority(authority.as_str()),
         None => head,
     }
+}
+
+/// Whether it has no more than one `Host`, and over HTTP/1.1 not less (RFC 9112, section 3.2): the own
+/// origin is told by it.
+fn names_one_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let has_one = hosts.next().is_some();
+    let has_more = hosts.next().is_some();
+    !has_more && (has_one || request.version() != Version::HTTP_11)
 }
 
 /// Whether this is HTTP/2's way to ask for a websocket (RFC 8441).
