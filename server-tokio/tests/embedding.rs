@@ -90,7 +90,7 @@ async fn a_decider_is_asked_on_every_shard_until_it_is_removed() {
         ..Operations::default()
     });
     let decider = handle.add_decider(role, async |_| {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::task::yield_now().await;
         Verdict::Deny(Box::default())
     });
     let decider = decider.await.unwrap();
@@ -114,7 +114,7 @@ async fn a_decider_that_panics_denies_what_it_should_allow_and_stops_nothing_els
 
     let at_once = |_| -> std::future::Ready<Verdict> { panic!("at once, as it should") };
     let later = async |_| -> Verdict {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::task::yield_now().await;
         panic!("later, as it should")
     };
     for is_later in [false, true] {
@@ -230,9 +230,10 @@ async fn at_shutdown_a_held_connect_is_answered_and_calls_end() {
     );
     post(address, "/bayeux", &connect).await;
     let held = tokio::spawn(async move { post(address, "/bayeux", &connect).await });
-    while handle.counters().await.unwrap().connects_held == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let is_held = async { while handle.counters().await.unwrap().connects_held == 0 {} };
+    timeout(Duration::from_secs(10), is_held)
+        .await
+        .expect("the connect is held");
 
     running.shutdown().await;
 
