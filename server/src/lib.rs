@@ -9,6 +9,7 @@
 //! has an IO stack without hyper drives `bayeux-core` directly.
 #![forbid(unsafe_code)]
 
+mod access;
 mod admission;
 mod application;
 mod carrier;
@@ -37,6 +38,7 @@ mod tally;
 mod websocket;
 
 pub use self::http::Body;
+pub use access::{Access, NeedsRestart};
 pub use admission::Admitted;
 pub use application::{CallError, Decide, Handle, Listener, Subscription};
 pub use door::{Answer, Door, Service};
