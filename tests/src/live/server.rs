@@ -14,8 +14,9 @@ use super::Process;
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     arguments: Vec<String>,
-    /// The text of its configuration file.
+    /// The text of its configuration file: what stands at its top, and its tables.
     file: String,
+    tables: String,
 }
 
 impl Settings {
@@ -37,6 +38,19 @@ impl Settings {
         // Numbers, strings, booleans and arrays are the same in JSON and TOML.
         writeln!(self.file, "{name} = {}", value.into()).ok();
         self
+    }
+
+    /// Tables of its configuration file.
+    #[must_use]
+    pub fn tables(mut self, text: &str) -> Self {
+        self.tables.push_str(text);
+        self
+    }
+
+    /// What it logs.
+    #[must_use]
+    pub fn log(self, filter: &str) -> Self {
+        self.with(&["--log", filter])
     }
 
     /// Channels with which a test can ask for the server's help.
@@ -76,7 +90,7 @@ impl Server {
             .args(["--listen", "127.0.0.1:0", "--config", "/dev/stdin"])
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
-        process.write_last(&settings.file);
+        process.write_last(&format!("{}{}", settings.file, settings.tables));
         let address = process.wait_for("say where it listens", |line| {
             let (_, url) = line.rsplit_once("http://")?;
             url.strip_suffix(Self::PATH)?.parse().ok()
@@ -133,6 +147,11 @@ impl Server {
                 .process
                 .fail("ended without a count of the facts that crossed shards"),
         }
+    }
+
+    /// Ends it as an operator would, and gives all that it has printed since it listened.
+    pub fn stop_and_tell(mut self) -> Vec<String> {
+        self.process.terminate()
     }
 
     /// Sends it a signal, such as `TERM`.
