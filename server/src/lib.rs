@@ -14,6 +14,7 @@ mod admission;
 mod application;
 mod binary;
 mod carrier;
+mod client_file;
 mod clock;
 pub mod command_line;
 pub mod config;

@@ -11,6 +11,7 @@ use futures_channel::oneshot;
 
 use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
+use crate::client_file::ClientFile;
 use crate::clock::Clock;
 use crate::config::{Conformance, Settings, Store};
 use crate::conformance;
@@ -105,6 +106,7 @@ impl Node {
             headers: extras.headers,
             admission: Admission::new(settings.sockets),
             page: Some(page),
+            client_file: ClientFile::new(&settings.paths, settings.client_file),
             tally: Tally::default(),
         };
         Ok(Self {

@@ -45,6 +45,12 @@ impl Settings {
         self.with(&["--conformance"])
     }
 
+    /// The file at the paths of Faye's client.
+    #[must_use]
+    pub fn client_file(self, path: &str) -> Self {
+        self.with(&["--client-file", path])
+    }
+
     fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments
             .extend(arguments.iter().map(ToString::to_string));
