@@ -100,7 +100,7 @@ impl Admission {
 }
 
 /// A connection's place, given back when dropped.
-pub struct Admitted {
+pub(crate) struct Admitted {
     router: Arc<Router>,
     address: Option<IpAddr>,
     shard: u32,

@@ -37,7 +37,7 @@ const GATHERING: Duration = Duration::from_millis(1);
 ///
 /// It never ends. A runtime that makes tasks pause after so much IO must run it without that, or a
 /// fan-out is cut up.
-pub struct Shard {
+pub(crate) struct Shard {
     engine: Engine,
     gateway: Gateway,
     runtime: Runtime,
