@@ -73,13 +73,14 @@ pub enum Removal {
 
 impl Removal {
     /// All there are.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Disconnected,
         Self::DisconnectedByServer,
         Self::Expired,
         Self::Stuck,
         Self::QueueFull,
         Self::Inactive,
+        Self::Lapsed,
         Self::Taken,
         Self::Released,
         Self::Gap,
@@ -95,6 +96,7 @@ impl Removal {
             Self::Stuck => "stuck",
             Self::QueueFull => "queue_full",
             Self::Inactive => "inactive",
+            Self::Lapsed => "lapsed",
             Self::Taken => "taken",
             Self::Released => "released",
             Self::Gap => "gap",
