@@ -65,6 +65,11 @@ impl Admission {
         })
     }
 
+    /// How many sockets are open, and how many may be.
+    pub(crate) fn fill(&self) -> (usize, usize) {
+        (self.open.lock().total, self.limits.total)
+    }
+
     fn take(&self, address: Option<IpAddr>) -> Result<(), Full> {
         let mut open = self.open.lock();
         if open.total >= self.limits.total {

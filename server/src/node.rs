@@ -190,12 +190,13 @@ impl Node {
     /// How many websockets are open; other connections may be kept by their peers for ever.
     #[must_use]
     pub(crate) fn websockets(&self) -> usize {
-        self.router.websockets.load(Ordering::Relaxed)
+        self.router.websockets()
     }
 
     /// Has all sessions let go of, held connects over the time `over`; resolves when nothing is
     /// left to write. A peer that does not read makes that late: bound it.
     pub(crate) async fn drain(&self, over: Duration) {
+        self.router.begin_draining();
         let ask = |shard| {
             let (answer, answered) = oneshot::channel();
             self.router.tell(shard, Fact::Drain(over, answer));
