@@ -1,5 +1,6 @@
 //! The server binary as an operator runs it.
 
+use std::env::VarError;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -151,7 +152,7 @@ impl Server {
     }
 }
 
-/// `BAYEUX_SERVER_BIN` names it; otherwise it is built here, once a test process, so that it is never out of date.
+/// `BAYEUX_SERVER_BIN` names its file; otherwise it is built here, once a test process, so that it is never out of date.
 fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("BAYEUX_SERVER_BIN") {
@@ -160,19 +161,28 @@ fn binary() -> &'static PathBuf {
     })
 }
 
+/// The package of the server on the runtime that `BAYEUX_SERVER` names: `tokio`, as by default, or `smol`.
+fn package() -> &'static str {
+    match std::env::var("BAYEUX_SERVER").as_deref() {
+        Ok("tokio") | Err(VarError::NotPresent) => "bayeux-server-tokio",
+        Ok("smol") => "bayeux-server-smol",
+        other => panic!("BAYEUX_SERVER must be tokio or smol, not {other:?}"),
+    }
+}
+
 fn build() -> PathBuf {
-    const PACKAGE: &str = "bayeux-server-tokio";
+    let package = package();
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .args(["build", "--package", PACKAGE, "--bins"])
+        .args(["build", "--package", package, "--bins"])
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit());
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
     let output = cargo.output().expect("cargo can be started");
-    assert!(output.status.success(), "{PACKAGE} cannot be built");
+    assert!(output.status.success(), "{package} cannot be built");
 
     let executable = String::from_utf8_lossy(&output.stdout)
         .lines()
