@@ -127,7 +127,7 @@ pub struct Stop {
     /// The exit code: 0 after what was asked for, 1 if the system does not allow to serve, 2 after a
     /// mistake in flags, variables or file.
     pub code: u8,
-    /// What to tell; one line unless `code` is 0.
+    /// What to tell; one line unless `code` is 0, and none if it was told already.
     pub text: String,
 }
 
@@ -160,7 +160,7 @@ impl Stop {
     pub fn tell(&self) -> ExitCode {
         if self.code == 0 {
             println!("{}", self.text);
-        } else {
+        } else if !self.text.is_empty() {
             eprintln!("{}", self.text);
         }
         ExitCode::from(self.code)

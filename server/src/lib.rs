@@ -39,6 +39,7 @@ mod process;
 mod router;
 mod runtime;
 mod server;
+mod service;
 mod shard;
 mod site;
 mod socket;

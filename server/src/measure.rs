@@ -30,6 +30,28 @@ pub(crate) struct Measure {
     pub(crate) log: LogMeasure,
 }
 
+#[cfg(test)]
+impl Measure {
+    /// A shard to which nothing has happened.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            counters: Counters::default(),
+            load: Load::default(),
+            census: Census::default(),
+            seen: Position::ZERO,
+            has_store: true,
+            writing: 0,
+            noted: Noted::default(),
+            log: LogMeasure {
+                end: Position::ZERO,
+                entries: 0,
+                bytes: 0,
+                sessions: 0,
+            },
+        }
+    }
+}
+
 /// The log of the process at a moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogMeasure {

@@ -912,6 +912,15 @@ const EACH_FLAG: &[(&str, &str, [&str; 3], Shown)] = &[
         s.log.to_string()
     }),
     (
+        "log-format",
+        "BAYEUX_LOG_FORMAT",
+        ["json", "text", "json"],
+        |s| match s.log_format {
+            LogFormat::Text => "text".into(),
+            LogFormat::Json => "json".into(),
+        },
+    ),
+    (
         "conformance",
         "BAYEUX_CONFORMANCE",
         ["true", "false", "true"],

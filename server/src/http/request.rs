@@ -89,8 +89,11 @@ where
         Route::NotOurs => Stage::answered(page::respond(&caller.gateway.router.site, &request)),
         Route::Preflight(head) => Stage::answered(response(head, Body::default())),
         Route::Refuse(refused) => {
+            let tally = &caller.gateway.router.site.tally;
             if refused == Refusal::origin_not_allowed() {
-                caller.gateway.router.site.tally.origins_refused.up();
+                tally.origins_refused.up();
+            } else {
+                tally.requests_refused.up();
             }
             Stage::answered(refusal(refused))
         }

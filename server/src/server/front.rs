@@ -99,6 +99,7 @@ impl Front {
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
+                    self.node.not_accepted();
                     tracing::warn!(%error, ?pause, "no connections are taken for a while");
                     self.runtime.sleep(pause).await;
                     pause = (pause * 2).min(PAUSES.1);
