@@ -167,6 +167,7 @@ impl Turn<'_> {
         while let Some(alarm) = self.timers.due(now) {
             match alarm {
                 Alarm::Session(session) => self.session_alarm(session),
+                Alarm::Admission(session) => self.expel(session, Removal::Lapsed),
                 Alarm::Lazy(session) => self.lazy_alarm(session),
                 Alarm::Request(request) => self.request_overdue(request),
                 Alarm::Store(ticket) => self.store_is_late(ticket),

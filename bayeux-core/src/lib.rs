@@ -187,7 +187,8 @@ pub use config::{
     Shard, TransportOptions,
 };
 pub use decision::{
-    Admission, Decider, DeciderId, Denial, Operations, Question, Role, Scope, Subject, Verdict,
+    Admission, Decider, DeciderId, Denial, Identity, Operations, Question, Role, Scope, Subject,
+    Verdict,
 };
 pub use engine::{Engine, Load};
 pub use id::{

@@ -61,6 +61,8 @@ pub enum Removal {
     QueueFull,
     /// It was inactive for too long (EX-3).
     Inactive,
+    /// It was admitted until then (HS-18).
+    Lapsed,
     /// Another engine has claimed it.
     Taken,
     /// It was released for other engines.
@@ -159,6 +161,8 @@ counters! {
     sessions_claimed
     /// Sessions that another engine claimed from this one.
     sessions_taken
+    /// Sessions whose admission came to its end (HS-18).
+    sessions_lapsed
     /// Connects held.
     connects_held
     /// Connects overtaken by a newer one, held or still worked on.

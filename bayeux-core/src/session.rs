@@ -102,6 +102,8 @@ pub(crate) struct Session {
     pub(crate) open_appends: usize,
     /// Requests that wait until there are fewer.
     pub(crate) paused: Vec<RequestKey>,
+    /// Until when it was admitted, if there is an end to that (HS-18).
+    pub(crate) until: Option<Instant>,
     /// When it last did something but connect (EX-3).
     pub(crate) active: Instant,
 }
@@ -196,6 +198,7 @@ impl Session {
             awaiting: None,
             open_appends: 0,
             paused: Vec::new(),
+            until: None,
             active: now,
         }
     }
