@@ -73,7 +73,7 @@ pub enum Removal {
 
 impl Removal {
     /// All there are.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Disconnected,
         Self::DisconnectedByServer,
         Self::Expired,
@@ -83,6 +83,7 @@ impl Removal {
         Self::Taken,
         Self::Released,
         Self::Gap,
+        Self::Lapsed,
     ];
 
     /// Its name, for metrics and logs.
@@ -98,6 +99,7 @@ impl Removal {
             Self::Taken => "taken",
             Self::Released => "released",
             Self::Gap => "gap",
+            Self::Lapsed => "lapsed",
         }
     }
 }

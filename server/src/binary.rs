@@ -11,9 +11,10 @@ use futures_util::future::{Either, select};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::command_line::{self, Stop, greeting};
+use crate::command_line::{self, Asked, Stop, greeting};
 use crate::config::Settings;
 use crate::descriptors;
+use crate::doctor;
 use crate::log::Log;
 use crate::server::{Builder, StartError};
 use crate::service::{self, State};
@@ -26,10 +27,13 @@ const ABOUT: &str = "A Bayeux server: publish and subscribe for the clients of C
 #[must_use]
 pub fn main<S: Stack>(name: &'static str) -> ExitCode {
     let arguments = std::env::args_os();
-    match command_line::parse(name, ABOUT, arguments).and_then(serve::<S>) {
-        Ok(code) => code,
-        Err(stop) => stop.tell(),
-    }
+    let done = match command_line::asked(name, ABOUT, arguments) {
+        Ok(Asked::Serve(settings)) => serve::<S>(*settings),
+        Ok(Asked::Examine(Ok(settings))) => Ok(doctor::run(Ok(&settings))),
+        Ok(Asked::Examine(Err(mistakes))) => Ok(doctor::run(Err(&mistakes))),
+        Err(stop) => Err(stop),
+    };
+    done.unwrap_or_else(|stop| stop.tell())
 }
 
 fn serve<S: Stack>(settings: Settings) -> Result<ExitCode, Stop> {

@@ -22,6 +22,7 @@ pub mod config;
 mod conformance;
 mod deadlines;
 pub mod descriptors;
+mod doctor;
 mod door;
 mod frames;
 mod guarded;

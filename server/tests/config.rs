@@ -17,7 +17,7 @@ use bayeux_core::http::{CallbackForm, Origins, SameSite};
 use bayeux_core::{ActivityMode, BrowserBinding, Characters, Echo, QueuePolicy, Transport};
 use bayeux_server::StartError;
 use bayeux_server::command_line::{Stop, greeting, parse_with};
-use bayeux_server::config::{Conformance, Settings, Store, reference};
+use bayeux_server::config::{Conformance, LogFormat, Settings, Store, reference};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
