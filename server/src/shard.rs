@@ -117,14 +117,14 @@ impl Shard {
         }
         self.deadlines.check(now);
         if self.engine.poll_timeout().is_some_and(|due| due <= now) {
-            self.engine.handle(now, Input::Elapsed);
+            self.tell(now, Input::Elapsed);
         }
         self.obey(now);
         if self.is_gathering(now, has_facts) {
             return;
         }
         while let Some(input) = self.log.next(now, &self.gateway.router) {
-            self.engine.handle(now, input);
+            self.tell(now, input);
             self.obey(now);
         }
         self.frames.clear();
@@ -134,6 +134,12 @@ impl Shard {
                 let _ = waiting.send(());
             }
         }
+    }
+
+    /// Hands the engine a fact. All of them pass here, so this is where they can be seen.
+    fn tell(&mut self, now: Instant, fact: Input) {
+        tracing::trace!(?fact);
+        self.engine.handle(now, fact);
     }
 
     /// Whether the log is to be read a turn later: while publishes are coming in, the frames right
@@ -160,7 +166,7 @@ impl Shard {
             }) => self.receive(now, connection, messages),
             Fact::Input(input) => {
                 self.note(&input);
-                self.engine.handle(now, input);
+                self.tell(now, input);
             }
             Fact::Opened(opening) => self.open(now, *opening),
             Fact::Watch(at, what) => self.deadlines.add(at, what),
@@ -178,7 +184,7 @@ impl Shard {
             }
             Fact::AddDecider(decider, decide) => {
                 self.deciders.insert(decider.id, decide);
-                self.engine.handle(
+                self.tell(
                     now,
                     Input::Configured {
                         change: Change::AddDecider(decider),
@@ -186,7 +192,7 @@ impl Shard {
                 );
             }
             Fact::RemoveDecider(id) => {
-                self.engine.handle(
+                self.tell(
                     now,
                     Input::Configured {
                         change: Change::RemoveDecider(id),
@@ -199,7 +205,7 @@ impl Shard {
             }
             Fact::Drain(over, answer) => {
                 self.drain.waiting.push(answer);
-                self.engine.handle(now, Input::Draining { over });
+                self.tell(now, Input::Draining { over });
             }
         }
     }
@@ -216,10 +222,10 @@ impl Shard {
         {
             duplex.hand_on(connection, shard, messages);
             self.forget(connection);
-            self.engine.handle(now, Input::Closed { connection });
+            self.tell(now, Input::Closed { connection });
             return;
         }
-        self.engine.handle(
+        self.tell(
             now,
             Input::Received {
                 connection,
@@ -275,7 +281,7 @@ impl Shard {
                 is_writing: false,
             },
         );
-        self.engine.handle(
+        self.tell(
             now,
             Input::Opened {
                 connection,
@@ -283,7 +289,7 @@ impl Shard {
                 peer,
             },
         );
-        self.engine.handle(
+        self.tell(
             now,
             Input::Received {
                 connection,
@@ -296,7 +302,7 @@ impl Shard {
         let ticket = CallTicket::new(self.next_call);
         self.next_call += 1;
         self.calls.insert(ticket, answer);
-        self.engine.handle(now, Input::Called { ticket, call });
+        self.tell(now, Input::Called { ticket, call });
     }
 
     /// Carries out all orders.
@@ -313,7 +319,7 @@ impl Shard {
                         continue;
                     };
                     match open.carrier.send(now, connection, batch, &mut self.frames) {
-                        Sent::Written => self.engine.handle(now, Input::Written { connection }),
+                        Sent::Written => self.tell(now, Input::Written { connection }),
                         Sent::Later => {
                             if !std::mem::replace(&mut open.is_writing, true) {
                                 self.writing += 1;
@@ -327,7 +333,7 @@ impl Shard {
                     }
                     self.noted.closed(reason);
                     self.forget(connection);
-                    self.engine.handle(now, Input::Closed { connection });
+                    self.tell(now, Input::Closed { connection });
                 }
                 Output::Store { ticket, request } => self.log.submit(now, ticket, request),
                 Output::Decide { ticket, question } => self.decide(now, ticket, *question),
@@ -344,7 +350,7 @@ impl Shard {
     /// Asks a decider. One that knows at once costs no task.
     fn decide(&mut self, now: Instant, ticket: DecisionTicket, question: Question) {
         let Some(decide) = self.deciders.get(&question.decider) else {
-            self.engine.handle(
+            self.tell(
                 now,
                 Input::Decided {
                     ticket,
@@ -354,7 +360,7 @@ impl Shard {
             return;
         };
         match Asked::ask(&**decide, question) {
-            Ok(verdict) => self.engine.handle(now, Input::Decided { ticket, verdict }),
+            Ok(verdict) => self.tell(now, Input::Decided { ticket, verdict }),
             Err(asked) => {
                 let gateway = self.gateway.clone();
                 self.runtime.spawn(async move {
