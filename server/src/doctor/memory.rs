@@ -104,6 +104,6 @@ mod tests {
 
         // 16 MiB, the log's 256 MiB, 100 times 24 KiB; and 100 times 4 MiB on top.
         assert!(finding.text.contains("need about 275 MiB"), "{finding:?}");
-        assert!(finding.text.contains("in all 675 MiB"), "{finding:?}");
+        assert!(finding.text.contains("together 675 MiB"), "{finding:?}");
     }
 }
