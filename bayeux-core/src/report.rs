@@ -84,7 +84,6 @@ impl Removal {
         Self::Taken,
         Self::Released,
         Self::Gap,
-        Self::Lapsed,
     ];
 
     /// Its name, for metrics and logs.
@@ -101,7 +100,6 @@ impl Removal {
             Self::Taken => "taken",
             Self::Released => "released",
             Self::Gap => "gap",
-            Self::Lapsed => "lapsed",
         }
     }
 }

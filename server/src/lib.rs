@@ -36,6 +36,7 @@ mod metrics;
 mod node;
 mod pace;
 pub mod page;
+mod probe;
 mod process;
 mod router;
 mod runtime;

@@ -25,7 +25,7 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 
 /// All metrics of a server, in the text format of OpenMetrics. Shards that do not answer in time are
 /// missing from the sums, and from `bayeux_shards_answering`.
-pub(crate) async fn scrape(router: &Router, runtime: &Runtime) -> String {
+pub(crate) async fn scrape(router: &Router, runtime: Option<&Runtime>) -> String {
     let measures = measures(router, runtime).await;
     Scrape::of(router, measures).text()
 }
