@@ -293,8 +293,8 @@ fn control_frames() -> Vec<Case> {
         case("a ping of 65536 bytes", ping(&[7; 65_536]), End(1002)),
         case(
             "a ping with its length in 2 bytes",
-            with_length(LAST | PING, 126, &[0, 1], b"x"),
-            End(1002),
+            join(&[with_length(LAST | PING, 126, &[0, 1], b"x"), text.clone()]),
+            pongs(&[b"x"]),
         ),
         case(
             "ten pings",
