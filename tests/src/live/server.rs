@@ -17,6 +17,8 @@ pub struct Settings {
     arguments: Vec<String>,
     /// The text of its configuration file.
     file: String,
+    /// How many descriptors it may have, if not as many as the test.
+    descriptors: Option<u32>,
 }
 
 impl Settings {
@@ -52,6 +54,23 @@ impl Settings {
         self.with(&["--client-file", path])
     }
 
+    /// How many descriptors it may have at a time.
+    #[must_use]
+    pub fn descriptors(mut self, most: u32) -> Self {
+        self.descriptors = Some(most);
+        self
+    }
+
+    fn command(&self) -> Command {
+        let Some(most) = self.descriptors else {
+            return Command::new(binary());
+        };
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+        command.args(["-c", &script]).arg(binary());
+        command
+    }
+
     fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments
             .extend(arguments.iter().map(ToString::to_string));
@@ -72,7 +91,7 @@ impl Server {
 
     /// Starts it on a free port of the loopback interface and waits until it listens.
     pub fn start(settings: &Settings) -> Self {
-        let mut command = Command::new(binary());
+        let mut command = settings.command();
         command
             .args(["--listen", "127.0.0.1:0", "--config", "/dev/stdin"])
             .args(&settings.arguments);
@@ -109,15 +128,37 @@ impl Server {
 
     /// The memory that it occupies, in bytes.
     pub fn resident(&mut self) -> u64 {
-        let path = format!("/proc/{}/status", self.process.id());
-        let status = std::fs::read_to_string(&path).unwrap_or_default();
+        let status = self.process.told("status");
         let kilobytes = status.lines().find_map(|line| {
             let value = line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?;
             value.trim().parse::<u64>().ok()
         });
         match kilobytes {
             Some(kilobytes) => kilobytes * 1024,
-            None => self.process.fail(&format!("tells no VmRSS in {path}")),
+            None => self.process.fail("tells no VmRSS"),
+        }
+    }
+
+    /// How many descriptors it has open.
+    pub fn open_descriptors(&mut self) -> usize {
+        let folder = format!("/proc/{}/fd", self.process.id());
+        match std::fs::read_dir(&folder) {
+            Ok(entries) => entries.count(),
+            Err(error) => self.process.fail(&format!("has no {folder}: {error}")),
+        }
+    }
+
+    /// The processor time that it has taken, in hundredths of a second.
+    pub fn processor_time(&mut self) -> u64 {
+        // In user mode and in the system; the name before them may hold anything.
+        let stat = self.process.told("stat");
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let mut numbers = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(user)), Some(Ok(system))) => user + system,
+            _ => self
+                .process
+                .fail(&format!("tells no processor time: {stat:?}")),
         }
     }
 
