@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::Process;
+use super::{Process, executable};
 
 /// What a server is started with beyond its defaults.
 #[derive(Clone, Debug, Default)]
@@ -150,27 +150,6 @@ fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("BAYEUX_SERVER_BIN") {
         Some(path) => path.into(),
-        None => build(),
+        None => executable(&["--package", "bayeux-server-tokio", "--bins"]),
     })
-}
-
-fn build() -> PathBuf {
-    const PACKAGE: &str = "bayeux-server-tokio";
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .args(["build", "--package", PACKAGE, "--bins"])
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit());
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    let output = cargo.output().expect("cargo can be started");
-    assert!(output.status.success(), "{PACKAGE} cannot be built");
-
-    let executable = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executable.expect("cargo names the executable that it built")
 }
