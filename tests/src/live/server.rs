@@ -71,6 +71,16 @@ impl Server {
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
         process.write_last(&settings.file);
+        Self::listening(process)
+    }
+
+    /// Starts an example, which takes its address as an argument; `target` are the arguments that cargo knows it by.
+    pub fn example(target: &[&str]) -> Self {
+        let mut command = Command::new(executable(target));
+        Self::listening(Process::start("the example", command.arg("127.0.0.1:0")))
+    }
+
+    fn listening(mut process: Process) -> Self {
         let address = process.wait_for("say where it listens", |line| {
             let (_, url) = line.rsplit_once("http://")?;
             url.strip_suffix(Self::PATH)?.parse().ok()
