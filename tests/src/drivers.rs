@@ -5,6 +5,7 @@
 //! hidden by [`Told`]: the names of connections, tickets, sessions and browsers. What may differ too:
 //!
 //! - the order of facts about different connections, so each connection is looked at alone;
+//! - when a driver hears that a frame is on the wire, as the peer may answer that frame before: `Written` comes last;
 //! - at which facts the log's entries arrive, so they are joined;
 //! - `Elapsed`, which says what a clock says;
 //! - whether an engine hears of a websocket before its first message, so those that bring none are left out.

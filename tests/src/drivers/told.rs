@@ -63,7 +63,10 @@ impl Told {
         let mut connections = Vec::from_iter(connections.into_values());
         connections.retain(|(_, facts)| facts.iter().any(|fact| fact.starts_with("Received")));
         connections.sort();
-        let joined = connections.into_iter().map(|(_, facts)| facts.join("\n"));
+        let joined = connections.into_iter().map(|(_, mut facts)| {
+            facts.sort_by_key(|fact| fact.starts_with("Written"));
+            facts.join("\n")
+        });
         told.connections = joined.collect();
         told
     }
