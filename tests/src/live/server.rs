@@ -4,12 +4,12 @@ use std::env::VarError;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::Process;
+use super::{Process, executable};
 
 /// What a server is started with beyond its defaults.
 #[derive(Clone, Debug, Default)]
@@ -97,6 +97,16 @@ impl Server {
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
         process.write_last(&settings.file);
+        Self::listening(process)
+    }
+
+    /// Starts an example, which takes its address as an argument; `target` are the arguments that cargo knows it by.
+    pub fn example(target: &[&str]) -> Self {
+        let mut command = Command::new(executable(target));
+        Self::listening(Process::start("the example", command.arg("127.0.0.1:0")))
+    }
+
+    fn listening(mut process: Process) -> Self {
         let address = process.wait_for("say where it listens", |line| {
             let (_, url) = line.rsplit_once("http://")?;
             url.strip_suffix(Self::PATH)?.parse().ok()
@@ -198,10 +208,9 @@ fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("BAYEUX_SERVER_BIN") {
         Some(path) => path.into(),
-        None => build(),
+        None => executable(&["--package", package(), "--bins"]),
     })
 }
-
 /// The package of the server on the runtime that `BAYEUX_SERVER` names: `tokio`, as by default, or `smol`.
 fn package() -> &'static str {
     match std::env::var("BAYEUX_SERVER").as_deref() {
@@ -209,25 +218,4 @@ fn package() -> &'static str {
         Ok("smol") => "bayeux-server-smol",
         other => panic!("BAYEUX_SERVER must be tokio or smol, not {other:?}"),
     }
-}
-
-fn build() -> PathBuf {
-    let package = package();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .args(["build", "--package", package, "--bins"])
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit());
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    let output = cargo.output().expect("cargo can be started");
-    assert!(output.status.success(), "{package} cannot be built");
-
-    let executable = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executable.expect("cargo names the executable that it built")
 }
