@@ -202,6 +202,7 @@ pub use message::{
     Message, MessageId, Messages, Payload, ProtocolError, Reconnect, Reply, Subscription,
 };
 pub use report::{Counters, Removal, Report, ReportKind, Reports};
+pub use session::Census;
 pub use store::{
     Destination, Echo, Entry, Fence, Laziness, NewEntry, Notice, Position, SessionRecord,
     SessionSettings, StoreReply, StoreRequest, StoredSubscription,

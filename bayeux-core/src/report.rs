@@ -71,6 +71,39 @@ pub enum Removal {
     Gap,
 }
 
+impl Removal {
+    /// All there are.
+    pub const ALL: [Self; 10] = [
+        Self::Disconnected,
+        Self::DisconnectedByServer,
+        Self::Expired,
+        Self::Stuck,
+        Self::QueueFull,
+        Self::Inactive,
+        Self::Lapsed,
+        Self::Taken,
+        Self::Released,
+        Self::Gap,
+    ];
+
+    /// Its name, for metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::DisconnectedByServer => "disconnected_by_server",
+            Self::Expired => "expired",
+            Self::Stuck => "stuck",
+            Self::QueueFull => "queue_full",
+            Self::Inactive => "inactive",
+            Self::Lapsed => "lapsed",
+            Self::Taken => "taken",
+            Self::Released => "released",
+            Self::Gap => "gap",
+        }
+    }
+}
+
 /// Which reports are wanted beside those of sessions and channels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Reports {

@@ -148,12 +148,13 @@ impl Turn<'_> {
         self.end_admission(key);
         self.unsubscribe_all(key);
         self.go_away(key);
-        let Some(session) = self.sessions.get_mut(key) else {
+        let Some(session) = self.sessions.get(key) else {
             return;
         };
         let id = session.id;
         if let State::Away { expires } = session.state {
-            session.state = State::Leaving { expires, rest };
+            self.sessions
+                .change(key, State::Leaving { expires, rest }, None);
         }
         self.counters.sessions_removed += 1;
         self.report(ReportKind::SessionRemoved(id, reason));

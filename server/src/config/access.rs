@@ -132,12 +132,14 @@ impl RuleDraft {
     }
 }
 
-/// Reads the lists that stand in `root`; `at` says where in the file something is.
+/// Reads the lists that stand in `root`, and gives what is wrong with them; `at` says where in the file
+/// something is.
 pub(super) fn read(
     root: &DeTable<'_>,
     at: &dyn Fn(usize) -> String,
     draft: &mut Draft,
-) -> Result<(), String> {
+) -> Vec<String> {
+    let mut mistakes = Vec::new();
     for (name, value) in root {
         let name: &str = name.get_ref();
         if !LISTS.contains(&name) {
@@ -148,24 +150,30 @@ pub(super) fn read(
             let found = shown(value.get_ref());
             format!("{place}: {name}: must be a list of tables, [[{name}]], got {found}")
         };
-        let list = value.get_ref().as_array().ok_or_else(refused)?;
-        for (index, element) in list.iter().enumerate() {
-            let table = element.get_ref().as_table().ok_or_else(refused)?;
-            let title = format!("{} {}", name.trim_end_matches('s'), index + 1);
+        let list = value.get_ref().as_array();
+        if list.is_none() {
+            mistakes.push(refused());
+        }
+        for (index, element) in list.into_iter().flatten().enumerate() {
+            let Some(table) = element.get_ref().as_table() else {
+                mistakes.push(refused());
+                break;
+            };
             let entries = Entries {
-                title,
+                title: format!("{} {}", name.trim_end_matches('s'), index + 1),
                 place: at(element.span().start),
                 table,
                 at,
             };
-            match name {
-                "keys" => entries.key(&mut draft.access)?,
-                "publishers" => entries.publisher(&mut draft.access)?,
-                _ => entries.rule(&mut draft.access)?,
-            }
+            let read = match name {
+                "keys" => entries.key(&mut draft.access),
+                "publishers" => entries.publisher(&mut draft.access),
+                _ => entries.rule(&mut draft.access),
+            };
+            mistakes.extend(read.err());
         }
     }
-    Ok(())
+    mistakes
 }
 
 /// One table of a list.
