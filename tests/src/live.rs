@@ -9,6 +9,7 @@
 )]
 
 mod browser;
+mod build;
 mod client;
 mod cutter;
 mod deadline;
@@ -16,10 +17,12 @@ mod http;
 mod poller;
 mod process;
 mod server;
+mod siege;
 mod websocket;
 mod wire;
 
 pub use browser::Page;
+pub use build::executable;
 pub use client::{Client, Event, Library, Transport};
 pub use cutter::Cutter;
 pub use deadline::Deadline;
@@ -27,5 +30,6 @@ pub use http::{HttpConnection, Response};
 pub use poller::{Held, Poller};
 pub use process::Process;
 pub use server::{Server, Settings};
+pub use siege::{Kept, Siege};
 pub use websocket::{CloseCode, Frame, Opcode, WebSocket};
 pub use wire::Wire;

@@ -20,6 +20,7 @@ impl Wire {
         let stream = TcpStream::connect(address)
             .unwrap_or_else(|error| panic!("{address} does not accept: {error}"));
         stream.set_nodelay(true).ok();
+        stream.set_write_timeout(Some(Deadline::USUAL)).ok();
         Self {
             stream,
             buffer: Vec::new(),
