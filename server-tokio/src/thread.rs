@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 
-use bayeux_core::http::Scheme;
 use bayeux_server::{Admitted, Door, Runtime, Shard};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
@@ -86,7 +85,7 @@ fn serve(door: &Door, accepted: Accepted) {
         Ok(socket) => {
             let serving = door
                 .clone()
-                .serve(TokioIo::new(socket), address, Scheme::Http, admitted);
+                .accept(TokioIo::new(socket), address, admitted);
             tokio::spawn(serving);
         }
         Err(error) => tracing::warn!(%error, "a socket could not be taken over"),

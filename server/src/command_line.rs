@@ -88,7 +88,7 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
             settings
                 .paths
                 .iter()
-                .map(|path| format!("listening on {}{path}", url(address))),
+                .map(|path| format!("listening on {}{path}", url(settings, address))),
         );
     }
     // Where Bayeux is spoken at `/` there is no page.
@@ -96,7 +96,7 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
         lines.extend(
             bound
                 .first()
-                .map(|address| format!("try it in a browser: {}/", url(address))),
+                .map(|address| format!("try it in a browser: {}/", url(settings, address))),
         );
     }
     if settings.http.origins == Origins::Own {
@@ -112,11 +112,16 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
 }
 
 /// Scheme, host and port of a server that listens at `address`.
-fn url(address: &SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        format!("http://localhost:{}", address.port())
+fn url(settings: &Settings, address: &SocketAddr) -> String {
+    let scheme = if settings.tls.is_some() {
+        "https"
     } else {
-        format!("http://{address}")
+        "http"
+    };
+    if address.ip().is_unspecified() {
+        format!("{scheme}://localhost:{}", address.port())
+    } else {
+        format!("{scheme}://{address}")
     }
 }
 

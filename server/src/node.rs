@@ -12,7 +12,7 @@ use futures_channel::oneshot;
 use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
 use crate::clock::Clock;
-use crate::config::{Conformance, Settings, Store};
+use crate::config::{Conformance, Said, Settings, Store};
 use crate::conformance;
 use crate::door::{Door, Service};
 use crate::inbox::Fact;
@@ -24,6 +24,7 @@ use crate::shard::Shard;
 use crate::site::Site;
 use crate::store::{LogEnd, SharedLog};
 use crate::tally::Tally;
+use crate::tls::{Tls, TlsError};
 
 /// What an application adds to the settings of its server.
 #[derive(Clone, Default)]
@@ -43,6 +44,39 @@ impl std::fmt::Debug for Extras {
     }
 }
 
+/// Why settings make no server.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The browser cookie would not be well-formed.
+    Cookie(CookieError),
+    /// The certificate or its key is not right.
+    Tls(TlsError),
+}
+
+impl std::fmt::Display for SetupError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cookie(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SetupError {}
+
+impl From<CookieError> for SetupError {
+    fn from(error: CookieError) -> Self {
+        Self::Cookie(error)
+    }
+}
+
+impl From<TlsError> for SetupError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error)
+    }
+}
+
 /// One server: shards that share a log, and the ways to them.
 #[derive(Clone)]
 pub struct Node {
@@ -51,6 +85,7 @@ pub struct Node {
     config: Config,
     listener: Option<Listener>,
     conformance: Conformance,
+    said: Arc<Said>,
     handles: Arc<AtomicU32>,
 }
 
@@ -59,8 +94,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// If the browser cookie would not be well-formed.
-    pub fn new(settings: Settings, extras: Extras) -> Result<Self, CookieError> {
+    /// If the browser cookie would not be well-formed, or the certificate or its key is not right.
+    pub fn new(settings: Settings, extras: Extras) -> Result<Self, SetupError> {
         let shards = settings.shards.get();
         let clock = Clock::start();
         let page = page::index(settings.page_path());
@@ -106,6 +141,7 @@ impl Node {
             headers: extras.headers,
             admission: Admission::new(settings.sockets),
             page: Some(page),
+            tls: settings.tls.as_ref().map(Tls::load).transpose()?,
             tally: Tally::default(),
         };
         Ok(Self {
@@ -114,6 +150,7 @@ impl Node {
             config,
             listener: extras.listener,
             conformance: settings.conformance,
+            said: Arc::new(settings.said),
             handles: Arc::default(),
         })
     }
@@ -208,6 +245,15 @@ impl Node {
         for drained in all {
             let _ = drained.await;
         }
+    }
+
+    /// What its settings said.
+    pub(crate) fn said(&self) -> &Said {
+        &self.said
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.router.site.tls.as_ref()
     }
 
     pub(crate) fn gateway(&self, place: Place) -> Gateway {

@@ -10,6 +10,7 @@ use crate::admission::Admission;
 use crate::config::Deadlines;
 use crate::pace::Patience;
 use crate::tally::Tally;
+use crate::tls::Tls;
 
 /// The options that connections are served by.
 pub(crate) struct Site {
@@ -35,6 +36,8 @@ pub(crate) struct Site {
     pub(crate) admission: Admission,
     /// The page at `/`.
     pub(crate) page: Option<Bytes>,
+    /// What its own sockets begin with, if they speak TLS.
+    pub(crate) tls: Option<Tls>,
     /// Whom it refused or cut off.
     pub(crate) tally: Tally,
 }
