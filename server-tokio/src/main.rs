@@ -10,11 +10,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+const NAME: &str = "bayeux-server-tokio";
 const ABOUT: &str = "A Bayeux server: publish and subscribe for the clients of CometD and Faye.";
 
 fn main() -> ExitCode {
     let arguments = std::env::args_os();
-    match command_line::parse("bayeux-server-tokio", ABOUT, arguments).and_then(serve) {
+    match command_line::parse(NAME, ABOUT, arguments).and_then(serve) {
         Ok(code) => code,
         Err(stop) => stop.tell(),
     }
@@ -62,12 +63,19 @@ fn directives(asked: &str) -> String {
 
 async fn run(settings: Settings) -> Result<ExitCode, StartError> {
     let mut signals = Signals::new()?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let mut running = Builder::new(settings.clone()).start().await?;
     say(&greeting(&settings, running.addresses()));
 
-    tokio::select! {
-        () = signals.next() => {}
-        () = running.broken() => return Ok(ExitCode::FAILURE),
+    loop {
+        tokio::select! {
+            () = signals.next() => break,
+            () = running.broken() => return Ok(ExitCode::FAILURE),
+            _ = hang_up.recv() => {
+                let arguments = std::env::args_os();
+                running.reload_or_warn(command_line::parse_again(NAME, ABOUT, arguments));
+            }
+        }
     }
     let handle = running.handle();
     tokio::select! {

@@ -5,15 +5,17 @@ use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bayeux_core::http::CookieError;
 use bayeux_core::{Config, Report};
+use bayeux_server::command_line::Stop;
 use bayeux_server::config::Settings;
-use bayeux_server::{Extras, Handle, Node, Service};
+use bayeux_server::tls::{TlsError, TlsFiles};
+use bayeux_server::{Extras, Handle, Node, Service, SetupError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
@@ -64,6 +66,16 @@ impl Builder {
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.settings.listen.push(address);
+        self
+    }
+
+    /// Speaks TLS at all its addresses, with this certificate and key.
+    #[must_use]
+    pub fn tls(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.settings.tls = Some(TlsFiles {
+            certificate: certificate.into(),
+            key: key.into(),
+        });
         self
     }
 
@@ -153,8 +165,8 @@ impl Builder {
 pub enum StartError {
     /// It cannot listen at this address.
     Listen(SocketAddr, io::Error),
-    /// The browser cookie would not be well-formed.
-    Cookie(CookieError),
+    /// The settings make no server.
+    Setup(SetupError),
     /// The system has no thread or no randomness for it.
     System(io::Error),
 }
@@ -163,7 +175,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen at {address}: {error}"),
-            Self::Cookie(error) => error.fmt(f),
+            Self::Setup(error) => error.fmt(f),
             Self::System(error) => error.fmt(f),
         }
     }
@@ -171,9 +183,9 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-impl From<CookieError> for StartError {
-    fn from(error: CookieError) -> Self {
-        Self::Cookie(error)
+impl From<SetupError> for StartError {
+    fn from(error: SetupError) -> Self {
+        Self::Setup(error)
     }
 }
 
@@ -205,6 +217,21 @@ impl Running {
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// Takes from `settings` what can change while a server runs: see [`Node::reload`].
+    ///
+    /// # Errors
+    ///
+    /// If the certificate or its key is not right: the ones before are kept.
+    pub fn reload(&self, settings: &Settings) -> Result<(), TlsError> {
+        self.node.reload(settings)
+    }
+
+    /// The same with settings that were just read again, telling the log of all that is wrong: see
+    /// [`Node::reload_or_warn`].
+    pub fn reload_or_warn(&self, again: Result<Settings, Stop>) {
+        self.node.reload_or_warn(again);
     }
 
     /// A service to mount at a path of the application's own, for its own tokio runtime: a

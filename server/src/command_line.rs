@@ -34,6 +34,28 @@ pub fn parse(
     parse_with(name, about, args, |variable| env::var_os(variable))
 }
 
+/// The settings as [`parse`] would have them now: the same arguments and variables, and what has become
+/// of the file; for a process that is to [reload](crate::Node::reload_or_warn).
+///
+/// # Errors
+///
+/// If there is a mistake in them, or if the file is none that can be read again, such as a pipe.
+pub fn parse_again(
+    name: &'static str,
+    about: &'static str,
+    args: impl Iterator<Item = OsString>,
+) -> Result<Settings, Stop> {
+    let args: Vec<_> = args.collect();
+    let variable = |variable: &str| env::var_os(variable);
+    let matches = command(name, about)
+        .try_get_matches_from(&args)
+        .map_err(|error| Stop::of(&error))?;
+    if let Some(path) = file(&matches, &variable).filter(|path| path.exists() && !path.is_file()) {
+        return Err(Stop::usage(&format!("cannot read {} again", path.display())));
+    }
+    parse_with(name, about, args.into_iter(), variable)
+}
+
 /// The same as [`parse`] with the variables of `variable` instead of the environment's.
 ///
 /// # Errors

@@ -21,6 +21,7 @@ use std::thread;
 
 use bayeux_core::http::{self, CookieOptions, Mount, TrustedProxies};
 use bayeux_core::{Config, MemoryOptions};
+use bytes::Bytes;
 
 use crate::tls::TlsFiles;
 
@@ -68,6 +69,8 @@ pub struct Settings {
     pub sockets: Sockets,
     /// How long a stop may take, held connects being answered over this time (`shutdownWindow`, TM-11).
     pub shutdown_window: Duration,
+    /// The client that pages load from `/faye/client.js`, if it is to be served.
+    pub client_file: Option<Bytes>,
     /// Whether clients may ask for what test suites need (DE-23).
     pub conformance: Conformance,
     /// What of all this was said; nothing in settings that were not read from anywhere.
@@ -105,6 +108,7 @@ impl Default for Settings {
             deadlines: Deadlines::default(),
             sockets: Sockets::default(),
             shutdown_window: Duration::from_millis(2_000),
+            client_file: None,
             conformance: Conformance::Off,
             said: Said::default(),
         }

@@ -12,6 +12,7 @@
 mod admission;
 mod application;
 mod carrier;
+mod client_file;
 mod clock;
 pub mod command_line;
 pub mod config;

@@ -11,6 +11,7 @@ use futures_channel::oneshot;
 
 use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
+use crate::client_file::ClientFile;
 use crate::clock::Clock;
 use crate::config::{Conformance, Said, Settings, Store};
 use crate::conformance;
@@ -142,6 +143,7 @@ impl Node {
             admission: Admission::new(settings.sockets),
             page: Some(page),
             tls: settings.tls.as_ref().map(Tls::load).transpose()?,
+            client_file: ClientFile::new(&settings.paths, settings.client_file),
             tally: Tally::default(),
         };
         Ok(Self {

@@ -8,6 +8,7 @@
     reason = "a JSON value without the member that is asked for gives null"
 )]
 
+mod authority;
 mod browser;
 mod client;
 mod cutter;
@@ -19,6 +20,7 @@ mod server;
 mod websocket;
 mod wire;
 
+pub use authority::{Authority, Hello, Identity};
 pub use browser::Page;
 pub use client::{Client, Event, Library, Transport};
 pub use cutter::Cutter;

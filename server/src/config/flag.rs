@@ -73,7 +73,7 @@ impl Flag {
 }
 
 /// All flags but those that are about flags: `--config`, `--help` and `--version`.
-pub(crate) static FLAGS: [Flag; 10] = [
+pub(crate) static FLAGS: [Flag; 11] = [
     Flag {
         name: "listen",
         value: "ADDR",
@@ -144,6 +144,14 @@ pub(crate) static FLAGS: [Flag; 10] = [
         meaning: "Address or network such as 10.0.0.0/8 whose X-Forwarded-For and X-Forwarded-Proto count",
         default: "none",
         apply: trusted_proxy,
+    },
+    Flag {
+        name: "client-file",
+        value: "FILE",
+        times: Times::Once,
+        meaning: "Faye's client for browsers, to be served below each path as client.js",
+        default: "none: a page that says where to get it",
+        apply: client_file,
     },
     Flag {
         name: "log",
@@ -257,6 +265,15 @@ fn trusted_proxy(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
         })
         .collect::<Result<Vec<_>, _>>()?;
     draft.settings.trusted_proxies = TrustedProxies::new(networks, ForwardedBy::XForwarded);
+    Ok(())
+}
+
+fn client_file(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    for given in given {
+        let text = std::fs::read(&given.text)
+            .map_err(|error| given.refused(format_args!("cannot be read: {error}")))?;
+        draft.settings.client_file = Some(text.into());
+    }
     Ok(())
 }
 

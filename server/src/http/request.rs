@@ -68,6 +68,12 @@ where
         let stage = Stage::answered(refusal(refused));
         return Responding { stage, asking };
     }
+    if caller.line.is_some()
+        && let Some(response) = page::client_file(&caller.gateway.router.site, &request)
+    {
+        let stage = Stage::answered(response);
+        return Responding { stage, asking };
+    }
     let (asked, route) = {
         let head = head_of(&request);
         let asked = Asked::new(&caller, &request, &head);

@@ -67,6 +67,16 @@ pub struct Client {
 impl Client {
     /// Starts it; nothing is sent before [`Client::handshake`].
     pub fn start(library: Library, transport: Transport, url: &str) -> Self {
+        Self::start_with(library, transport, url, &[])
+    }
+
+    /// The same with variables of its environment.
+    pub fn start_with(
+        library: Library,
+        transport: Transport,
+        url: &str,
+        variables: &[(&str, &Path)],
+    ) -> Self {
         let script = match library {
             Library::Faye => "faye.mjs",
             Library::CometD | Library::CometDWithAck => "cometd.mjs",
@@ -81,7 +91,8 @@ impl Client {
         command
             .current_dir(SCRIPTS)
             .arg(script)
-            .arg(options.to_string());
+            .arg(options.to_string())
+            .envs(variables.iter().copied());
         let mut client = Self {
             process: Process::start(format!("{library:?} over {transport:?}"), &mut command),
             ack,

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::Process;
+use super::{Identity, Process};
 
 /// What a server is started with beyond its defaults.
 #[derive(Clone, Debug, Default)]
@@ -39,10 +39,24 @@ impl Settings {
         self
     }
 
+    /// Speaks TLS.
+    #[must_use]
+    pub fn tls(self, identity: &Identity) -> Self {
+        let path = |path: &Path| path.display().to_string();
+        let (certificate, key) = (path(&identity.certificate), path(&identity.key));
+        self.with(&["--tls-cert", &certificate, "--tls-key", &key])
+    }
+
     /// Channels with which a test can ask for the server's help.
     #[must_use]
     pub fn conformance(self) -> Self {
         self.with(&["--conformance"])
+    }
+
+    /// The file at the paths of Faye's client.
+    #[must_use]
+    pub fn client_file(self, path: &str) -> Self {
+        self.with(&["--client-file", path])
     }
 
     fn with(mut self, arguments: &[&str]) -> Self {
@@ -56,6 +70,7 @@ impl Settings {
 #[derive(Debug)]
 pub struct Server {
     process: Process,
+    scheme: String,
     address: SocketAddr,
 }
 
@@ -71,11 +86,15 @@ impl Server {
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
         process.write_last(&settings.file);
-        let address = process.wait_for("say where it listens", |line| {
-            let (_, url) = line.rsplit_once("http://")?;
-            url.strip_suffix(Self::PATH)?.parse().ok()
+        let (scheme, address) = process.wait_for("say where it listens", |line| {
+            let (scheme, rest) = line.strip_prefix("listening on ")?.split_once("://")?;
+            Some((scheme.to_owned(), rest.strip_suffix(Self::PATH)?.parse().ok()?))
         });
-        Self { process, address }
+        Self {
+            process,
+            scheme,
+            address,
+        }
     }
 
     /// Starts the binary with these arguments and that text as its standard input, whatever becomes of it.
@@ -97,7 +116,7 @@ impl Server {
 
     /// The URL that a client takes.
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.address, Self::PATH)
+        format!("{}://{}{}", self.scheme, self.address, Self::PATH)
     }
 
     /// The memory that it occupies, in bytes.
@@ -132,6 +151,13 @@ impl Server {
     /// Sends it a signal, such as `TERM`.
     pub fn signal(&mut self, name: &str) {
         self.process.signal(name);
+    }
+
+    /// Waits until it says something with that text, and gives the line.
+    pub fn says(&mut self, text: &str) -> String {
+        self.process.wait_for(&format!("say {text:?}"), |line| {
+            line.contains(text).then(|| line.to_owned())
+        })
     }
 
     /// Waits until it ends by itself, and gives its exit code.
