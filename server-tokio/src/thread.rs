@@ -83,9 +83,7 @@ fn serve(door: &Door, accepted: Accepted) {
     } = accepted;
     match TcpStream::from_std(socket) {
         Ok(socket) => {
-            let serving = door
-                .clone()
-                .accept(TokioIo::new(socket), address, admitted);
+            let serving = door.clone().accept(TokioIo::new(socket), address, admitted);
             tokio::spawn(serving);
         }
         Err(error) => tracing::warn!(%error, "a socket could not be taken over"),

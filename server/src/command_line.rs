@@ -51,7 +51,10 @@ pub fn parse_again(
         .try_get_matches_from(&args)
         .map_err(|error| Stop::of(&error))?;
     if let Some(path) = file(&matches, &variable).filter(|path| path.exists() && !path.is_file()) {
-        return Err(Stop::usage(&format!("cannot read {} again", path.display())));
+        return Err(Stop::usage(&format!(
+            "cannot read {} again",
+            path.display()
+        )));
     }
     parse_with(name, about, args.into_iter(), variable)
 }

@@ -25,7 +25,10 @@ impl Node {
     pub fn reload(&self, settings: &Settings) -> Result<(), TlsError> {
         let left = self.said().changed(settings);
         if !left.is_empty() {
-            tracing::warn!("changed, but not before the next start: {}", left.join(", "));
+            tracing::warn!(
+                "changed, but not before the next start: {}",
+                left.join(", ")
+            );
         }
         self.reload_tls(settings.tls.as_ref())
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, IpAddr, ServerName};
 use rustls::{
@@ -59,6 +59,10 @@ impl Authority {
         std::fs::create_dir_all(&folder).expect("a folder for certificates");
 
         let mut params = CertificateParams::default();
+        // A server's certificate with the same name as its issuer's would seem to have issued itself.
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "an authority for tests");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let issuer = CertifiedIssuer::self_signed(params, key).expect("a certificate");

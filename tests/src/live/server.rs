@@ -16,6 +16,8 @@ pub struct Settings {
     arguments: Vec<String>,
     /// The text of its configuration file.
     file: String,
+    /// Where that is, if the test has written it.
+    path: Option<PathBuf>,
 }
 
 impl Settings {
@@ -36,6 +38,13 @@ impl Settings {
     pub fn option(mut self, name: &str, value: impl Into<Value>) -> Self {
         // Numbers, strings, booleans and arrays are the same in JSON and TOML.
         writeln!(self.file, "{name} = {}", value.into()).ok();
+        self
+    }
+
+    /// A configuration file that the test has written, and may write again.
+    #[must_use]
+    pub fn config(mut self, path: &Path) -> Self {
+        self.path = Some(path.into());
         self
     }
 
@@ -82,13 +91,17 @@ impl Server {
     pub fn start(settings: &Settings) -> Self {
         let mut command = Command::new(binary());
         command
-            .args(["--listen", "127.0.0.1:0", "--config", "/dev/stdin"])
+            .args(["--listen", "127.0.0.1:0", "--config"])
+            .arg(settings.path.as_deref().unwrap_or(Path::new("/dev/stdin")))
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
         process.write_last(&settings.file);
         let (scheme, address) = process.wait_for("say where it listens", |line| {
             let (scheme, rest) = line.strip_prefix("listening on ")?.split_once("://")?;
-            Some((scheme.to_owned(), rest.strip_suffix(Self::PATH)?.parse().ok()?))
+            Some((
+                scheme.to_owned(),
+                rest.strip_suffix(Self::PATH)?.parse().ok()?,
+            ))
         });
         Self {
             process,

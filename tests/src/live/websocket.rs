@@ -90,11 +90,7 @@ impl WebSocket {
     }
 
     #[track_caller]
-    fn ask(
-        connection: &mut HttpConnection,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> Response {
+    fn ask(connection: &mut HttpConnection, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut all = vec![
             ("Connection", "Upgrade"),
             ("Upgrade", "websocket"),
