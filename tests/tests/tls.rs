@@ -390,18 +390,27 @@ fn who_speaks_no_tls_gets_no_answer_in_clear() {
 
 // Proves: WS-19
 #[test]
-fn a_peer_that_reads_nothing_is_cut_off() {
-    const EVENTS: usize = 2_000;
-    let settings = Settings::default().option("limits.writeTimeout", 500);
-    let secured = Secured::start(settings);
+fn a_peer_that_reads_nothing_is_cut_off_though_its_last_batch_left_the_engine() {
+    // More than the buffers of two sockets.
+    const EVENTS: usize = 600;
+    let settings = Settings::default()
+        .option("limits.writeTimeout", 500)
+        .option("limits.maxFrameBytes", 16_384)
+        .option("limits.maxQueuedEvents", 1_000_000)
+        .option("limits.maxQueuedBytes", 1_000_000_000)
+        .option("server.log", "bayeux_server=debug");
+    let mut secured = Secured::start(settings);
     let mut silent = subscribed(secured.websocket(), "/news");
     let mut healthy = subscribed(secured.websocket(), "/news");
 
     let mut publisher = Publisher::new(&secured);
     for _ in 0..EVENTS {
-        publisher.publish("/news", &"x".repeat(8_000));
+        publisher.publish("/news", &"x".repeat(30_000));
         assert_eq!(healthy.messages().len(), 1, "one event at a time");
     }
+    secured
+        .server
+        .says("a peer took too long: cut off late=Write");
 
     let mut got = 0;
     while let Some(frame) = silent.frame() {
@@ -428,6 +437,8 @@ fn at_sighup_new_connections_see_the_new_certificate_and_open_ones_live_on() {
         "nobody has asked to reload"
     );
     secured.server.signal("HUP");
+    // What else it was told came by a pipe, and holds.
+    secured.server.says("the configuration stays as it is: cannot read /dev/stdin again");
     secured.server.says("reloaded");
 
     assert!(new.is_shown_on(&secured.wire()));
