@@ -11,6 +11,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bayeux_server_tokio::tls::TlsFiles;
 use bayeux_server_tokio::{Running, Server, Settings};
 use rcgen::{CertificateParams, KeyPair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -51,7 +52,10 @@ impl Folder {
         let builder = Server::builder()
             .shards(NonZeroU32::MIN)
             .listen("127.0.0.1:0".parse().unwrap());
-        let mut builder = builder.tls(self.certificate(), self.key());
+        let mut builder = builder.tls(TlsFiles {
+            certificate: self.certificate(),
+            key: self.key(),
+        });
         builder.settings().shutdown_window = Duration::from_millis(100);
         set(builder.settings());
         builder.start().await.unwrap()

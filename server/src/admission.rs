@@ -65,6 +65,11 @@ impl Admission {
         })
     }
 
+    /// How many sockets are open, and how many may be.
+    pub(crate) fn fill(&self) -> (usize, usize) {
+        (self.open.lock().total, self.limits.total)
+    }
+
     fn take(&self, address: Option<IpAddr>) -> Result<(), Full> {
         let mut open = self.open.lock();
         if open.total >= self.limits.total {
@@ -95,7 +100,7 @@ impl Admission {
 }
 
 /// A connection's place, given back when dropped.
-pub struct Admitted {
+pub(crate) struct Admitted {
     router: Arc<Router>,
     address: Option<IpAddr>,
     shard: u32,

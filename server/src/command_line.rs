@@ -18,6 +18,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::config::{self, Conformance, Draft, FLAGS, Flag, Given, Settings, Times};
+use crate::server::StartError;
 
 /// The settings that this process was started with: `args` as the operating system gave them, the
 /// program's own name first, and the variables `BAYEUX_…` of the environment.
@@ -35,7 +36,7 @@ pub fn parse(
 }
 
 /// The settings as [`parse`] would have them now: the same arguments and variables, and what has become
-/// of the file; for a process that is to [reload](crate::Node::reload_or_warn).
+/// of the file; for a process that is to [reload](crate::Running::reload_or_warn).
 ///
 /// # Errors
 ///
@@ -161,29 +162,6 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// The server cannot listen at `address`.
-    #[must_use]
-    pub fn cannot_listen(address: SocketAddr, error: &io::Error) -> Self {
-        let text = if error.kind() == io::ErrorKind::AddrInUse {
-            format!("{address} is in use")
-        } else {
-            format!("cannot listen at {address}: {error}")
-        };
-        Self {
-            code: 1,
-            text: one_line(&text),
-        }
-    }
-
-    /// The system does not let the server start.
-    #[must_use]
-    pub fn cannot_start(error: &impl fmt::Display) -> Self {
-        Self {
-            code: 1,
-            text: one_line(&format!("cannot start: {error}")),
-        }
-    }
-
     /// Somebody asked for something that cannot be.
     fn usage(text: &str) -> Self {
         Self {
@@ -216,6 +194,23 @@ impl Stop {
             eprintln!("{}", self.text);
         }
         ExitCode::from(self.code)
+    }
+}
+
+impl From<StartError> for Stop {
+    /// The system does not let the server start.
+    fn from(error: StartError) -> Self {
+        let text = match &error {
+            StartError::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                format!("{address} is in use")
+            }
+            StartError::Listen(..) => error.to_string(),
+            StartError::Cookie(_) | StartError::System(_) => format!("cannot start: {error}"),
+        };
+        Self {
+            code: 1,
+            text: one_line(&text),
+        }
     }
 }
 

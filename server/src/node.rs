@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use bayeux_core::http::{BrowserCookie, CookieError};
+use bayeux_core::http::BrowserCookie;
 use bayeux_core::{Config, DecodeLimits, Engine, MemoryOptions, Seed};
 use futures_channel::oneshot;
 
@@ -21,20 +21,20 @@ use crate::pace::Patience;
 use crate::page;
 use crate::router::{Gateway, Place, Router};
 use crate::runtime::Runtime;
+use crate::server::StartError;
 use crate::shard::Shard;
 use crate::site::Site;
 use crate::store::{LogEnd, SharedLog};
 use crate::tally::Tally;
-use crate::tls::{Tls, TlsError};
+use crate::tls::Tls;
 
 /// What an application adds to the settings of its server.
 #[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct Extras {
+pub(crate) struct Extras {
     /// The request headers that deciders see, in lower case.
-    pub headers: Vec<Box<str>>,
+    pub(crate) headers: Vec<Box<str>>,
     /// Hears all reports, on the threads of the shards: it must not block.
-    pub listener: Option<Listener>,
+    pub(crate) listener: Option<Listener>,
 }
 
 impl std::fmt::Debug for Extras {
@@ -45,42 +45,9 @@ impl std::fmt::Debug for Extras {
     }
 }
 
-/// Why settings make no server.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum SetupError {
-    /// The browser cookie would not be well-formed.
-    Cookie(CookieError),
-    /// The certificate or its key is not right.
-    Tls(TlsError),
-}
-
-impl std::fmt::Display for SetupError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Cookie(error) => error.fmt(f),
-            Self::Tls(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for SetupError {}
-
-impl From<CookieError> for SetupError {
-    fn from(error: CookieError) -> Self {
-        Self::Cookie(error)
-    }
-}
-
-impl From<TlsError> for SetupError {
-    fn from(error: TlsError) -> Self {
-        Self::Tls(error)
-    }
-}
-
 /// One server: shards that share a log, and the ways to them.
 #[derive(Clone)]
-pub struct Node {
+pub(crate) struct Node {
     router: Arc<Router>,
     log: Arc<SharedLog>,
     config: Config,
@@ -96,7 +63,7 @@ impl Node {
     /// # Errors
     ///
     /// If the browser cookie would not be well-formed, or the certificate or its key is not right.
-    pub fn new(settings: Settings, extras: Extras) -> Result<Self, SetupError> {
+    pub(crate) fn new(settings: Settings, extras: Extras) -> Result<Self, StartError> {
         let shards = settings.shards.get();
         let clock = Clock::start();
         let page = page::index(settings.page_path());
@@ -157,21 +124,17 @@ impl Node {
         })
     }
 
-    /// All shards, in order; `runtime` lends what the one with this number needs.
-    ///
-    /// Call it once: the seeds of the engines come from the operating system here.
+    /// How many shards it has.
+    pub(crate) fn shards(&self) -> u32 {
+        self.router.shards()
+    }
+
+    /// The shard with this number; call it once for each. `runtime` lends what it needs.
     ///
     /// # Errors
     ///
-    /// If the operating system has no randomness.
-    pub fn shards(&self, runtime: impl Fn(u32) -> Runtime) -> std::io::Result<Vec<Shard>> {
-        let count = self.router.shards();
-        (0..count)
-            .map(|index| self.shard(index, runtime(index)))
-            .collect()
-    }
-
-    fn shard(&self, index: u32, runtime: Runtime) -> std::io::Result<Shard> {
+    /// If the operating system has no randomness for the engine's seed.
+    pub(crate) fn shard(&self, index: u32, runtime: Runtime) -> std::io::Result<Shard> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
         let mut config = self.config.clone();
@@ -194,7 +157,7 @@ impl Node {
     /// # Errors
     ///
     /// If the server has stopped.
-    pub async fn prepare(&self) -> std::io::Result<()> {
+    pub(crate) async fn prepare(&self) -> std::io::Result<()> {
         match self.conformance {
             Conformance::Off => Ok(()),
             Conformance::On => conformance::install(&self.handle())
@@ -205,39 +168,40 @@ impl Node {
 
     /// Where sockets are served on the thread of a shard.
     #[must_use]
-    pub fn door(&self, shard: u32, runtime: Runtime) -> Door {
+    pub(crate) fn door(&self, shard: u32, runtime: Runtime) -> Door {
         Door::new(self.gateway(Place::Shard(shard)), runtime)
     }
 
     /// A place for a socket from `address`, and the shard that it is for: the one with the fewest.
     /// `None` if a limit is reached.
     #[must_use]
-    pub fn admit(&self, address: IpAddr) -> Option<(u32, Admitted)> {
+    pub(crate) fn admit(&self, address: IpAddr) -> Option<(u32, Admitted)> {
         let shard = self.router.least_loaded();
         Some((shard, Admission::admit(&self.router, address, shard)?))
     }
 
     /// A service to be mounted in another application; `runtime` is that application's.
     #[must_use]
-    pub fn service(&self, runtime: Runtime) -> Service {
+    pub(crate) fn service(&self, runtime: Runtime) -> Service {
         Service::new(self.gateway(Place::Mounted(self.next_shard())), runtime)
     }
 
     /// The application's way to the engines.
     #[must_use]
-    pub fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> Handle {
         Handle::new(Arc::clone(&self.router), self.next_shard())
     }
 
     /// How many websockets are open; other connections may be kept by their peers for ever.
     #[must_use]
-    pub fn websockets(&self) -> usize {
-        self.router.websockets.load(Ordering::Relaxed)
+    pub(crate) fn websockets(&self) -> usize {
+        self.router.websockets()
     }
 
     /// Has all sessions let go of, held connects over the time `over`; resolves when nothing is
     /// left to write. A peer that does not read makes that late: bound it.
-    pub async fn drain(&self, over: Duration) {
+    pub(crate) async fn drain(&self, over: Duration) {
+        self.router.begin_draining();
         let ask = |shard| {
             let (answer, answered) = oneshot::channel();
             self.router.tell(shard, Fact::Drain(over, answer));

@@ -9,20 +9,8 @@ use crate::node::Node;
 use crate::tls::{TlsError, TlsFiles};
 
 impl Node {
-    /// Takes from `settings` what can change while a server runs:
-    ///
-    /// - the certificate and its key, read again from their files, wherever these are now. New
-    ///   connections are shown the new certificate; those that are open go on.
-    ///
-    /// Everything else stays as it is until the next start. Keys of a configuration that were
-    /// changed all the same are named in a warning.
-    ///
-    /// Reads files, and waits for them.
-    ///
-    /// # Errors
-    ///
-    /// If the certificate or its key is not right: the ones before are kept.
-    pub fn reload(&self, settings: &Settings) -> Result<(), TlsError> {
+    /// As [`Running::reload`](crate::Running::reload).
+    pub(crate) fn reload(&self, settings: &Settings) -> Result<(), TlsError> {
         let left = self.said().changed(settings);
         if !left.is_empty() {
             tracing::warn!(
@@ -33,10 +21,8 @@ impl Node {
         self.reload_tls(settings.tls.as_ref())
     }
 
-    /// What a process does when it is told to reload: [`reload`](Self::reload) with the settings
-    /// that were just read again. If they are wrong those before are kept, and the certificate is
-    /// read again from where it was. Everything is told in the log.
-    pub fn reload_or_warn(&self, again: Result<Settings, Stop>) {
+    /// As [`Running::reload_or_warn`](crate::Running::reload_or_warn).
+    pub(crate) fn reload_or_warn(&self, again: Result<Settings, Stop>) {
         let reloaded = match again {
             Ok(settings) => self.reload(&settings),
             Err(stop) => {

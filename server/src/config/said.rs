@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::Settings;
 
-/// What can change while a server runs: see [`Node::reload`](crate::Node::reload).
+/// What can change while a server runs: see [`Running::reload`](crate::Running::reload).
 const RELOADED: [&str; 2] = ["tls-cert", "tls-key"];
 
 /// All that was said, by key or flag. Of each value only a hash: it may be a secret.
