@@ -52,6 +52,8 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// What to log: levels, for all or by target, separated by commas.
     pub log: Box<str>,
+    /// In which form.
+    pub log_format: LogFormat,
     /// What bounds the store in memory. Its `session_ttl` and `max_sessions` follow from `engine`.
     pub memory: MemoryOptions,
     /// What each engine is told. `shard` and `wall_clock` are for the server to fill in.
@@ -100,6 +102,7 @@ impl Default for Settings {
             store: Store::Memory,
             trusted_proxies: TrustedProxies::default(),
             log: "info".into(),
+            log_format: LogFormat::Text,
             memory: MemoryOptions::default(),
             engine: Config::default(),
             http,
@@ -136,6 +139,16 @@ fn cores() -> NonZeroU32 {
 pub enum Store {
     /// In this process, and gone with it.
     Memory,
+}
+
+/// In which form a server logs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogFormat {
+    /// Lines for people, to standard error.
+    #[default]
+    Text,
+    /// One JSON object a line, to standard output; nothing else is printed there.
+    Json,
 }
 
 /// Whether clients may ask for what test suites need (DE-23): to be sent events, to be refused, to be

@@ -37,6 +37,10 @@ const WAITING: usize = 64 << 10;
 /// How large the headers of a request may be, decoded.
 const HEADERS: u32 = 16 << 10;
 
+/// How large the whole head of a request may be over HTTP/1.1, and the buffer that it is read into: a long
+/// URL (CB-7) and the cookies of a large site fit.
+const HEAD: usize = 64 << 10;
+
 /// Serves sockets on the thread of one shard.
 #[derive(Clone)]
 pub(crate) struct Door {
@@ -122,6 +126,7 @@ impl Door {
             http1::Builder::new()
                 .header_read_timeout(None)
                 .half_close(false)
+                .max_buf_size(HEAD)
                 .serve_connection(socket, service)
                 .with_upgrades()
                 .await

@@ -1,5 +1,6 @@
 //! Whether the server is alive, and whether it is ready for clients: for probes.
 
+use http::StatusCode;
 use serde_json::json;
 
 use crate::measure::measures;
@@ -19,7 +20,7 @@ impl Readiness {
         if router.is_draining() {
             reasons.push("the server is stopping".into());
         }
-        for (shard, measure) in measures(router, runtime).await.iter().enumerate() {
+        for (shard, measure) in measures(router, Some(runtime)).await.iter().enumerate() {
             match measure {
                 None => reasons.push(format!("shard {shard} does not answer")),
                 Some(measure) if !measure.has_store => {
@@ -32,8 +33,12 @@ impl Readiness {
     }
 
     /// The HTTP status: 200, or 503.
-    pub(crate) const fn status(&self) -> u16 {
-        if self.reasons.is_empty() { 200 } else { 503 }
+    pub(crate) const fn status(&self) -> StatusCode {
+        if self.reasons.is_empty() {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 
     /// The body of the response: `{"ready":true}`, or why not.
@@ -61,9 +66,12 @@ mod tests {
             reasons: vec!["shard 1 does not answer".into()],
         };
 
-        assert_eq!((ready.status(), &*ready.json()), (200, r#"{"ready":true}"#));
         assert_eq!(
-            (not_ready.status(), &*not_ready.json()),
+            (ready.status().as_u16(), &*ready.json()),
+            (200, r#"{"ready":true}"#)
+        );
+        assert_eq!(
+            (not_ready.status().as_u16(), &*not_ready.json()),
             (
                 503,
                 r#"{"ready":false,"reasons":["shard 1 does not answer"]}"#

@@ -30,6 +30,28 @@ pub(crate) struct Measure {
     pub(crate) log: LogMeasure,
 }
 
+#[cfg(test)]
+impl Measure {
+    /// A shard to which nothing has happened.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            counters: Counters::default(),
+            load: Load::default(),
+            census: Census::default(),
+            seen: Position::ZERO,
+            has_store: true,
+            writing: 0,
+            noted: Noted::default(),
+            log: LogMeasure {
+                end: Position::ZERO,
+                entries: 0,
+                bytes: 0,
+                sessions: 0,
+            },
+        }
+    }
+}
+
 /// The log of the process at a moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogMeasure {
@@ -100,30 +122,38 @@ impl Noted {
 
     /// Why sessions ended, and how many.
     pub(crate) fn endings(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let names = Removal::ALL.into_iter().map(Removal::name);
-        names.zip(self.ended)
+        let count = |why| self.ended.get(why as usize).copied().unwrap_or(0);
+        let all = Removal::ALL.into_iter();
+        all.map(move |why| (why.name(), count(why)))
     }
 
     /// Why the engine ended connections, and how many.
     pub(crate) fn closings(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let names = CloseReason::ALL.into_iter().map(CloseReason::name);
-        names.zip(self.closed)
+        let count = |why| self.closed.get(why as usize).copied().unwrap_or(0);
+        let all = CloseReason::ALL.into_iter();
+        all.map(move |why| (why.name(), count(why)))
     }
 }
 
-/// What each shard says, in order; `None` for one that does not answer in time, or is gone.
-pub(crate) async fn measures(router: &Router, runtime: &Runtime) -> Vec<Option<Measure>> {
+/// What each shard says, in order; `None` for one that does not answer in time, or is gone. Without a
+/// runtime there is no time that it could be late for.
+pub(crate) async fn measures(router: &Router, runtime: Option<&Runtime>) -> Vec<Option<Measure>> {
     let ask = |shard| {
         let (answer, answered) = oneshot::channel();
         router.tell(shard, Fact::Measure(answer));
         answered
     };
     let asked: Vec<_> = (0..router.shards()).map(ask).collect();
-    let end = runtime.now() + PATIENCE;
+    let end = runtime.map(|runtime| (runtime, runtime.now() + PATIENCE));
     let mut measures = Vec::with_capacity(asked.len());
     for answered in asked {
-        let left = end.saturating_duration_since(runtime.now());
-        let measure = runtime.within(left, answered).await;
+        let measure = match end {
+            Some((runtime, end)) => {
+                let left = end.saturating_duration_since(runtime.now());
+                runtime.within(left, answered).await
+            }
+            None => Some(answered.await),
+        };
         measures.push(measure.and_then(Result::ok).map(|measure| *measure));
     }
     measures

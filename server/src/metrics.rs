@@ -25,7 +25,7 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 
 /// All metrics of a server, in the text format of OpenMetrics. Shards that do not answer in time are
 /// missing from the sums, and from `bayeux_shards_answering`.
-pub(crate) async fn scrape(router: &Router, runtime: &Runtime) -> String {
+pub(crate) async fn scrape(router: &Router, runtime: Option<&Runtime>) -> String {
     let measures = measures(router, runtime).await;
     Scrape::of(router, measures).text()
 }
@@ -64,7 +64,7 @@ impl Scrape {
             crossed: router.crossed(),
             waiting: router.waiting(),
             is_draining: router.is_draining(),
-            lost_lines: 0,
+            lost_lines: crate::log::lost_lines(),
             process: Figures::now(),
         }
     }
@@ -178,5 +178,173 @@ impl Collector for Scrape {
         FAMILIES
             .iter()
             .try_for_each(|family| self.encode_family(family, &mut encoder))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use bayeux_core::Counters;
+
+    use super::families::ELSEWHERE;
+    use super::*;
+    use crate::config::Settings;
+    use crate::node::{Extras, Node};
+    use crate::router::Place;
+    use crate::tally::Tally;
+
+    /// The text of a server of two shards, none of which runs.
+    fn text() -> String {
+        let node = Node::new(Settings::default(), Extras::default()).unwrap();
+        let router = node.gateway(Place::Mounted(0)).router;
+        Scrape::of(&router, vec![Some(Measure::nothing()), None]).text()
+    }
+
+    fn counted() -> BTreeSet<&'static str> {
+        let engine = Counters::default();
+        let tally = Tally::default();
+        let names = engine.iter().chain(tally.iter()).map(|(name, _)| name);
+        names.collect()
+    }
+
+    #[test]
+    fn each_count_of_engines_and_tally_is_told_once_by_a_metric() {
+        let mut told: Vec<&str> = ELSEWHERE.iter().map(|(count, _)| *count).collect();
+        for family in FAMILIES {
+            match &family.source {
+                Source::Count(name) => told.push(name),
+                Source::Counts(_, names) => told.extend(names.iter().map(|(_, name)| *name)),
+                Source::Of(_) => {}
+            }
+        }
+        told.sort_unstable();
+
+        assert_eq!(told, counted().into_iter().collect::<Vec<_>>());
+        for (_, metric) in ELSEWHERE {
+            assert!(
+                FAMILIES.iter().any(|family| family.name == metric),
+                "{metric}"
+            );
+        }
+    }
+
+    #[test]
+    fn engines_and_tally_name_no_count_alike() {
+        let both = Counters::default().iter().count() + Tally::default().iter().count();
+
+        assert_eq!(counted().len(), both);
+    }
+
+    #[test]
+    fn metrics_are_named_and_explained_as_is_usual() {
+        let mut names = BTreeSet::new();
+        for Family {
+            name, help, kind, ..
+        } in FAMILIES
+        {
+            assert!(names.insert(name), "{name} stands twice");
+            assert!(
+                name.starts_with("bayeux_") || name.starts_with("process_"),
+                "{name}"
+            );
+            let fits = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+            assert!(name.bytes().all(fits), "{name}");
+            assert!(
+                !name.ends_with("_total") && !name.ends_with("_created"),
+                "{name}"
+            );
+            assert!(
+                !help.is_empty() && !help.ends_with('.') && !help.contains('\n'),
+                "{name}"
+            );
+            assert!(*kind == Kind::Gauge || !name.ends_with("_max"), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_text_is_one_that_prometheus_reads() {
+        let text = text();
+
+        let (body, end) = text.split_at(text.len() - "# EOF\n".len());
+        assert_eq!(end, "# EOF\n");
+        let mut family = ("", "");
+        let mut seen = BTreeSet::new();
+        for line in body.lines() {
+            if line.starts_with("# HELP ") {
+                continue;
+            }
+            if let Some(rest) = line.strip_prefix("# TYPE ") {
+                family = rest.split_once(' ').unwrap();
+                continue;
+            }
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            assert!(seen.insert(series), "{series} stands twice");
+            let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+            let suffix = if family.1 == "counter" { "_total" } else { "" };
+            assert_eq!(name, format!("{}{suffix}", family.0), "{line}");
+            let labels = labels.strip_suffix('}').unwrap();
+            for label in labels.split_terminator(',') {
+                let (key, value) = label.split_once('=').unwrap();
+                let value = value
+                    .strip_prefix('"')
+                    .and_then(|value| value.strip_suffix('"'));
+                let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+                assert!(key.bytes().all(|byte| byte.is_ascii_lowercase()), "{line}");
+                assert!(value.is_some_and(|value| value.bytes().all(fits)), "{line}");
+            }
+        }
+        for series in [
+            "bayeux_shards 2",
+            "bayeux_shards_answering 1",
+            "bayeux_refused_total{reason=\"too_large\"} 0",
+            "bayeux_sessions_ended_total{reason=\"queue_full\"} 0",
+            "bayeux_sessions{phase=\"held\",transport=\"websocket\"} 0",
+        ] {
+            assert!(body.lines().any(|line| line == series), "{series}\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_dashboard_asks_for_metrics_that_exist() {
+        let dashboard = include_str!("../../deploy/grafana.json");
+        let dashboard: serde_json::Value = serde_json::from_str(dashboard).unwrap();
+        let text = text();
+        let known: BTreeSet<&str> = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.split(['{', ' ']).next())
+            .collect();
+
+        let mut expressions = Vec::new();
+        collect(&dashboard, &mut expressions);
+        assert!(expressions.len() > 10, "{expressions:?}");
+        for expression in expressions {
+            let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+            let words = expression.split(|character| !is_part(character));
+            let asked: Vec<_> = words
+                .filter(|word| word.starts_with("bayeux_") || word.starts_with("process_"))
+                .collect();
+            assert!(!asked.is_empty(), "{expression}");
+            for name in asked {
+                assert!(known.contains(name), "{name} in {expression}");
+            }
+        }
+    }
+
+    /// All queries in `value`.
+    fn collect<'a>(value: &'a serde_json::Value, into: &mut Vec<&'a str>) {
+        match value {
+            serde_json::Value::Object(members) => {
+                into.extend(members.get("expr").and_then(serde_json::Value::as_str));
+                members.values().for_each(|value| collect(value, into));
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, into)),
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::String(_) => {}
+        }
     }
 }

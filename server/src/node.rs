@@ -180,6 +180,11 @@ impl Node {
         Some((shard, Admission::admit(&self.router, address, shard)?))
     }
 
+    /// Counts that no socket could be accepted, for want of what the system lends.
+    pub(crate) fn not_accepted(&self) {
+        self.router.site.tally.accepts_failed.up();
+    }
+
     /// A service to be mounted in another application; `runtime` is that application's.
     #[must_use]
     pub(crate) fn service(&self, runtime: Runtime) -> Service {

@@ -16,7 +16,8 @@ use bayeux_core::http::CookieError;
 use bayeux_core::{Config, Report};
 use futures_channel::oneshot;
 
-use self::front::{Front, bind};
+use self::front::Front;
+pub(crate) use self::front::bind;
 use self::thread::{Thread, start_shard};
 use crate::application::Handle;
 use crate::command_line::Stop;

@@ -17,7 +17,7 @@ use bayeux_core::http::{CallbackForm, Origins, SameSite};
 use bayeux_core::{ActivityMode, BrowserBinding, Characters, Echo, QueuePolicy, Transport};
 use bayeux_server::StartError;
 use bayeux_server::command_line::{Stop, greeting, parse_with};
-use bayeux_server::config::{Conformance, Settings, Store, reference};
+use bayeux_server::config::{Conformance, LogFormat, Settings, Store, reference};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -911,6 +911,15 @@ const EACH_FLAG: &[(&str, &str, [&str; 3], Shown)] = &[
     ("log", "BAYEUX_LOG", ["warn", "debug", "off"], |s| {
         s.log.to_string()
     }),
+    (
+        "log-format",
+        "BAYEUX_LOG_FORMAT",
+        ["json", "text", "json"],
+        |s| match s.log_format {
+            LogFormat::Text => "text".into(),
+            LogFormat::Json => "json".into(),
+        },
+    ),
     (
         "conformance",
         "BAYEUX_CONFORMANCE",

@@ -10,6 +10,7 @@
 
 mod authority;
 mod browser;
+mod build;
 mod client;
 mod cutter;
 mod deadline;
@@ -17,11 +18,13 @@ mod http;
 mod poller;
 mod process;
 mod server;
+mod siege;
 mod websocket;
 mod wire;
 
 pub use authority::{Authority, Hello, Identity};
 pub use browser::Page;
+pub use build::executable;
 pub use client::{Client, Event, Library, Transport};
 pub use cutter::Cutter;
 pub use deadline::Deadline;
@@ -29,5 +32,6 @@ pub use http::{HttpConnection, Response};
 pub use poller::{Held, Poller};
 pub use process::Process;
 pub use server::{Server, Settings};
+pub use siege::{Kept, Siege};
 pub use websocket::{CloseCode, Frame, Opcode, WebSocket};
 pub use wire::Wire;

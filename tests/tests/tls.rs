@@ -438,7 +438,9 @@ fn at_sighup_new_connections_see_the_new_certificate_and_open_ones_live_on() {
     );
     secured.server.signal("HUP");
     // What else it was told came by a pipe, and holds.
-    secured.server.says("the configuration stays as it is: cannot read /dev/stdin again");
+    secured
+        .server
+        .says("the configuration stays as it is: cannot read /dev/stdin again");
     secured.server.says("reloaded");
 
     assert!(new.is_shown_on(&secured.wire()));

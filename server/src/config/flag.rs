@@ -6,7 +6,7 @@ use bayeux_core::http::{ForwardedBy, Mount, Network, Origin, Origins, TrustedPro
 
 use super::draft::{Draft, Endpoint};
 use super::slot::quoted;
-use super::{Conformance, Store, mounts};
+use super::{Conformance, LogFormat, Store, mounts};
 
 /// The most engines of one process.
 pub(crate) const MOST_SHARDS: NonZeroU32 = match NonZeroU32::new(1_024) {
@@ -73,7 +73,7 @@ impl Flag {
 }
 
 /// All flags but those that are about flags: `--config`, `--help` and `--version`.
-pub(crate) static FLAGS: [Flag; 11] = [
+pub(crate) static FLAGS: [Flag; 12] = [
     Flag {
         name: "listen",
         value: "ADDR",
@@ -160,6 +160,14 @@ pub(crate) static FLAGS: [Flag; 11] = [
         meaning: "What to log: off, error, warn, info, debug or trace, also by target: info,hyper=warn",
         default: "info",
         apply: log,
+    },
+    Flag {
+        name: "log-format",
+        value: "FORMAT",
+        times: Times::Once,
+        meaning: "How to log: text, to standard error; or json, to standard output, one object a line",
+        default: "text",
+        apply: log_format,
     },
     Flag {
         name: "conformance",
@@ -285,6 +293,17 @@ fn log(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
             ));
         }
         draft.settings.log = given.text.as_str().into();
+    }
+    Ok(())
+}
+
+fn log_format(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    for given in given {
+        draft.settings.log_format = match given.text.as_str() {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            _ => return Err(given.refused("must be text or json")),
+        };
     }
     Ok(())
 }

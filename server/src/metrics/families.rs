@@ -70,9 +70,10 @@ impl Sample {
 
 /// Counts that are told by a metric of another source: why sessions ended.
 #[cfg(test)]
-pub(super) const ELSEWHERE: [(&str, &str); 4] = [
+pub(super) const ELSEWHERE: [(&str, &str); 5] = [
     ("sessions_removed", "bayeux_sessions_ended"),
     ("sessions_expired", "bayeux_sessions_ended"),
+    ("sessions_lapsed", "bayeux_sessions_ended"),
     ("sessions_overflowed", "bayeux_sessions_ended"),
     ("sessions_taken", "bayeux_sessions_ended"),
 ];

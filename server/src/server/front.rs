@@ -35,7 +35,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(5);
 
 /// A socket that listens at `address`; port 0 takes one that is free.
-pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -99,6 +99,7 @@ impl Front {
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
+                    self.node.not_accepted();
                     tracing::warn!(%error, ?pause, "no connections are taken for a while");
                     self.runtime.sleep(pause).await;
                     pause = (pause * 2).min(PAUSES.1);

@@ -74,8 +74,7 @@ impl WebSocket {
         let response = Self::ask(&mut connection, path, headers);
         assert_eq!(response.status, 101, "{response:?}");
         assert_eq!(response.header("Sec-WebSocket-Accept"), Some(Self::ACCEPT));
-        let wire = connection.into_wire();
-        (Self { wire }, response)
+        (Self::after_upgrade(connection), response)
     }
 
     /// Asks for one and gives the answer, which should be a refusal.
@@ -99,6 +98,12 @@ impl WebSocket {
         ];
         all.extend_from_slice(headers);
         connection.request("GET", path, &all, "")
+    }
+
+    /// What a connection is once an upgrade was agreed on.
+    pub fn after_upgrade(connection: HttpConnection) -> Self {
+        let wire = connection.into_wire();
+        Self { wire }
     }
 
     /// Sends an array of messages.
