@@ -54,7 +54,7 @@ impl Door {
     }
 
     /// Serves a socket that was accepted to its end: over TLS if the server has a certificate.
-    pub async fn accept<T>(self, io: T, address: SocketAddr, admitted: Admitted)
+    pub(crate) async fn accept<T>(self, io: T, address: SocketAddr, admitted: Admitted)
     where
         T: Read + Write + Unpin + Send + 'static,
     {
