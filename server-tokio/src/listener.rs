@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bayeux_server::Node;
+use bayeux_server::{Entrance, Node};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
@@ -17,6 +17,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_
 /// Accepts until it is dropped.
 pub(crate) async fn accept(
     listener: TcpListener,
+    entrance: Entrance,
     node: Node,
     shards: Vec<mpsc::UnboundedSender<Accepted>>,
 ) {
@@ -25,7 +26,7 @@ pub(crate) async fn accept(
         match listener.accept().await {
             Ok((socket, address)) => {
                 pause = PAUSES.0;
-                if let Err(error) = hand_over(socket, address, &node, &shards) {
+                if let Err(error) = hand_over(socket, address, entrance, &node, &shards) {
                     tracing::debug!(%address, %error, "a connection was not taken");
                 }
             }
@@ -42,10 +43,11 @@ pub(crate) async fn accept(
 fn hand_over(
     socket: TcpStream,
     address: SocketAddr,
+    entrance: Entrance,
     node: &Node,
     shards: &[mpsc::UnboundedSender<Accepted>],
 ) -> io::Result<()> {
-    let Some((shard, admitted)) = node.admit(address.ip()) else {
+    let Some((shard, admitted)) = node.admit(entrance, address.ip()) else {
         return Err(io::Error::other("a limit is reached"));
     };
     socket.set_nodelay(true)?;

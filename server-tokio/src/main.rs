@@ -63,7 +63,11 @@ fn directives(asked: &str) -> String {
 async fn run(settings: Settings) -> Result<ExitCode, StartError> {
     let mut signals = Signals::new()?;
     let mut running = Builder::new(settings.clone()).start().await?;
-    say(&greeting(&settings, running.addresses()));
+    say(&greeting(
+        &settings,
+        running.addresses(),
+        running.admin_addresses(),
+    ));
 
     tokio::select! {
         () = signals.next() => {}

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bayeux_core::http::CookieError;
 use bayeux_core::{Config, Report};
 use bayeux_server::config::Settings;
-use bayeux_server::{Extras, Handle, Node, Service};
+use bayeux_server::{Entrance, Extras, Handle, Node, Service};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
@@ -111,14 +111,17 @@ impl Builder {
     /// If an address cannot be bound, or a thread not be started.
     pub async fn start(self) -> Result<Running, StartError> {
         let mut listeners = Vec::new();
-        for &address in &self.settings.listen {
+        let (mut addresses, mut admin_addresses) = (Vec::new(), Vec::new());
+        for (entrance, address) in self.settings.entrances() {
             let failed = |error| StartError::Listen(address, error);
-            listeners.push(TcpListener::bind(address).await.map_err(failed)?);
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let bound = match entrance {
+                Entrance::Clients => &mut addresses,
+                Entrance::Admin => &mut admin_addresses,
+            };
+            bound.push(listener.local_addr()?);
+            listeners.push((entrance, listener));
         }
-        let addresses = listeners
-            .iter()
-            .map(TcpListener::local_addr)
-            .collect::<io::Result<_>>()?;
 
         let window = self.settings.shutdown_window;
         let node = Node::new(self.settings, self.extras)?;
@@ -128,18 +131,19 @@ impl Builder {
             .collect::<io::Result<_>>()?;
         node.prepare().await?;
         let mut acceptors = JoinSet::new();
-        for listener in listeners {
+        for (entrance, listener) in listeners {
             let sockets = threads
                 .iter()
                 .map(|thread| thread.sockets.clone())
                 .collect();
-            acceptors.spawn(accept(listener, node.clone(), sockets));
+            acceptors.spawn(accept(listener, entrance, node.clone(), sockets));
         }
         let handle = node.handle();
         Ok(Running {
             node,
             handle,
             addresses,
+            admin_addresses,
             acceptors,
             threads,
             window,
@@ -189,16 +193,23 @@ pub struct Running {
     node: Node,
     handle: Handle,
     addresses: Vec<SocketAddr>,
+    admin_addresses: Vec<SocketAddr>,
     acceptors: JoinSet<()>,
     threads: Vec<ShardThread>,
     window: Duration,
 }
 
 impl Running {
-    /// Where it listens, in the order asked for, with the real ports.
+    /// Where it listens to clients, in the order asked for, with the real ports.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it listens to backends, in the same way.
+    #[must_use]
+    pub fn admin_addresses(&self) -> &[SocketAddr] {
+        &self.admin_addresses
     }
 
     /// The application's way to it.

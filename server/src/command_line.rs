@@ -78,10 +78,10 @@ pub fn parse_with(
     draft.finish().map_err(|text| Stop::usage(&text))
 }
 
-/// What a server prints when it listens at `bound`: where it is reached, who is let in, and
+/// What a server prints when it listens at `bound` for clients and at `admin` for backends: where it is reached, who is let in, and
 /// what is on that a server in use would not have.
 #[must_use]
-pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
+pub fn greeting(settings: &Settings, bound: &[SocketAddr], admin: &[SocketAddr]) -> String {
     let mut lines = Vec::new();
     for address in bound {
         lines.extend(
@@ -101,6 +101,14 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
     }
     if settings.http.origins == Origins::Own {
         lines.push("pages of other origins are refused; --allow-origin lets them in".into());
+    }
+    for address in admin {
+        let key = if settings.admin.keys.is_empty() {
+            "closed: no key is set"
+        } else {
+            "with a key"
+        };
+        lines.push(format!("backends: {}/api/v1 ({key})", url(address)));
     }
     if settings.conformance == Conformance::On {
         lines.push(
@@ -231,7 +239,7 @@ fn command(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)
         .version(env!("CARGO_PKG_VERSION"))
-        .args(FLAGS.iter().map(arg))
+        .args(FLAGS.iter().filter(|flag| is_spoken(flag)).map(arg))
         .arg(config)
         .after_help(
             "A flag counts more than its variable, and a variable more than the file. Variables of flags \
@@ -244,10 +252,15 @@ fn command(name: &'static str, about: &'static str) -> Command {
         ))
 }
 
+/// Whether it may stand on the command line.
+fn is_spoken(flag: &Flag) -> bool {
+    flag.times != Times::Secret
+}
+
 fn arg(flag: &'static Flag) -> Arg {
     let often = match flag.times {
         Times::Often => "; repeatable",
-        Times::Once | Times::Switch => "",
+        Times::Once | Times::Secret | Times::Switch => "",
     };
     let help = format!(
         "{}{often} [env: {}] [default: {}]",
@@ -258,7 +271,7 @@ fn arg(flag: &'static Flag) -> Arg {
     let arg = Arg::new(flag.name).long(flag.name).help(help);
     let action = match flag.times {
         Times::Once => ArgAction::Set,
-        Times::Often => ArgAction::Append,
+        Times::Often | Times::Secret => ArgAction::Append,
         Times::Switch => return arg.action(ArgAction::SetTrue),
     };
     arg.value_name(flag.value)
@@ -284,6 +297,7 @@ fn flags(matches: &ArgMatches, flag: &Flag) -> Vec<Given> {
             let values = matches.get_many(flag.name).into_iter().flatten();
             values.cloned().collect()
         }
+        Times::Secret => Vec::new(),
         Times::Switch if matches.get_flag(flag.name) => vec!["true".into()],
         Times::Switch => Vec::new(),
     };
@@ -310,7 +324,7 @@ fn variables(
     };
     let texts: Vec<_> = match flag.times {
         Times::Once | Times::Switch => iter::once(text.trim()).collect(),
-        Times::Often => text.split(',').map(str::trim).collect(),
+        Times::Often | Times::Secret => text.split(',').map(str::trim).collect(),
     };
     let texts = texts.into_iter().filter(|text| !text.is_empty());
     Ok(texts

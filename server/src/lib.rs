@@ -9,6 +9,7 @@
 //! has an IO stack without hyper drives `bayeux-core` directly.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod admission;
 mod application;
 mod carrier;
@@ -18,6 +19,7 @@ pub mod config;
 mod conformance;
 mod deadlines;
 mod door;
+mod entrance;
 mod frames;
 mod guarded;
 mod http;
@@ -26,6 +28,7 @@ mod line;
 mod node;
 mod pace;
 pub mod page;
+mod probe;
 mod router;
 mod runtime;
 mod shard;
@@ -39,6 +42,7 @@ pub use self::http::Body;
 pub use admission::Admitted;
 pub use application::{CallError, Decide, Handle, Listener, Subscription};
 pub use door::{Answer, Door, Service};
+pub use entrance::Entrance;
 pub use node::{Extras, Node};
 pub use runtime::{Runtime, Task};
 pub use shard::Shard;

@@ -6,8 +6,10 @@ use bayeux_core::DecodeLimits;
 use bayeux_core::http::{BrowserCookie, Options, TrustedProxies};
 use bytes::Bytes;
 
+use crate::admin::Admin;
 use crate::admission::Admission;
 use crate::config::Deadlines;
+use crate::entrance::Entrance;
 use crate::pace::Patience;
 use crate::tally::Tally;
 
@@ -35,8 +37,20 @@ pub(crate) struct Site {
     pub(crate) admission: Admission,
     /// The page at `/`.
     pub(crate) page: Option<Bytes>,
+    /// What backends are served by.
+    pub(crate) admin: Admin,
     /// Whom it refused or cut off.
     pub(crate) tally: Tally,
+}
+
+impl Site {
+    /// The places for connections that come in this way.
+    pub(crate) const fn admission(&self, entrance: Entrance) -> &Admission {
+        match entrance {
+            Entrance::Clients => &self.admission,
+            Entrance::Admin => &self.admin.admission,
+        }
+    }
 }
 
 /// How long the answer to a close frame is waited for.

@@ -1261,7 +1261,8 @@ fn the_greeting_has_every_url_and_says_who_is_let_in() {
     assert_eq!(
         greeting(
             &flags(&["--path", "/bayeux", "--path", "/faye"]).settings(),
-            &bound
+            &bound,
+            &[],
         ),
         "listening on http://127.0.0.1:8080/bayeux\nlistening on http://127.0.0.1:8080/faye\n\
          listening on http://localhost:81/bayeux\nlistening on http://localhost:81/faye\n\
@@ -1269,11 +1270,11 @@ fn the_greeting_has_every_url_and_says_who_is_let_in() {
          pages of other origins are refused; --allow-origin lets them in"
     );
     let without_page = flags(&["--path", "/bayeux", "--path", "/"]).settings();
-    assert!(!greeting(&without_page, &bound).contains("browser"));
+    assert!(!greeting(&without_page, &bound, &[]).contains("browser"));
     let open = flags(&["--allow-origin", "https://a.example"]).settings();
-    assert!(!greeting(&open, &bound).contains("refused"));
+    assert!(!greeting(&open, &bound, &[]).contains("refused"));
     let helping = flags(&["--conformance"]).settings();
-    assert!(greeting(&helping, &bound).contains("\nconformance helpers are on: "));
+    assert!(greeting(&helping, &bound, &[]).contains("\nconformance helpers are on: "));
 }
 
 #[test]
