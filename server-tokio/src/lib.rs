@@ -62,7 +62,7 @@ mod thread;
 
 pub use bayeux_server::config::Settings;
 pub use bayeux_server::{
-    Answer, Body, CallError, Count, Decide, Extras, Handle, Service, Subscription, Tally,
-    command_line, config,
+    Answer, Body, CallError, Count, Cursor, CursorError, Decide, Extras, Handle, Page, Publication,
+    Service, Subscription, Tally, command_line, config,
 };
 pub use server::{Builder, Running, Server, StartError};

@@ -5,19 +5,25 @@
 
 mod answer;
 mod gate;
+mod list;
+mod publish;
+mod question;
 mod route;
+mod session;
 
 use std::sync::Arc;
 
-use bayeux_core::Config;
+use bayeux_core::{Config, Grammar};
 use http::{Method, Request, Response, request};
 
 use self::answer::{Answer, Refusal};
 use self::route::Operation;
 use crate::admission::Admission;
+use crate::application::Handle;
 use crate::config::{AdminKeys, AdminOptions, Sockets};
 use crate::http::{Body, Caller};
 use crate::probe;
+use crate::site::Site;
 
 /// How many connections backends may have. They are few and keep them, and the crowd at the other
 /// entrance takes nothing from them.
@@ -27,10 +33,12 @@ const CONNECTIONS: usize = 4_096;
 pub(crate) struct Admin {
     pub(crate) admission: Admission,
     keys: AdminKeys,
+    /// What channel names look like, for backends as for clients.
+    grammar: Grammar,
 }
 
 impl Admin {
-    pub(crate) fn new(options: AdminOptions, _config: &Config) -> Self {
+    pub(crate) fn new(options: AdminOptions, config: &Config) -> Self {
         let sockets = Sockets {
             total: CONNECTIONS,
             per_address: CONNECTIONS,
@@ -43,6 +51,7 @@ impl Admin {
         Self {
             admission: Admission::new(sockets),
             keys: options.keys,
+            grammar: config.grammar,
         }
     }
 }
@@ -68,15 +77,33 @@ where
     response
 }
 
-async fn answer<B>(caller: &Caller, head: request::Parts, _body: B) -> Result<Answer, Refusal>
+async fn answer<B>(caller: &Caller, head: request::Parts, body: B) -> Result<Answer, Refusal>
 where
     B: http_body::Body + Unpin,
 {
-    let site = &caller.gateway.router.site;
+    let router = &caller.gateway.router;
+    let Site { admin, tally, .. } = &router.site;
     if !route::is_open(head.uri.path()) {
-        gate::admit(&head, &site.admin.keys, &site.tally)?;
+        gate::admit(&head, &admin.keys, tally)?;
     }
-    match route::find(&head)?.operation {
+    let operation = route::find(&head)?.operation;
+    let handle = Handle::new(Arc::clone(router), caller.gateway.place.shard());
+    let grammar = &admin.grammar;
+    let body = async || question::body(caller, &head.headers, body).await;
+    match operation {
+        Operation::Publish => publish::one(&handle, grammar, &body().await?).await,
+        Operation::PublishBatch => {
+            let most = router.site.decode.max_messages;
+            publish::many(&handle, grammar, most, &body().await?).await
+        }
+        Operation::Deliver => publish::deliver(&handle, grammar, &body().await?).await,
+        Operation::Disconnect => session::disconnect(&handle, &body().await?).await,
+        Operation::Inspect => session::inspect(&handle, &body().await?).await,
+        Operation::Subscriptions => session::subscriptions(&handle, &body().await?).await,
+        Operation::Sessions => list::sessions(&handle, &head).await,
+        Operation::Channels => list::channels(&handle, &head).await,
+        Operation::Subscribers => list::subscribers(&handle, grammar, &head).await,
+        Operation::Counters => list::counters(&handle).await,
         Operation::Describe => Ok(Answer::document(route::DESCRIPTION)),
     }
 }

@@ -3,9 +3,11 @@
 mod decider;
 mod handle;
 mod local;
+mod page;
 
 pub(crate) use self::decider::{Asked, DynDecide};
 pub use self::decider::{Decide, Listener};
-pub use self::handle::{CallError, Handle};
+pub use self::handle::{CallError, Handle, Publication};
 pub(crate) use self::local::LocalEnd;
 pub use self::local::Subscription;
+pub use self::page::{Cursor, CursorError, Page};

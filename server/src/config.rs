@@ -30,6 +30,7 @@ pub(crate) use self::file::read;
 pub(crate) use self::flag::{FLAGS, Flag, Given, Times};
 pub use self::reference::reference;
 pub(crate) use self::reference::summary;
+pub(crate) use self::slot::quoted;
 
 /// Everything that a server is told at its start.
 #[derive(Clone, Debug)]

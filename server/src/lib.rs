@@ -40,7 +40,9 @@ mod websocket;
 
 pub use self::http::Body;
 pub use admission::Admitted;
-pub use application::{CallError, Decide, Handle, Listener, Subscription};
+pub use application::{
+    CallError, Cursor, CursorError, Decide, Handle, Listener, Page, Publication, Subscription,
+};
 pub use door::{Answer, Door, Service};
 pub use entrance::Entrance;
 pub use node::{Extras, Node};

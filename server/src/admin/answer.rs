@@ -2,18 +2,26 @@
 
 use std::borrow::Cow;
 
+use bayeux_core::ChannelNameError;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body as _;
 use serde::Serialize;
 
+use crate::application::CallError;
+use crate::config::quoted;
 use crate::http::{Body, add_header};
 
 /// What was asked for.
 pub(super) struct Answer(Bytes);
 
 impl Answer {
+    /// `value` as JSON.
+    pub(super) fn of(value: &impl Serialize) -> Self {
+        Self(json(value))
+    }
+
     /// JSON as it stands.
     pub(super) const fn document(text: &'static str) -> Self {
         Self(Bytes::from_static(text.as_bytes()))
@@ -84,7 +92,10 @@ impl Refusal {
     }
 
     pub(super) fn route_unknown(path: &str) -> Self {
-        let text = format!("there is no {path:?}; see /api/v1/openapi.json for what there is");
+        let text = format!(
+            "there is no {}; see /api/v1/openapi.json for what there is",
+            quoted(path)
+        );
         Self::new(StatusCode::NOT_FOUND, "route_unknown", text)
     }
 
@@ -96,6 +107,78 @@ impl Refusal {
         let names = names.join(", ");
         let text = format!("this takes {names} only");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text).with("allow", names)
+    }
+}
+
+impl Refusal {
+    pub(super) fn body_invalid(why: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "body_invalid", why.to_string())
+    }
+
+    pub(super) fn parameter_invalid(name: &str, why: &str) -> Self {
+        let text = format!("the parameter {} {why}", quoted(name));
+        Self::new(StatusCode::BAD_REQUEST, "parameter_invalid", text)
+    }
+
+    pub(super) fn channel_invalid(channel: &str, why: ChannelNameError) -> Self {
+        let text = format!("{} cannot be used here: {why}", quoted(channel));
+        Self::new(StatusCode::BAD_REQUEST, "channel_invalid", text)
+    }
+
+    pub(super) fn channel_refused(channel: &str) -> Self {
+        let text = format!(
+            "nobody can be sent events on {} in this way",
+            quoted(channel)
+        );
+        Self::new(StatusCode::BAD_REQUEST, "channel_refused", text)
+    }
+
+    pub(super) fn session_unknown() -> Self {
+        let text = CallError::Unknown.to_string();
+        Self::new(StatusCode::NOT_FOUND, "session_unknown", text)
+    }
+
+    pub(super) fn body_late() -> Self {
+        let text = "the body did not come in time";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body_late", text)
+    }
+
+    pub(super) fn body_too_large(most: usize) -> Self {
+        let text = format!("a body may have {most} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text)
+    }
+
+    pub(super) fn batch_too_large(most: usize) -> Self {
+        let text = format!("a batch may have {most} messages");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", text)
+    }
+
+    pub(super) fn media_type_unsupported() -> Self {
+        let text =
+            "the body must be JSON and say so: send the header Content-Type: application/json";
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media_type_unsupported",
+            text,
+        )
+    }
+}
+
+impl From<CallError> for Refusal {
+    fn from(error: CallError) -> Self {
+        let code = match error {
+            CallError::Unknown => return Self::session_unknown(),
+            CallError::Limited | CallError::Unavailable => "store_unavailable",
+            CallError::Stopped => "server_stopped",
+        };
+        let text = error.to_string();
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, text).with("retry-after", "1")
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        refusal.error
     }
 }
 

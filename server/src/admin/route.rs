@@ -22,13 +22,22 @@ pub(super) enum Access {
     /// Everybody.
     Open,
     /// Who shows a key.
-    #[expect(dead_code, reason = "the operations come next")]
     Key,
 }
 
 /// What is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Operation {
+    Publish,
+    PublishBatch,
+    Deliver,
+    Disconnect,
+    Inspect,
+    Subscriptions,
+    Sessions,
+    Channels,
+    Subscribers,
+    Counters,
     Describe,
 }
 
@@ -42,12 +51,28 @@ const fn route(method: Method, path: &'static str, access: Access, operation: Op
 }
 
 /// All of it, the probes apart.
-pub(super) static ROUTES: [Route; 1] = [route(
-    Method::GET,
-    "/api/v1/openapi.json",
-    Access::Open,
-    Operation::Describe,
-)];
+pub(super) static ROUTES: [Route; 11] = {
+    use Access::{Key, Open};
+    use Operation as To;
+    [
+        route(Method::POST, "/api/v1/publish", Key, To::Publish),
+        route(Method::POST, "/api/v1/publish/batch", Key, To::PublishBatch),
+        route(Method::POST, "/api/v1/deliver", Key, To::Deliver),
+        route(Method::POST, "/api/v1/disconnect", Key, To::Disconnect),
+        route(Method::POST, "/api/v1/inspect", Key, To::Inspect),
+        route(
+            Method::POST,
+            "/api/v1/subscriptions",
+            Key,
+            To::Subscriptions,
+        ),
+        route(Method::GET, "/api/v1/sessions", Key, To::Sessions),
+        route(Method::GET, "/api/v1/channels", Key, To::Channels),
+        route(Method::GET, "/api/v1/subscribers", Key, To::Subscribers),
+        route(Method::GET, "/api/v1/counters", Key, To::Counters),
+        route(Method::GET, "/api/v1/openapi.json", Open, To::Describe),
+    ]
+};
 
 /// Whether everybody may ask here. Who has no key does not learn what else the API has.
 pub(super) fn is_open(path: &str) -> bool {
