@@ -107,3 +107,144 @@ where
         Operation::Describe => Ok(Answer::document(route::DESCRIPTION)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
+
+    use bayeux_core::http::Scheme;
+    use bytes::Bytes;
+    use http_body::Frame;
+    use hyper::rt::{Sleep, Timer};
+
+    use super::*;
+    use crate::config::Settings;
+    use crate::entrance::Entrance;
+    use crate::node::{Extras, Node};
+    use crate::router::Place;
+    use crate::runtime::Runtime;
+
+    const KEY: &str = "a-key-that-nobody-has-guessed";
+
+    /// Nobody waits here.
+    struct NoTimer;
+
+    impl Timer for NoTimer {
+        fn sleep(&self, _: Duration) -> std::pin::Pin<Box<dyn Sleep>> {
+            panic!("nothing takes time")
+        }
+
+        fn sleep_until(&self, _: std::time::Instant) -> std::pin::Pin<Box<dyn Sleep>> {
+            panic!("nothing takes time")
+        }
+    }
+
+    /// The body of a request: there at once.
+    struct Whole(Option<Bytes>);
+
+    impl http_body::Body for Whole {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.take().map(|whole| Ok(Frame::data(whole))))
+        }
+    }
+
+    /// A server whose engines have come and gone.
+    fn stopped() -> Arc<Caller> {
+        let mut settings = Settings::default();
+        settings.admin.keys.add(KEY).unwrap();
+        let node = Node::new(settings, Extras::default()).unwrap();
+        let runtime = Runtime::new(NoTimer, |_| {});
+        drop(node.shards(|_| runtime.clone()).unwrap());
+        Arc::new(Caller {
+            gateway: node.gateway(Place::Shard(0)),
+            runtime,
+            line: None,
+            address: None,
+            scheme: Scheme::Http,
+            entrance: Entrance::Admin,
+            take_over: crate::websocket::take_over_opaque,
+        })
+    }
+
+    fn ask(route: &route::Route) -> Response<Body> {
+        let session = r#""clientId":"0000000000000000000000000""#;
+        let body = match route.operation {
+            Operation::Publish => r#"{"channel":"/a","data":1}"#.into(),
+            Operation::PublishBatch => r#"[{"channel":"/a","data":1}]"#.into(),
+            Operation::Deliver => format!(r#"{{{session},"channel":"/a","data":1}}"#),
+            Operation::Disconnect | Operation::Inspect | Operation::Subscriptions => {
+                format!("{{{session}}}")
+            }
+            Operation::Sessions
+            | Operation::Channels
+            | Operation::Subscribers
+            | Operation::Counters
+            | Operation::Describe => String::new(),
+        };
+        let request = Request::builder()
+            .method(&route.method)
+            .uri(format!(
+                "{}?{}",
+                route.path,
+                match route.operation {
+                    Operation::Subscribers => "channel=/a",
+                    _ => "",
+                }
+            ))
+            .header("authorization", format!("Bearer {KEY}"))
+            .header("content-type", "application/json; charset=utf-8")
+            .body(Whole(Some(body.into())))
+            .unwrap();
+        let answer = pin!(respond(stopped(), request));
+        match answer.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(response) => response,
+            Poll::Pending => panic!("{} waits for what never comes", route.path),
+        }
+    }
+
+    fn text(response: Response<Body>) -> String {
+        let body = pin!(response.into_body());
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Some(Ok(frame))) = http_body::Body::poll_frame(body, &mut cx) else {
+            panic!("no body");
+        };
+        String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn while_the_server_cannot_serve_it_says_so_and_when_to_come_back() {
+        const STOPPED: &str = r#"{"code":"server_stopped","text":"the server has stopped"}"#;
+        let description: serde_json::Value = serde_json::from_str(route::DESCRIPTION).unwrap();
+
+        for route in &route::ROUTES {
+            let response = ask(route);
+            let method = route.method.as_str().to_lowercase();
+            let described = &description["paths"][route.path][method]["responses"]["503"];
+            match route.operation {
+                Operation::Describe => assert_eq!(response.status(), 200),
+                Operation::PublishBatch => {
+                    assert!(described.is_null(), "each has a result of its own");
+                    assert_eq!(response.status(), 200);
+                    let results = format!(r#"{{"results":[{{"error":{STOPPED}}}]}}"#);
+                    assert_eq!(text(response), results);
+                }
+                _ => {
+                    assert!(!described.is_null(), "{}", route.path);
+                    assert_eq!(response.status(), 503, "{}", route.path);
+                    assert_eq!(response.headers()["retry-after"], "1");
+                    let error = format!(r#"{{"error":{STOPPED}}}"#);
+                    assert_eq!(text(response), error, "{}", route.path);
+                }
+            }
+        }
+    }
+}

@@ -12,7 +12,7 @@ use super::question::{channel, payload, read, session};
 use crate::application::{CallError, Handle, Publication};
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with channel and data")]
 struct Publish<'a> {
     #[serde(borrow)]
     channel: Cow<'a, str>,
@@ -23,7 +23,10 @@ struct Publish<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an object with clientId, channel and data"
+)]
 struct Deliver<'a> {
     #[serde(borrow, rename = "clientId")]
     session: Cow<'a, str>,

@@ -67,7 +67,7 @@ pub(super) fn session(text: &str) -> Result<SessionId, Refusal> {
 
 /// A body that names a session and nothing else.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with clientId")]
 pub(super) struct OfSession<'a> {
     #[serde(borrow, rename = "clientId")]
     pub(super) session: Cow<'a, str>,

@@ -97,3 +97,34 @@ impl Route {
         self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_description_has_every_route_and_no_other() {
+        let description: Value = serde_json::from_str(DESCRIPTION).expect("JSON");
+        let paths = description["paths"].as_object().expect("paths");
+        let described = paths.iter().flat_map(|(path, item)| {
+            let methods = item.as_object().expect("methods").iter();
+            methods.map(move |(method, operation)| {
+                let access = if operation["security"].is_null() {
+                    Access::Key
+                } else {
+                    Access::Open
+                };
+                format!("{} {path} {access:?}", method.to_uppercase())
+            })
+        });
+        let routes = ROUTES
+            .iter()
+            .map(|route| format!("{} {} {:?}", route.method, route.path, route.access));
+
+        assert_eq!(routes.collect::<BTreeSet<_>>(), described.collect());
+    }
+}

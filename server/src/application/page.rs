@@ -60,7 +60,7 @@ pub struct CursorError;
 
 impl fmt::Display for CursorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a place in a list")
+        f.write_str("is no place in a list")
     }
 }
 

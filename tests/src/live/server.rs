@@ -16,6 +16,8 @@ pub struct Settings {
     arguments: Vec<String>,
     /// The text of its configuration file.
     file: String,
+    /// Whether it listens to backends.
+    admin: bool,
 }
 
 impl Settings {
@@ -45,6 +47,25 @@ impl Settings {
         self.with(&["--conformance"])
     }
 
+    /// A listener for backends, with the HTTP API.
+    #[must_use]
+    pub fn admin(mut self) -> Self {
+        self.admin = true;
+        self.with(&["--admin-listen", "127.0.0.1:0"])
+    }
+
+    /// A key of the HTTP API.
+    #[must_use]
+    pub fn admin_key(self, key: &str) -> Self {
+        self.option("server.admin-key", key)
+    }
+
+    /// What it logs.
+    #[must_use]
+    pub fn log(self, filter: &str) -> Self {
+        self.with(&["--log", filter])
+    }
+
     fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments
             .extend(arguments.iter().map(ToString::to_string));
@@ -57,6 +78,7 @@ impl Settings {
 pub struct Server {
     process: Process,
     address: SocketAddr,
+    admin: Option<SocketAddr>,
 }
 
 impl Server {
@@ -75,7 +97,17 @@ impl Server {
             let (_, url) = line.rsplit_once("http://")?;
             url.strip_suffix(Self::PATH)?.parse().ok()
         });
-        Self { process, address }
+        let admin = settings.admin.then(|| {
+            process.wait_for("say where it listens to backends", |line| {
+                let (_, url) = line.split_once("backends: http://")?;
+                url.split_once('/')?.0.parse().ok()
+            })
+        });
+        Self {
+            process,
+            address,
+            admin,
+        }
     }
 
     /// Starts the binary with these arguments and that text as its standard input, whatever becomes of it.
@@ -93,6 +125,15 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens to backends.
+    ///
+    /// # Panics
+    ///
+    /// If it was not asked to: see [`Settings::admin`].
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.expect("a server that listens to backends")
     }
 
     /// The URL that a client takes.
@@ -127,6 +168,11 @@ impl Server {
                 .process
                 .fail("ended without a count of the facts that crossed shards"),
         }
+    }
+
+    /// Ends it as an operator would, and gives what it said since it listens.
+    pub fn last_words(mut self) -> Vec<String> {
+        self.process.terminate()
     }
 
     /// Sends it a signal, such as `TERM`.
