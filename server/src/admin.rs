@@ -22,7 +22,7 @@ use crate::admission::Admission;
 use crate::application::Handle;
 use crate::config::{AdminKeys, AdminOptions, Sockets};
 use crate::http::{Body, Caller};
-use crate::probe;
+use crate::probe::Probe;
 use crate::site::Site;
 
 /// How many connections backends may have. They are few and keep them, and the crowd at the other
@@ -43,7 +43,7 @@ impl Admin {
             total: CONNECTIONS,
             per_address: CONNECTIONS,
         };
-        if options.keys.leave_the_machine(&options.listen) {
+        if options.leaves_the_machine() {
             tracing::warn!(
                 "the HTTP API listens beyond loopback without TLS: whoever can listen on the way learns its key"
             );
@@ -62,8 +62,8 @@ where
     B: http_body::Body + Unpin + Send + 'static,
     B::Data: Send,
 {
-    if let Some(response) = probe::respond(&request) {
-        return response;
+    if let Some(probe) = Probe::of_operator(&request) {
+        return probe.answer(&caller).await;
     }
     let (head, body) = request.into_parts();
     let is_head = head.method == Method::HEAD;
@@ -163,7 +163,9 @@ mod tests {
         settings.admin.keys.add(KEY).unwrap();
         let node = Node::new(settings, Extras::default()).unwrap();
         let runtime = Runtime::new(NoTimer, |_| {});
-        drop(node.shards(|_| runtime.clone()).unwrap());
+        for index in 0..node.shards() {
+            drop(node.shard(index, runtime.clone()).unwrap());
+        }
         Arc::new(Caller {
             gateway: node.gateway(Place::Shard(0)),
             runtime,

@@ -5,8 +5,9 @@ mod handle;
 mod local;
 mod page;
 
+pub use self::decider::Decide;
+pub(crate) use self::decider::Listener;
 pub(crate) use self::decider::{Asked, DynDecide};
-pub use self::decider::{Decide, Listener};
 pub use self::handle::{CallError, Handle, Publication};
 pub(crate) use self::local::LocalEnd;
 pub use self::local::Subscription;

@@ -2,7 +2,7 @@
 
 /// Whom the sockets of a listener come from, and so what is served on them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Entrance {
+pub(crate) enum Entrance {
     /// Bayeux clients: the protocol, the page, the probes.
     Clients,
     /// Backends and operators: the HTTP API, the probes, the metrics.

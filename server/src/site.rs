@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::admin::Admin;
 use crate::admission::Admission;
+use crate::client_file::ClientFile;
 use crate::config::Deadlines;
 use crate::entrance::Entrance;
 use crate::pace::Patience;
@@ -39,6 +40,8 @@ pub(crate) struct Site {
     pub(crate) page: Option<Bytes>,
     /// What backends are served by.
     pub(crate) admin: Admin,
+    /// What is where pages look for Faye's client.
+    pub(crate) client_file: ClientFile,
     /// Whom it refused or cut off.
     pub(crate) tally: Tally,
 }

@@ -74,6 +74,11 @@ tally! {
     hosts_refused
     /// Requests to the HTTP API refused because they show no key, or a wrong one.
     keys_refused
+    /// Requests refused for what else is wrong with them: their method, their callback, their version of
+    /// the websocket protocol.
+    requests_refused
+    /// Times that no socket could be accepted, for want of file descriptors or memory.
+    accepts_failed
 }
 
 impl Tally {

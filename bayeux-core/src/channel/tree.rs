@@ -18,6 +18,8 @@ use crate::page::page;
 pub(crate) struct Channels {
     nodes: Slab<Channel>,
     index: Index,
+    /// How many subscribers all of them have together.
+    subscriptions: usize,
 }
 
 /// Where a channel is in [`Channels`]; used again after the channel is gone.
@@ -63,6 +65,7 @@ impl Channels {
         Self {
             nodes: Slab::new(),
             index: Index::new(keys),
+            subscriptions: 0,
         }
     }
 
@@ -104,6 +107,7 @@ impl Channels {
             return 0;
         };
         channel.subscribers.push(subscriber);
+        self.subscriptions += 1;
         (channel.subscribers.len() - 1) as u32
     }
 
@@ -115,6 +119,7 @@ impl Channels {
             return None;
         }
         subscribers.swap_remove(index as usize);
+        self.subscriptions -= 1;
         let subscriber = *subscribers.get(index as usize)?;
         Some(Moved { subscriber, index })
     }
@@ -129,6 +134,10 @@ impl Channels {
 
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    pub(crate) const fn subscriptions(&self) -> usize {
+        self.subscriptions
     }
 
     /// The channels from slot `from` on, at most `limit` of them, each with the number of its

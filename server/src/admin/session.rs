@@ -1,6 +1,6 @@
 //! One session: looked at, and ended.
 
-use bayeux_core::{Phase, SessionView, Transport};
+use bayeux_core::{SessionView, Transport};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -70,13 +70,7 @@ impl From<SessionView> for Inspected {
         let milliseconds = |time: std::time::Duration| time.as_millis();
         Self {
             client_id: view.session.text(),
-            phase: match view.phase {
-                Phase::Fresh => "fresh",
-                Phase::Connecting => "connecting",
-                Phase::Held => "held",
-                Phase::Away => "away",
-                Phase::Local => "local",
-            },
+            phase: view.phase.name(),
             connection_type: view.transport.map(Transport::name),
             acknowledged: view.acknowledged,
             subscriptions: names(&view),

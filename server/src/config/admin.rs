@@ -20,6 +20,14 @@ pub struct AdminOptions {
     pub keys: AdminKeys,
 }
 
+impl AdminOptions {
+    /// Whether clear text carries keys to other machines.
+    pub(crate) fn leaves_the_machine(&self) -> bool {
+        let is_local = |address: &SocketAddr| address.ip().to_canonical().is_loopback();
+        !self.keys.is_empty() && !self.listen.iter().all(is_local)
+    }
+}
+
 /// The keys that backends show, any of them. There may be several, so that they can be changed without a gap.
 ///
 /// They are secrets: `Debug` says how many there are.
@@ -56,12 +64,6 @@ impl AdminKeys {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// Whether clear text would carry them to other machines.
-    pub(crate) fn leave_the_machine(&self, listen: &[SocketAddr]) -> bool {
-        let is_local = |address: &SocketAddr| address.ip().to_canonical().is_loopback();
-        !self.is_empty() && !listen.iter().all(is_local)
     }
 
     /// Whether `shown` is one of them. The time that takes says nothing of the keys but their length.

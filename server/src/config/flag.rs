@@ -7,7 +7,7 @@ use bayeux_core::http::{ForwardedBy, Mount, Network, Origin, Origins, TrustedPro
 use super::admin;
 use super::draft::{Draft, Endpoint};
 use super::slot::quoted;
-use super::{Conformance, Store, mounts};
+use super::{Conformance, LogFormat, Store, mounts};
 
 /// The most engines of one process.
 pub(crate) const MOST_SHARDS: NonZeroU32 = match NonZeroU32::new(1_024) {
@@ -73,7 +73,7 @@ impl Flag {
 }
 
 /// All flags but those that are about flags: `--config`, `--help` and `--version`.
-pub(crate) static FLAGS: [Flag; 11] = [
+pub(crate) static FLAGS: [Flag; 13] = [
     Flag {
         name: "listen",
         value: "ADDR",
@@ -124,6 +124,14 @@ pub(crate) static FLAGS: [Flag; 11] = [
         apply: trusted_proxy,
     },
     Flag {
+        name: "client-file",
+        value: "FILE",
+        times: Times::Once,
+        meaning: "Faye's client for browsers, to be served below each path as client.js",
+        default: "none: a page that says where to get it",
+        apply: client_file,
+    },
+    Flag {
         name: "log",
         value: "FILTER",
         times: Times::Once,
@@ -154,6 +162,14 @@ pub(crate) static FLAGS: [Flag; 11] = [
         meaning: "Key of the HTTP API, of 16 characters or more, besides those of the file",
         default: "none",
         apply: admin::keys,
+    },
+    Flag {
+        name: "log-format",
+        value: "FORMAT",
+        times: Times::Once,
+        meaning: "How to log: text, to standard error; or json, to standard output, one object a line",
+        default: "text",
+        apply: log_format,
     },
     Flag {
         name: "conformance",
@@ -256,6 +272,15 @@ fn trusted_proxy(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
     Ok(())
 }
 
+fn client_file(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    for given in given {
+        let text = std::fs::read(&given.text)
+            .map_err(|error| given.refused(format_args!("cannot be read: {error}")))?;
+        draft.settings.client_file = Some(text.into());
+    }
+    Ok(())
+}
+
 fn log(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
     for given in given {
         if !given.text.split(',').all(is_directive) {
@@ -264,6 +289,17 @@ fn log(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
             ));
         }
         draft.settings.log = given.text.as_str().into();
+    }
+    Ok(())
+}
+
+fn log_format(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    for given in given {
+        draft.settings.log_format = match given.text.as_str() {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            _ => return Err(given.refused("must be text or json")),
+        };
     }
     Ok(())
 }
