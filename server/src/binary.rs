@@ -45,7 +45,11 @@ async fn run<S: Stack>(settings: Settings, log: &Log) -> Result<ExitCode, StartE
     let mut signals = signals()?;
     raise_descriptors(&settings);
     let mut running = Builder::<S>::new(settings.clone()).start().await?;
-    log.say(&greeting(&settings, running.addresses()));
+    log.say(&greeting(
+        &settings,
+        running.addresses(),
+        running.admin_addresses(),
+    ));
     service::tell(State::Ready);
 
     if let Either::Right(_) = select(signals.next(), pin!(running.broken())).await {

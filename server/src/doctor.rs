@@ -89,7 +89,8 @@ fn misconfigured(mistake: &str) -> Finding {
 
 fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::fine("configuration: no mistakes")];
-    findings.extend(settings.listen.iter().map(|address| ports::check(*address)));
+    let addresses = settings.entrances().map(|(_, address)| address);
+    findings.extend(addresses.map(ports::check));
     findings.push(files::check(Limits::now(), settings.sockets.total));
     findings.push(memory::check(settings, memory::available()));
     findings.push(threads::check(settings.shards));

@@ -10,6 +10,7 @@
 //! own drives `bayeux-core` directly.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod admission;
 mod application;
 mod binary;
@@ -24,6 +25,7 @@ mod deadlines;
 pub mod descriptors;
 mod doctor;
 mod door;
+mod entrance;
 mod frames;
 mod guarded;
 mod health;
@@ -51,7 +53,9 @@ mod tally;
 mod websocket;
 
 pub use self::http::Body;
-pub use application::{CallError, Decide, Handle, Subscription};
+pub use application::{
+    CallError, Cursor, CursorError, Decide, Handle, Page, Publication, Subscription,
+};
 pub use binary::main;
 pub use door::{Answer, Service};
 pub use runtime::{Runtime, Task};

@@ -124,7 +124,7 @@ fn directives(asked: &str) -> String {
         return asked.into();
     }
     let is_named = |target: &str| asked_for().any(|one| one.split('=').next() == Some(target));
-    let quiet = ["h2", "hyper", "hyper_util"]
+    let quiet = ["h2", "hyper", "hyper_util", "tungstenite"]
         .into_iter()
         .filter(|target| !is_named(target));
     quiet.fold(asked.into(), |all, target| format!("{all},{target}=warn"))
@@ -139,10 +139,13 @@ mod tests {
         for (asked, all) in [
             ("off", "off"),
             ("warn", "warn"),
-            ("info", "info,h2=warn,hyper=warn,hyper_util=warn"),
+            (
+                "info",
+                "info,h2=warn,hyper=warn,hyper_util=warn,tungstenite=warn",
+            ),
             (
                 "debug, h2=trace",
-                "debug, h2=trace,hyper=warn,hyper_util=warn",
+                "debug, h2=trace,hyper=warn,hyper_util=warn,tungstenite=warn",
             ),
             ("warn,hyper=debug", "warn,hyper=debug"),
         ] {

@@ -8,6 +8,7 @@ use bayeux_core::http::SameSite;
 use bayeux_core::{Activity, ActivityMode, BrowserBinding};
 
 use super::Settings;
+use super::flag::Given;
 use super::slot::{in_milliseconds, milliseconds, quoted};
 
 /// Settings on their way. [`finish`](Draft::finish) checks what no single key can tell.
@@ -15,6 +16,10 @@ pub(crate) struct Draft {
     pub(crate) settings: Settings,
     /// Where to listen; names are looked up at the end, so that one which is overruled does not matter.
     pub(crate) listen: Vec<(String, Endpoint)>,
+    /// The same for backends.
+    pub(crate) admin_listen: Vec<(String, Endpoint)>,
+    /// Where their keys are kept.
+    pub(crate) admin_key_file: Option<Given>,
     /// What the activity extension does if it is on.
     pub(crate) activity: Activity,
     /// Whether it is.
@@ -37,6 +42,8 @@ impl Default for Draft {
         Self {
             settings: Settings::default(),
             listen: Vec::new(),
+            admin_listen: Vec::new(),
+            admin_key_file: None,
             activity: Activity {
                 mode: ActivityMode::Client,
                 max_inactivity: milliseconds(300_000),
@@ -55,6 +62,7 @@ impl Draft {
         self.check_cookie()?;
         self.check_idle()?;
         self.resolve()?;
+        self.admit_backends()?;
         self.settings.engine.activity = self.activity_on.then_some(self.activity);
         Ok(self.settings)
     }
@@ -115,17 +123,7 @@ impl Draft {
         if self.listen.is_empty() {
             return Ok(());
         }
-        let mut addresses: Vec<SocketAddr> = Vec::new();
-        for (source, endpoint) in &self.listen {
-            let address = endpoint
-                .resolve()
-                .map_err(|why| format!("{source}: {why}"))?;
-            if address.port() != 0 && addresses.contains(&address) {
-                return Err(format!("{source}: {address} is given twice"));
-            }
-            addresses.push(address);
-        }
-        self.settings.listen = addresses;
+        self.settings.listen = resolved(&self.listen, &[])?;
         Ok(())
     }
 
@@ -138,7 +136,36 @@ impl Draft {
     }
 }
 
+/// The addresses of `endpoints`, none of them twice or among `others`.
+pub(super) fn resolved(
+    endpoints: &[(String, Endpoint)],
+    others: &[SocketAddr],
+) -> Result<Vec<SocketAddr>, String> {
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for (source, endpoint) in endpoints {
+        let address = endpoint
+            .resolve()
+            .map_err(|why| format!("{source}: {why}"))?;
+        if address.port() != 0 && (addresses.contains(&address) || others.contains(&address)) {
+            return Err(format!("{source}: {address} is given twice"));
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
+}
+
 impl Endpoint {
+    /// Reads them all, each with the place where it was given.
+    pub(crate) fn parse_all(given: &[Given]) -> Result<Vec<(String, Self)>, String> {
+        given
+            .iter()
+            .map(|given| match Self::parse(&given.text) {
+                Ok(endpoint) => Ok((given.source.clone(), endpoint)),
+                Err(why) => Err(format!("{}: {why}", given.source)),
+            })
+            .collect()
+    }
+
     /// Reads `host:port`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if let Ok(address) = text.parse() {

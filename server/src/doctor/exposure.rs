@@ -20,6 +20,12 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
             "name the origins that are meant: --allow-origin https://chat.example",
         ));
     }
+    if settings.admin.leaves_the_machine() {
+        findings.push(Finding::warning(
+            "access: the key of the HTTP API goes in clear text beyond this machine",
+            "leave --admin-listen at loopback, with a proxy in front that speaks TLS",
+        ));
+    }
     findings
 }
 
@@ -35,9 +41,12 @@ mod tests {
 
         settings.conformance = Conformance::On;
         settings.http.origins = Origins::Any;
+        settings.admin.listen.push(([0, 0, 0, 0], 8081).into());
+        let key = "a-key-that-nobody-has-guessed";
+        settings.admin.keys.add(key).expect("a key");
 
         let findings = check(&settings);
-        assert_eq!(findings.len(), 2, "{findings:?}");
+        assert_eq!(findings.len(), 3, "{findings:?}");
         assert!(
             findings
                 .iter()

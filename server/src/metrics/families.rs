@@ -454,6 +454,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("frame_unasked", "frames_unasked"),
     ("handshakes", "handshakes_limited"),
     ("host", "hosts_refused"),
+    ("key", "keys_refused"),
     ("not_accepted", "accepts_failed"),
     ("not_messages", "not_messages"),
     ("origin", "origins_refused"),

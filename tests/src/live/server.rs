@@ -17,6 +17,8 @@ pub struct Settings {
     arguments: Vec<String>,
     /// The text of its configuration file.
     file: String,
+    /// Whether it listens to backends.
+    admin: bool,
     /// How many descriptors it may have, if not as many as the test.
     descriptors: Option<u32>,
 }
@@ -61,6 +63,25 @@ impl Settings {
         self
     }
 
+    /// A listener for backends, with the HTTP API.
+    #[must_use]
+    pub fn admin(mut self) -> Self {
+        self.admin = true;
+        self.with(&["--admin-listen", "127.0.0.1:0"])
+    }
+
+    /// A key of the HTTP API.
+    #[must_use]
+    pub fn admin_key(self, key: &str) -> Self {
+        self.option("server.admin-key", key)
+    }
+
+    /// What it logs.
+    #[must_use]
+    pub fn log(self, filter: &str) -> Self {
+        self.with(&["--log", filter])
+    }
+
     fn command(&self) -> Command {
         let Some(most) = self.descriptors else {
             return Command::new(binary());
@@ -83,6 +104,7 @@ impl Settings {
 pub struct Server {
     process: Process,
     address: SocketAddr,
+    admin: Option<SocketAddr>,
 }
 
 impl Server {
@@ -97,7 +119,9 @@ impl Server {
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
         process.write_last(&settings.file);
-        Self::listening(process)
+        let mut server = Self::listening(process);
+        server.admin = settings.admin.then(|| server.admin_entrance());
+        server
     }
 
     /// Starts an example, which takes its address as an argument; `target` are the arguments that cargo knows it by.
@@ -111,7 +135,19 @@ impl Server {
             let (_, url) = line.rsplit_once("http://")?;
             url.strip_suffix(Self::PATH)?.parse().ok()
         });
-        Self { process, address }
+        Self {
+            process,
+            address,
+            admin: None,
+        }
+    }
+
+    fn admin_entrance(&mut self) -> SocketAddr {
+        let what = "say where it listens to backends";
+        self.process.wait_for(what, |line| {
+            let (_, url) = line.split_once("backends: http://")?;
+            url.split_once('/')?.0.parse().ok()
+        })
     }
 
     /// Starts the binary with these arguments and that text as its standard input, whatever becomes of it.
@@ -135,6 +171,15 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens to backends.
+    ///
+    /// # Panics
+    ///
+    /// If it was not asked to: see [`Settings::admin`].
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.expect("a server that listens to backends")
     }
 
     /// The URL that a client takes.
@@ -191,6 +236,11 @@ impl Server {
                 .process
                 .fail("ended without a count of the facts that crossed shards"),
         }
+    }
+
+    /// Ends it as an operator would, and gives what it said since it listens.
+    pub fn last_words(mut self) -> Vec<String> {
+        self.process.terminate()
     }
 
     /// Sends it a signal, such as `TERM`.
