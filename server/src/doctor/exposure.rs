@@ -1,5 +1,7 @@
 //! Who can come, and what they may do.
 
+use std::net::SocketAddr;
+
 use bayeux_core::http::Origins;
 
 use super::Finding;
@@ -8,6 +10,17 @@ use crate::config::{Conformance, Settings};
 /// What is open that may not be meant to be.
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let is_local = |address: &SocketAddr| address.ip().to_canonical().is_loopback();
+    let beyond = settings.listen.iter().find(|address| !is_local(address));
+    if let Some(address) = beyond.filter(|_| settings.access.is_open()) {
+        findings.push(Finding::warning(
+            format!(
+                "access: there are no [[rules]], so whoever reaches {address} may subscribe and publish to \
+                 every channel"
+            ),
+            "say in [[rules]] who may do what, or let a firewall keep others away",
+        ));
+    }
     if settings.conformance == Conformance::On {
         findings.push(Finding::warning(
             "access: the helpers for test suites are on",
@@ -41,12 +54,13 @@ mod tests {
 
         settings.conformance = Conformance::On;
         settings.http.origins = Origins::Any;
+        settings.listen.push(([0, 0, 0, 0], 8080).into());
         settings.admin.listen.push(([0, 0, 0, 0], 8081).into());
         let key = "a-key-that-nobody-has-guessed";
         settings.admin.keys.add(key).expect("a key");
 
         let findings = check(&settings);
-        assert_eq!(findings.len(), 3, "{findings:?}");
+        assert_eq!(findings.len(), 4, "{findings:?}");
         assert!(
             findings
                 .iter()

@@ -15,8 +15,9 @@ use super::{Process, executable};
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     arguments: Vec<String>,
-    /// The text of its configuration file.
+    /// The text of its configuration file: what stands at its top, and its tables.
     file: String,
+    tables: String,
     /// Whether it listens to backends.
     admin: bool,
     /// How many descriptors it may have, if not as many as the test.
@@ -42,6 +43,19 @@ impl Settings {
         // Numbers, strings, booleans and arrays are the same in JSON and TOML.
         writeln!(self.file, "{name} = {}", value.into()).ok();
         self
+    }
+
+    /// Tables of its configuration file.
+    #[must_use]
+    pub fn tables(mut self, text: &str) -> Self {
+        self.tables.push_str(text);
+        self
+    }
+
+    /// What it logs.
+    #[must_use]
+    pub fn log(self, filter: &str) -> Self {
+        self.with(&["--log", filter])
     }
 
     /// Channels with which a test can ask for the server's help.
@@ -74,12 +88,6 @@ impl Settings {
     #[must_use]
     pub fn admin_key(self, key: &str) -> Self {
         self.option("server.admin-key", key)
-    }
-
-    /// What it logs.
-    #[must_use]
-    pub fn log(self, filter: &str) -> Self {
-        self.with(&["--log", filter])
     }
 
     fn command(&self) -> Command {
@@ -118,7 +126,7 @@ impl Server {
             .args(["--listen", "127.0.0.1:0", "--config", "/dev/stdin"])
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
-        process.write_last(&settings.file);
+        process.write_last(&format!("{}{}", settings.file, settings.tables));
         let mut server = Self::listening(process);
         server.admin = settings.admin.then(|| server.admin_entrance());
         server
@@ -238,8 +246,8 @@ impl Server {
         }
     }
 
-    /// Ends it as an operator would, and gives what it said since it listens.
-    pub fn last_words(mut self) -> Vec<String> {
+    /// Ends it as an operator would, and gives all that it has printed since it listened.
+    pub fn stop_and_tell(mut self) -> Vec<String> {
         self.process.terminate()
     }
 
