@@ -101,6 +101,12 @@ pub enum Call {
         /// How many at the most.
         limit: u32,
     },
+    /// Those of these channels that this engine has, in the order given. With it the pages of several
+    /// engines are put together. Answered with [`CallResult::Channels`], which has no further page.
+    FindChannels {
+        /// Which.
+        patterns: Vec<ChannelPattern>,
+    },
     /// The sessions of this engine that are subscribed to exactly this pattern, a page at a time.
     /// Answered with [`CallResult::Sessions`].
     ListSubscribers {

@@ -61,6 +61,7 @@ impl Turn<'_> {
             }),
             Call::ListSessions { from, limit } => self.list_sessions(from, limit),
             Call::ListChannels { from, limit } => self.list_channels(from, limit),
+            Call::FindChannels { patterns } => self.find_channels(patterns),
             Call::ListSubscribers {
                 pattern,
                 from,
@@ -321,6 +322,15 @@ impl Turn<'_> {
     fn list_channels(&self, from: u32, limit: u32) -> CallResult {
         let (channels, next) = self.channels.page(from, limit);
         CallResult::Channels(channels, next)
+    }
+
+    fn find_channels(&self, patterns: Vec<ChannelPattern>) -> CallResult {
+        let found = patterns.into_iter().filter_map(|pattern| {
+            let key = self.channels.find(pattern.as_str())?;
+            let subscribers = self.channels.get(key)?.subscribers.len();
+            Some((pattern, u32::try_from(subscribers).unwrap_or(u32::MAX)))
+        });
+        CallResult::Channels(found.collect(), None)
     }
 
     fn list_subscribers(&mut self, pattern: &ChannelPattern, from: u32, limit: u32) -> CallResult {

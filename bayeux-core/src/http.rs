@@ -38,7 +38,7 @@ mod route;
 pub use self::{
     callback::{Callback, CallbackForm, CallbackNameError},
     cookie::{BrowserCookie, CookieError, CookieOptions, SameSite, browser_cookie},
-    form::{BodyError, body_texts},
+    form::{BodyError, body_texts, fields},
     forwarded::{Client, ForwardedBy, TrustedProxies},
     head::RequestHead,
     network::{Network, NetworkError, counted_as},

@@ -165,6 +165,7 @@ mod log;
 mod memory;
 mod message;
 mod meta;
+mod page;
 mod report;
 mod request;
 mod session;

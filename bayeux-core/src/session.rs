@@ -30,6 +30,7 @@ use crate::connection::{Answer, Leftover};
 use crate::id::{BrowserId, ConnectionId, Entropy, SessionId, StoreTicket};
 use crate::io::Transport;
 use crate::keyed::Keyed;
+use crate::page::page;
 use crate::request::RequestKey;
 use crate::store::{Fence, Position, SessionRecord, SessionSettings};
 use crate::time::Instant;
@@ -393,16 +394,13 @@ impl Sessions {
         Some((session.key(slot), session))
     }
 
-    /// The sessions from slot `from` on, at most `limit` of them, and the slot after the last one if
-    /// there may be more.
+    /// The sessions from slot `from` on, at most `limit` of them, and the slot where to go on if there
+    /// may be more.
     pub(crate) fn page(&self, from: u32, limit: u32) -> (Vec<SessionKey>, Option<u32>) {
-        let end = u32::try_from(self.slots.capacity()).unwrap_or(u32::MAX);
-        let stop = from.saturating_add(limit).min(end);
-        let keys = (from..stop).filter_map(|slot| {
-            let session = self.slots.get(slot as usize)?;
-            Some(session.key(slot))
-        });
-        (keys.collect(), (stop < end).then_some(stop))
+        page(from, limit, self.slots.capacity(), |slot| {
+            let session = self.slots.get(slot)?;
+            Some(session.key(u32::try_from(slot).unwrap_or(u32::MAX)))
+        })
     }
 
     /// All of them, for what concerns all of them: a shutdown, the loss of the log.

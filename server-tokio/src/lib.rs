@@ -60,8 +60,8 @@ mod stack;
 
 pub use bayeux_server::config::Settings;
 pub use bayeux_server::{
-    Answer, Body, CallError, Count, Decide, Handle, Running, Service, StartError, Subscription,
-    Tally, command_line, config, tls,
+    Answer, Body, CallError, Count, Cursor, CursorError, Decide, Handle, Page, Publication,
+    Running, Service, StartError, Subscription, Tally, command_line, config, tls,
 };
 pub use stack::Tokio;
 

@@ -9,6 +9,7 @@ use bayeux_core::http::counted_as;
 
 use crate::complaints::Seldom;
 use crate::config::Sockets;
+use crate::entrance::Entrance;
 use crate::guarded::Guarded;
 use crate::router::Router;
 
@@ -45,8 +46,13 @@ impl Admission {
     }
 
     /// A place for a connection on `shard`, unless there is none left.
-    pub(crate) fn admit(router: &Arc<Router>, address: IpAddr, shard: u32) -> Option<Admitted> {
-        let this = &router.site.admission;
+    pub(crate) fn admit(
+        router: &Arc<Router>,
+        entrance: Entrance,
+        address: IpAddr,
+        shard: u32,
+    ) -> Option<Admitted> {
+        let this = router.site.admission(entrance);
         let address = Some(address.to_canonical())
             .filter(|address| !address.is_loopback() && !router.site.proxies.contains(*address))
             .map(counted_as);
@@ -74,6 +80,7 @@ impl Admission {
         router.socket_opened(shard);
         Some(Admitted {
             router: Arc::clone(router),
+            entrance,
             address,
             shard,
         })
@@ -116,8 +123,16 @@ impl Admission {
 /// A connection's place, given back when dropped.
 pub(crate) struct Admitted {
     router: Arc<Router>,
+    entrance: Entrance,
     address: Option<IpAddr>,
     shard: u32,
+}
+
+impl Admitted {
+    /// Which way it came in.
+    pub(crate) const fn entrance(&self) -> Entrance {
+        self.entrance
+    }
 }
 
 impl std::fmt::Debug for Admitted {
@@ -130,7 +145,8 @@ impl std::fmt::Debug for Admitted {
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.router.site.admission.give_back(self.address);
+        let admission = self.router.site.admission(self.entrance);
+        admission.give_back(self.address);
         self.router.socket_closed(self.shard);
     }
 }
@@ -182,18 +198,28 @@ mod tests {
             )
         };
 
-        let first = node.admit(IpAddr::from([192, 0, 2, 1]));
+        let first = node.admit(Entrance::Clients, IpAddr::from([192, 0, 2, 1]));
         assert!(first.is_some());
-        assert!(node.admit(IpAddr::from([192, 0, 2, 1])).is_none());
+        assert!(
+            node.admit(Entrance::Clients, IpAddr::from([192, 0, 2, 1]))
+                .is_none()
+        );
         assert_eq!(refused(), (1, 0));
 
-        let loopback = [(); 2].map(|()| node.admit(IpAddr::from([127, 0, 0, 1])));
+        let loopback =
+            [(); 2].map(|()| node.admit(Entrance::Clients, IpAddr::from([127, 0, 0, 1])));
         assert!(loopback.iter().all(Option::is_some), "it has no such limit");
-        assert!(node.admit(IpAddr::from([192, 0, 2, 2])).is_none());
+        assert!(
+            node.admit(Entrance::Clients, IpAddr::from([192, 0, 2, 2]))
+                .is_none()
+        );
         assert_eq!(refused(), (1, 1));
 
         drop(first);
-        assert!(node.admit(IpAddr::from([192, 0, 2, 2])).is_some());
+        assert!(
+            node.admit(Entrance::Clients, IpAddr::from([192, 0, 2, 2]))
+                .is_some()
+        );
         assert_eq!(refused(), (1, 1));
     }
 
@@ -201,7 +227,7 @@ mod tests {
     #[test]
     fn all_addresses_of_an_ipv6_network_are_one() {
         let node = node(10, 1);
-        let admit = |address: &str| node.admit(address.parse().unwrap());
+        let admit = |address: &str| node.admit(Entrance::Clients, address.parse().unwrap());
 
         let first = admit("2001:db8:0:1::1");
         assert!(first.is_some());

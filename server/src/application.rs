@@ -3,10 +3,12 @@
 mod decider;
 mod handle;
 mod local;
+mod page;
 
 pub use self::decider::Decide;
 pub(crate) use self::decider::Listener;
 pub(crate) use self::decider::{Asked, DynDecide};
-pub use self::handle::{CallError, Handle};
+pub use self::handle::{CallError, Handle, Publication};
 pub(crate) use self::local::LocalEnd;
 pub use self::local::Subscription;
+pub use self::page::{Cursor, CursorError, Page};

@@ -49,7 +49,11 @@ async fn run<S: Stack>(
     let mut signals = signals()?;
     raise_descriptors(&settings);
     let mut running = Builder::<S>::new(settings.clone()).start().await?;
-    log.say(&greeting(&settings, running.addresses()));
+    log.say(&greeting(
+        &settings,
+        running.addresses(),
+        running.admin_addresses(),
+    ));
     service::tell(State::Ready);
 
     loop {

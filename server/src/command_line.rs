@@ -153,10 +153,10 @@ fn settings(
     Err(wrong)
 }
 
-/// What a server prints when it listens at `bound`: where it is reached, who is let in, and
+/// What a server prints when it listens at `bound` for clients and at `admin` for backends: where it is reached, who is let in, and
 /// what is on that a server in use would not have.
 #[must_use]
-pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
+pub fn greeting(settings: &Settings, bound: &[SocketAddr], admin: &[SocketAddr]) -> String {
     let mut lines = Vec::new();
     for address in bound {
         lines.extend(
@@ -176,6 +176,17 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
     }
     if settings.http.origins == Origins::Own {
         lines.push("pages of other origins are refused; --allow-origin lets them in".into());
+    }
+    for address in admin {
+        let key = if settings.admin.keys.is_empty() {
+            "closed: no key is set"
+        } else {
+            "with a key"
+        };
+        lines.push(format!(
+            "backends: {}/api/v1 ({key})",
+            url(settings, address)
+        ));
     }
     if settings.conformance == Conformance::On {
         lines.push(
@@ -321,7 +332,8 @@ fn with_flags(command: Command) -> Command {
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
         .help("TOML file with all that can be set [env: BAYEUX_CONFIG]");
-    command.args(FLAGS.iter().map(arg)).arg(config)
+    let flags = FLAGS.iter().filter(|flag| is_spoken(flag));
+    command.args(flags.map(arg)).arg(config)
 }
 
 fn command(name: &'static str, about: &'static str) -> Command {
@@ -339,10 +351,15 @@ fn command(name: &'static str, about: &'static str) -> Command {
         ))
 }
 
+/// Whether it may stand on the command line.
+fn is_spoken(flag: &Flag) -> bool {
+    flag.times != Times::Secret
+}
+
 fn arg(flag: &'static Flag) -> Arg {
     let often = match flag.times {
         Times::Often => "; repeatable",
-        Times::Once | Times::Switch => "",
+        Times::Once | Times::Secret | Times::Switch => "",
     };
     let help = format!(
         "{}{often} [env: {}] [default: {}]",
@@ -353,7 +370,7 @@ fn arg(flag: &'static Flag) -> Arg {
     let arg = Arg::new(flag.name).long(flag.name).help(help);
     let action = match flag.times {
         Times::Once => ArgAction::Set,
-        Times::Often => ArgAction::Append,
+        Times::Often | Times::Secret => ArgAction::Append,
         Times::Switch => return arg.action(ArgAction::SetTrue),
     };
     arg.value_name(flag.value)
@@ -379,6 +396,7 @@ fn flags(matches: &ArgMatches, flag: &Flag) -> Vec<Given> {
             let values = matches.get_many(flag.name).into_iter().flatten();
             values.cloned().collect()
         }
+        Times::Secret => Vec::new(),
         Times::Switch if matches.get_flag(flag.name) => vec!["true".into()],
         Times::Switch => Vec::new(),
     };
@@ -405,7 +423,7 @@ fn variables(
     };
     let texts: Vec<_> = match flag.times {
         Times::Once | Times::Switch => iter::once(text.trim()).collect(),
-        Times::Often => text.split(',').map(str::trim).collect(),
+        Times::Often | Times::Secret => text.split(',').map(str::trim).collect(),
     };
     let texts = texts.into_iter().filter(|text| !text.is_empty());
     Ok(texts

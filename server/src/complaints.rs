@@ -10,8 +10,11 @@ use bayeux_core::{Counters, Instant};
 /// How long the same is not said again.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// What the counters of an engine may give reason to say: each with its words.
-const ABOUT: [(fn(&Counters) -> u64, &str); 8] = [
+/// What is counted, and what to say of it.
+type Matter = (fn(&Counters) -> u64, &'static str);
+
+/// What the counters of an engine may give reason to say.
+const ABOUT: [Matter; 8] = [
     (
         |counters| counters.connections_limited,
         "limits.maxConnections is reached: requests are refused",

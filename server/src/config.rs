@@ -6,6 +6,7 @@
 //! `config/flag.rs` for the rest, drive the reading, the help and `docs/configuration.md`.
 
 mod access;
+mod admin;
 mod draft;
 mod file;
 mod flag;
@@ -26,14 +27,17 @@ use bayeux_core::{Config, MemoryOptions};
 use crate::access::Access;
 use bytes::Bytes;
 
+use crate::entrance::Entrance;
 use crate::tls::TlsFiles;
 
+pub use self::admin::{AdminKeys, AdminOptions};
 pub(crate) use self::draft::Draft;
 pub(crate) use self::file::read;
 pub(crate) use self::flag::{FLAGS, Flag, Given, Times};
 pub use self::reference::reference;
 pub(crate) use self::reference::summary;
 pub(crate) use self::said::Said;
+pub(crate) use self::slot::quoted;
 
 /// Everything that a server is told at its start.
 #[derive(Clone, Debug)]
@@ -70,6 +74,8 @@ pub struct Settings {
     pub duplicate_connect_status: u16,
     /// How long peers may take.
     pub deadlines: Deadlines,
+    /// The HTTP API for backends.
+    pub admin: AdminOptions,
     /// How many sockets are accepted.
     pub sockets: Sockets,
     /// How long a stop may take, held connects being answered over this time (`shutdownWindow`, TM-11).
@@ -87,6 +93,14 @@ pub struct Settings {
 impl Settings {
     /// The paths at which Bayeux is spoken when none is given.
     pub const DEFAULT_PATHS: [&str; 3] = ["/bayeux", "/faye", "/cometd"];
+
+    /// Where to listen, and for whom.
+    pub(crate) fn entrances(&self) -> impl Iterator<Item = (Entrance, SocketAddr)> {
+        let clients = self.listen.iter();
+        let backends = self.admin.listen.iter();
+        let clients = clients.map(|address| (Entrance::Clients, *address));
+        clients.chain(backends.map(|address| (Entrance::Admin, *address)))
+    }
 
     /// The path that the page connects to: the first.
     #[must_use]
@@ -114,6 +128,7 @@ impl Default for Settings {
             cookie: CookieOptions::default(),
             duplicate_connect_status: 500,
             deadlines: Deadlines::default(),
+            admin: AdminOptions::default(),
             sockets: Sockets::default(),
             shutdown_window: Duration::from_millis(2_000),
             client_file: None,

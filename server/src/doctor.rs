@@ -3,6 +3,7 @@
 //!
 //! It changes nothing: a port is bound and let go of at once.
 
+mod certificate;
 mod clock;
 mod exposure;
 mod files;
@@ -89,12 +90,15 @@ fn misconfigured(mistake: &str) -> Finding {
 
 fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::fine("configuration: no mistakes")];
-    findings.extend(settings.listen.iter().map(|address| ports::check(*address)));
+    let addresses = settings.entrances().map(|(_, address)| address);
+    findings.extend(addresses.map(ports::check));
+    let now = SystemTime::now();
+    findings.extend(settings.tls.iter().map(|tls| certificate::check(tls, now)));
     findings.push(files::check(Limits::now(), settings.sockets.total));
     findings.push(memory::check(settings, memory::available()));
     findings.push(threads::check(settings.shards));
     findings.extend(exposure::check(settings));
-    findings.push(clock::check(SystemTime::now()));
+    findings.push(clock::check(now));
     findings
 }
 

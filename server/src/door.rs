@@ -15,6 +15,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 
 use crate::admission::Admitted;
+use crate::entrance::Entrance;
 use crate::http::{Body, Caller, respond};
 use crate::line::Line;
 use crate::router::Gateway;
@@ -88,6 +89,7 @@ impl Door {
     ) where
         T: Read + Write + Unpin + Send + 'static,
     {
+        let entrance = admitted.entrance();
         let line = Line::of_requests(self.gateway.clone());
         let mut socket = Socket::new(io, Arc::clone(&line), Some(admitted));
         let Ok(is_http2) = poll_fn(|cx| socket.poll_preface(cx, PREFACE)).await else {
@@ -101,6 +103,7 @@ impl Door {
             line: Some(Arc::clone(&line)),
             address: Some(address),
             scheme,
+            entrance,
             take_over: take_over::<T>,
         });
         let service = service_fn(move |request: Request<Incoming>| {
@@ -163,6 +166,7 @@ impl Service {
             line: None,
             address: None,
             scheme: Scheme::Http,
+            entrance: Entrance::Clients,
             take_over: take_over_opaque,
         };
         Self {
@@ -178,6 +182,7 @@ impl Service {
             gateway,
             runtime,
             line,
+            entrance,
             take_over,
             ..
         } = &*self.caller;
@@ -187,6 +192,7 @@ impl Service {
             line: line.clone(),
             address: Some(address),
             scheme,
+            entrance: *entrance,
             take_over: *take_over,
         };
         Self {

@@ -9,6 +9,7 @@ mod page;
 mod request;
 mod response;
 
+pub(crate) use self::body::{BodyFailure, read as read_body};
 pub(crate) use self::exchange::Exchange;
 pub(crate) use self::request::{Caller, respond};
 pub use self::response::Body;

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod admin;
 mod admission;
 mod application;
 mod binary;
@@ -25,6 +26,7 @@ mod deadlines;
 pub mod descriptors;
 mod doctor;
 mod door;
+mod entrance;
 mod frames;
 mod guarded;
 mod health;
@@ -55,7 +57,9 @@ mod websocket;
 
 pub use self::http::Body;
 pub use access::{Access, NeedsRestart};
-pub use application::{CallError, Decide, Handle, Subscription};
+pub use application::{
+    CallError, Cursor, CursorError, Decide, Handle, Page, Publication, Subscription,
+};
 pub use binary::main;
 pub use door::{Answer, Service};
 pub use reload::ReloadError;

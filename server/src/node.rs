@@ -10,6 +10,7 @@ use bayeux_core::{Config, DeciderId, DecodeLimits, Engine, MemoryOptions, Seed};
 use futures_channel::oneshot;
 
 use crate::access::{Access, Guard, NeedsRestart};
+use crate::admin::Admin;
 use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
 use crate::client_file::ClientFile;
@@ -17,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{Conformance, Said, Settings, Store};
 use crate::conformance;
 use crate::door::{Door, Service};
+use crate::entrance::Entrance;
 use crate::guarded::Guarded;
 use crate::inbox::Fact;
 use crate::pace::Patience;
@@ -103,6 +105,7 @@ impl Node {
             idle: config.timeout + config.interval + deadlines.keep_alive,
             write: deadlines.write,
         };
+        let admin = Admin::new(settings.admin, &config, settings.tls.is_some());
         let site = Site {
             http: settings.http,
             mounted,
@@ -116,6 +119,7 @@ impl Node {
             admission: Admission::new(settings.sockets),
             page: Some(page),
             tls: settings.tls.as_ref().map(Tls::load).transpose()?,
+            admin,
             client_file: ClientFile::new(&settings.paths, settings.client_file),
             tally: Tally::default(),
         };
@@ -207,12 +211,13 @@ impl Node {
         Door::new(self.gateway(Place::Shard(shard)), runtime)
     }
 
-    /// A place for a socket from `address`, and the shard that it is for: the one with the fewest.
+    /// A place for a socket that came from `address` by `entrance`, and the shard that it is for: the one with the fewest.
     /// `None` if a limit is reached.
     #[must_use]
-    pub(crate) fn admit(&self, address: IpAddr) -> Option<(u32, Admitted)> {
+    pub(crate) fn admit(&self, entrance: Entrance, address: IpAddr) -> Option<(u32, Admitted)> {
         let shard = self.router.least_loaded();
-        Some((shard, Admission::admit(&self.router, address, shard)?))
+        let admitted = Admission::admit(&self.router, entrance, address, shard)?;
+        Some((shard, admitted))
     }
 
     /// Counts that no socket could be accepted, for want of what the system lends.

@@ -67,9 +67,14 @@ impl Router {
 
     /// Asks one shard; `None` if it is gone.
     pub(crate) async fn ask(&self, shard: u32, call: Call) -> Option<CallResult> {
+        self.submit(shard, call).await.ok()
+    }
+
+    /// The same at once, with the answer to be waited for.
+    pub(crate) fn submit(&self, shard: u32, call: Call) -> oneshot::Receiver<CallResult> {
         let (answer, answered) = oneshot::channel();
         self.tell(shard, Fact::Call(call, answer));
-        answered.await.ok()
+        answered
     }
 
     /// A name for a connection, with the shard that it came to in its upper bits.

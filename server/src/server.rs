@@ -7,7 +7,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::marker::PhantomData;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::Poll;
@@ -23,6 +23,7 @@ use crate::application::Handle;
 use crate::command_line::Stop;
 use crate::config::Settings;
 use crate::door::Service;
+use crate::entrance::Entrance;
 use crate::node::{Extras, Node};
 use crate::reload::ReloadError;
 use crate::runtime::Runtime;
@@ -123,14 +124,17 @@ impl<S: Stack> Builder<S> {
     /// If an address cannot be bound, or a thread not be started.
     pub async fn start(self) -> Result<Running, StartError> {
         let mut listeners = Vec::new();
-        for &address in &self.settings.listen {
+        let (mut addresses, mut admin_addresses) = (Vec::new(), Vec::new());
+        for (entrance, address) in self.settings.entrances() {
             let failed = |error| StartError::Listen(address, error);
-            listeners.push(bind(address).map_err(failed)?);
+            let listener = bind(address).map_err(failed)?;
+            let bound = match entrance {
+                Entrance::Clients => &mut addresses,
+                Entrance::Admin => &mut admin_addresses,
+            };
+            bound.push(listener.local_addr()?);
+            listeners.push((entrance, listener));
         }
-        let addresses = listeners
-            .iter()
-            .map(TcpListener::local_addr)
-            .collect::<io::Result<_>>()?;
 
         let window = self.settings.shutdown_window;
         let node = Node::new(self.settings, self.extras)?;
@@ -142,7 +146,7 @@ impl<S: Stack> Builder<S> {
         let stack = S::new()?;
         let listeners = listeners
             .into_iter()
-            .map(|listener| stack.listen(listener))
+            .map(|(entrance, listener)| Ok((entrance, stack.listen(listener)?)))
             .collect::<io::Result<_>>()?;
         let runtime = stack.runtime();
         let front = Front {
@@ -159,6 +163,7 @@ impl<S: Stack> Builder<S> {
             node,
             runtime,
             addresses,
+            admin_addresses,
             stop,
             threads,
         })
@@ -218,6 +223,7 @@ pub struct Running {
     /// The front thread's.
     runtime: Runtime,
     addresses: Vec<SocketAddr>,
+    admin_addresses: Vec<SocketAddr>,
     /// Has the front thread stop. When that ends, nobody is left to hand sockets to the others, and
     /// they end too.
     stop: oneshot::Sender<()>,
@@ -225,10 +231,16 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where it listens, in the order asked for, with the real ports.
+    /// Where it listens to clients, in the order asked for, with the real ports.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it listens to backends, in the same way.
+    #[must_use]
+    pub fn admin_addresses(&self) -> &[SocketAddr] {
+        &self.admin_addresses
     }
 
     /// The application's way to it.
@@ -336,6 +348,7 @@ mod tests {
             node,
             runtime: Runtime::new(Still, drop),
             addresses: Vec::new(),
+            admin_addresses: Vec::new(),
             stop,
             threads: vec![
                 thread(Box::new(|| ())),

@@ -6,9 +6,11 @@ use bayeux_core::DecodeLimits;
 use bayeux_core::http::{BrowserCookie, Options, TrustedProxies};
 use bytes::Bytes;
 
+use crate::admin::Admin;
 use crate::admission::Admission;
 use crate::client_file::ClientFile;
 use crate::config::Deadlines;
+use crate::entrance::Entrance;
 use crate::pace::Patience;
 use crate::tally::Tally;
 use crate::tls::Tls;
@@ -39,10 +41,22 @@ pub(crate) struct Site {
     pub(crate) page: Option<Bytes>,
     /// What its own sockets begin with, if they speak TLS.
     pub(crate) tls: Option<Tls>,
+    /// What backends are served by.
+    pub(crate) admin: Admin,
     /// What is where pages look for Faye's client.
     pub(crate) client_file: ClientFile,
     /// Whom it refused or cut off.
     pub(crate) tally: Tally,
+}
+
+impl Site {
+    /// The places for connections that come in this way.
+    pub(crate) const fn admission(&self, entrance: Entrance) -> &Admission {
+        match entrance {
+            Entrance::Clients => &self.admission,
+            Entrance::Admin => &self.admin.admission,
+        }
+    }
 }
 
 /// How long the answer to a close frame is waited for.

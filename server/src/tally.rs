@@ -77,6 +77,8 @@ tally! {
     origins_refused
     /// Requests refused because they do not name one host.
     hosts_refused
+    /// Requests to the HTTP API refused because they show no key, or a wrong one.
+    keys_refused
     /// Requests refused for what else is wrong with them: their method, their callback, their version of
     /// the websocket protocol.
     requests_refused

@@ -50,12 +50,26 @@ fn probes_are_told_that_the_server_lives_and_is_ready() {
 }
 
 #[test]
-fn metrics_are_not_for_clients() {
-    let server = Server::with_defaults();
+fn metrics_are_for_operators_and_not_for_clients() {
+    let server = Server::start(&Settings::default().shards(2).admin());
+    let ask = |address| HttpConnection::open(address).request("GET", "/metrics", &[], "");
 
-    let response = HttpConnection::open(server.address()).request("GET", "/metrics", &[], "");
+    assert_eq!(ask(server.address()).status, 404);
+    let response = ask(server.admin_address());
 
-    assert_eq!(response.status, 404);
+    assert_eq!(response.status, 200);
+    assert_eq!(
+        response.header("Content-Type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    );
+    let lines: Vec<_> = response.text().lines().collect();
+    assert!(lines.contains(&"bayeux_shards_answering 2"), "{lines:?}");
+    assert!(lines.contains(&"bayeux_handshakes_total 0"), "{lines:?}");
+    assert_eq!(lines.last(), Some(&"# EOF"));
+
+    let _poller = Poller::connected(server.address());
+    let text = ask(server.admin_address()).text().to_owned();
+    assert!(text.contains("\nbayeux_handshakes_total 1\n"), "{text}");
 }
 
 #[test]

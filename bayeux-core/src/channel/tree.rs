@@ -12,6 +12,7 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use super::{ChannelKind, ChannelName, ChannelPattern};
+use crate::page::page;
 
 /// All channels that exist, by key and by text.
 pub(crate) struct Channels {
@@ -139,17 +140,14 @@ impl Channels {
         self.subscriptions
     }
 
-    /// The channels from slot `from` on, at most `limit` slots, each with the number of its
-    /// subscribers, and the slot after the last one if there may be more.
+    /// The channels from slot `from` on, at most `limit` of them, each with the number of its
+    /// subscribers, and the slot where to go on if there may be more.
     pub(crate) fn page(&self, from: u32, limit: u32) -> (Vec<(ChannelPattern, u32)>, Option<u32>) {
-        let end = u32::try_from(self.nodes.capacity()).unwrap_or(u32::MAX);
-        let stop = from.saturating_add(limit).min(end);
-        let channels = (from..stop).filter_map(|slot| {
-            let channel = self.nodes.get(slot as usize)?;
+        page(from, limit, self.nodes.capacity(), |slot| {
+            let channel = self.nodes.get(slot)?;
             let subscribers = u32::try_from(channel.subscribers.len()).unwrap_or(u32::MAX);
             Some((channel.pattern.clone(), subscribers))
-        });
-        (channels.collect(), (stop < end).then_some(stop))
+        })
     }
 
     /// The channel whose pattern is `text`, which is in normal form.

@@ -108,7 +108,7 @@ impl core::error::Error for BodyError {}
 
 /// The fields of a form or a query, decoded: `+` is a space, `%` and two hexadecimal digits a byte,
 /// and a `%` without them itself.
-pub(super) fn fields(form: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+pub fn fields(form: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
     form.split(|&byte| byte == b'&')
         .filter(|field| !field.is_empty())
         .map(|field| {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bayeux_core::{
-    Call, CallResult, ChannelName, ChannelPattern, Counters, Decider, DeciderId, Laziness, Payload,
-    Position, Role, SessionId, SessionView,
+    Call, CallResult, ChannelName, ChannelPattern, Counters, Decider, DeciderId, Extensions,
+    Laziness, Payload, Position, Role, SessionId, SessionView,
 };
 use futures_channel::oneshot;
 
 use super::decider::{Decide, DynDecide};
 use super::local::{LocalEnd, Subscription};
+use super::page::Cursor;
 use crate::inbox::Fact;
 use crate::router::{Gateway, Place, Router};
 use crate::tally::Tally;
@@ -31,6 +32,17 @@ pub struct Handle {
     router: Arc<Router>,
     /// The shard that carries what belongs to no session.
     shard: u32,
+}
+
+/// An event that is to be published.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// To which channel: none of `/meta` or `/service`, since nobody can be subscribed to those.
+    pub channel: ChannelName,
+    /// Its data.
+    pub data: Payload,
+    /// Its extensions, which subscribers see as they are.
+    pub ext: Option<Extensions>,
 }
 
 /// Why a call was not carried out.
@@ -76,14 +88,29 @@ impl Handle {
         channel: ChannelName,
         data: Payload,
     ) -> Result<Position, CallError> {
-        let laziness = Laziness::Prompt;
-        let call = Call::Publish {
+        let publication = Publication {
             channel,
             data,
             ext: None,
-            laziness,
         };
-        self.appended(self.shard, call).await
+        self.submit(publication).await
+    }
+
+    /// Publishes one after the other, in this order, without waiting in between; the results are in the
+    /// same order. Each is on its own: one that fails does not keep the next from being published.
+    pub async fn publish_all(
+        &self,
+        publications: impl IntoIterator<Item = Publication>,
+    ) -> Vec<Result<Position, CallError>> {
+        let under_way: Vec<_> = publications
+            .into_iter()
+            .map(|publication| self.submit(publication))
+            .collect();
+        let mut results = Vec::with_capacity(under_way.len());
+        for result in under_way {
+            results.push(result.await);
+        }
+        results
     }
 
     /// Sends an event to one session, whatever it is subscribed to.
@@ -161,18 +188,11 @@ impl Handle {
     /// If the server has stopped.
     pub async fn sessions(&self) -> Result<Vec<SessionId>, CallError> {
         let mut all = Vec::new();
-        for shard in 0..self.router.shards() {
-            let mut next = Some(0);
-            while let Some(from) = next {
-                let result = self
-                    .ask(shard, Call::ListSessions { from, limit: PAGE })
-                    .await?;
-                let CallResult::Sessions(sessions, further) = result else {
-                    return Err(refused(&result));
-                };
-                all.extend(sessions);
-                next = further;
-            }
+        let mut next = Some(Cursor::FIRST);
+        while let Some(from) = next {
+            let page = self.sessions_from(from, PAGE).await?;
+            all.extend(page.items);
+            next = page.next;
         }
         Ok(all)
     }
@@ -187,12 +207,8 @@ impl Handle {
         for shard in 0..self.router.shards() {
             let mut next = Some(0);
             while let Some(from) = next {
-                let result = self
-                    .ask(shard, Call::ListChannels { from, limit: PAGE })
-                    .await?;
-                let CallResult::Channels(channels, further) = result else {
-                    return Err(refused(&result));
-                };
+                let call = Call::ListChannels { from, limit: PAGE };
+                let (channels, further) = self.channels_of(shard, call).await?;
                 for (channel, subscribers) in channels {
                     *all.entry(channel).or_default() += subscribers;
                 }
@@ -321,20 +337,37 @@ impl Handle {
         self.counters().await.map(drop)
     }
 
+    /// Publishes at once; what is left to do is to wait for the log.
+    fn submit(
+        &self,
+        publication: Publication,
+    ) -> impl Future<Output = Result<Position, CallError>> + use<> {
+        let Publication { channel, data, ext } = publication;
+        let laziness = Laziness::Prompt;
+        let call = Call::Publish {
+            channel,
+            data,
+            ext,
+            laziness,
+        };
+        let answered = self.router.submit(self.shard, call);
+        async { position(answered.await.ok()) }
+    }
+
+    pub(super) fn shards(&self) -> u32 {
+        self.router.shards()
+    }
+
     fn home(&self, session: SessionId) -> u32 {
         session.shard(self.router.shards())
     }
 
-    async fn ask(&self, shard: u32, call: Call) -> Result<CallResult, CallError> {
+    pub(super) async fn ask(&self, shard: u32, call: Call) -> Result<CallResult, CallError> {
         self.router.ask(shard, call).await.ok_or(CallError::Stopped)
     }
 
     async fn appended(&self, shard: u32, call: Call) -> Result<Position, CallError> {
-        let result = self.ask(shard, call).await?;
-        let CallResult::Appended(position) = result else {
-            return Err(refused(&result));
-        };
-        Ok(position)
+        position(self.router.ask(shard, call).await)
     }
 
     async fn done(&self, shard: u32, call: Call) -> Result<(), CallError> {
@@ -354,11 +387,19 @@ impl fmt::Debug for Handle {
     }
 }
 
+fn position(result: Option<CallResult>) -> Result<Position, CallError> {
+    match result {
+        Some(CallResult::Appended(position)) => Ok(position),
+        Some(result) => Err(refused(&result)),
+        None => Err(CallError::Stopped),
+    }
+}
+
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "an answer to another question is as good as none"
 )]
-fn refused(result: &CallResult) -> CallError {
+pub(super) fn refused(result: &CallResult) -> CallError {
     match result {
         CallResult::Unknown => CallError::Unknown,
         CallResult::Limited => CallError::Limited,

@@ -23,6 +23,10 @@ pub(crate) struct Draft {
     pub(crate) tls_certificate: Option<Given>,
     /// The file of its key.
     pub(crate) tls_key: Option<Given>,
+    /// The same for backends.
+    pub(crate) admin_listen: Vec<(String, Endpoint)>,
+    /// Where their keys are kept.
+    pub(crate) admin_key_file: Option<Given>,
     /// What the activity extension does if it is on.
     pub(crate) activity: Activity,
     /// Whether it is.
@@ -49,6 +53,8 @@ impl Default for Draft {
             listen: Vec::new(),
             tls_certificate: None,
             tls_key: None,
+            admin_listen: Vec::new(),
+            admin_key_file: None,
             activity: Activity {
                 mode: ActivityMode::Client,
                 max_inactivity: milliseconds(300_000),
@@ -68,6 +74,7 @@ impl Draft {
         self.check_cookie()?;
         self.check_idle()?;
         self.resolve()?;
+        self.admit_backends()?;
         self.settings.access = self.control_access()?;
         self.pair_tls()?;
         self.settings.engine.activity = self.activity_on.then_some(self.activity);
@@ -145,17 +152,7 @@ impl Draft {
         if self.listen.is_empty() {
             return Ok(());
         }
-        let mut addresses: Vec<SocketAddr> = Vec::new();
-        for (source, endpoint) in &self.listen {
-            let address = endpoint
-                .resolve()
-                .map_err(|why| format!("{source}: {why}"))?;
-            if address.port() != 0 && addresses.contains(&address) {
-                return Err(format!("{source}: {address} is given twice"));
-            }
-            addresses.push(address);
-        }
-        self.settings.listen = addresses;
+        self.settings.listen = resolved(&self.listen, &[])?;
         Ok(())
     }
 
@@ -181,7 +178,36 @@ impl Draft {
     }
 }
 
+/// The addresses of `endpoints`, none of them twice or among `others`.
+pub(super) fn resolved(
+    endpoints: &[(String, Endpoint)],
+    others: &[SocketAddr],
+) -> Result<Vec<SocketAddr>, String> {
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for (source, endpoint) in endpoints {
+        let address = endpoint
+            .resolve()
+            .map_err(|why| format!("{source}: {why}"))?;
+        if address.port() != 0 && (addresses.contains(&address) || others.contains(&address)) {
+            return Err(format!("{source}: {address} is given twice"));
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
+}
+
 impl Endpoint {
+    /// Reads them all, each with the place where it was given.
+    pub(crate) fn parse_all(given: &[Given]) -> Result<Vec<(String, Self)>, String> {
+        given
+            .iter()
+            .map(|given| match Self::parse(&given.text) {
+                Ok(endpoint) => Ok((given.source.clone(), endpoint)),
+                Err(why) => Err(format!("{}: {why}", given.source)),
+            })
+            .collect()
+    }
+
     /// Reads `host:port`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if let Ok(address) = text.parse() {

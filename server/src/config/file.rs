@@ -136,7 +136,7 @@ impl File<'_> {
             ));
         };
         let values = match (entry.value.get_ref(), flag.times) {
-            (DeValue::Array(array), Times::Often) => array.iter().collect(),
+            (DeValue::Array(array), Times::Often | Times::Secret) => array.iter().collect(),
             _ => vec![entry.value],
         };
         let mut given = Vec::new();
@@ -145,12 +145,15 @@ impl File<'_> {
             let value = value.get_ref();
             let (fits, wanted) = match flag.times {
                 Times::Once => (value.is_str() || value.is_integer(), "a text"),
-                Times::Often => (
+                Times::Often | Times::Secret => (
                     value.is_str() || value.is_integer(),
                     "a text or a list of texts",
                 ),
                 Times::Switch => (value.is_bool(), "true or false"),
             };
+            if !fits && flag.times == Times::Secret {
+                return Err(format!("{source}: must be {wanted}"));
+            }
             if !fits {
                 return Err(format!("{source}: must be {wanted}, got {}", shown(value)));
             }

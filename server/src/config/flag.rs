@@ -4,6 +4,7 @@ use core::num::NonZeroU32;
 
 use bayeux_core::http::{ForwardedBy, Mount, Network, Origin, Origins, TrustedProxies};
 
+use super::admin;
 use super::draft::{Draft, Endpoint};
 use super::slot::quoted;
 use super::{Conformance, LogFormat, Store, mounts};
@@ -32,6 +33,8 @@ pub(crate) struct Flag {
 pub(crate) enum Times {
     Once,
     Often,
+    /// Often, but not on the command line, which everybody on the machine can read; its value is never shown.
+    Secret,
     /// Once and without a value; elsewhere than on the command line its value is true or false.
     Switch,
 }
@@ -54,7 +57,7 @@ impl Flag {
     pub(crate) fn usage(&self) -> String {
         match self.times {
             Times::Switch => format!("--{}", self.name),
-            Times::Once | Times::Often => format!("--{} {}", self.name, self.value),
+            Times::Once | Times::Often | Times::Secret => format!("--{} {}", self.name, self.value),
         }
     }
 
@@ -73,7 +76,7 @@ impl Flag {
 }
 
 /// All flags but those that are about flags: `--config`, `--help` and `--version`.
-pub(crate) static FLAGS: [Flag; 12] = [
+pub(crate) static FLAGS: [Flag; 15] = [
     Flag {
         name: "listen",
         value: "ADDR",
@@ -162,6 +165,30 @@ pub(crate) static FLAGS: [Flag; 12] = [
         apply: log,
     },
     Flag {
+        name: "admin-listen",
+        value: "ADDR",
+        times: Times::Often,
+        meaning: "Address and port to listen at for backends: HTTP API, probes, metrics",
+        default: "127.0.0.1:8081 if there is a key, else none",
+        apply: admin::listen,
+    },
+    Flag {
+        name: "admin-key-file",
+        value: "FILE",
+        times: Times::Once,
+        meaning: "File with the keys of the HTTP API, one a line; empty lines and those with # do not count",
+        default: "none",
+        apply: admin::key_file,
+    },
+    Flag {
+        name: "admin-key",
+        value: "KEY",
+        times: Times::Secret,
+        meaning: "Key of the HTTP API, of 16 characters or more, besides those of the file",
+        default: "none",
+        apply: admin::keys,
+    },
+    Flag {
         name: "log-format",
         value: "FORMAT",
         times: Times::Once,
@@ -180,13 +207,7 @@ pub(crate) static FLAGS: [Flag; 12] = [
 ];
 
 fn listen(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
-    draft.listen = given
-        .iter()
-        .map(|given| match Endpoint::parse(&given.text) {
-            Ok(endpoint) => Ok((given.source.clone(), endpoint)),
-            Err(why) => Err(format!("{}: {why}", given.source)),
-        })
-        .collect::<Result<_, _>>()?;
+    draft.listen = Endpoint::parse_all(given)?;
     Ok(())
 }
 

@@ -25,7 +25,9 @@ This page is written by the tables that the server reads by; a test keeps it so.
 A flag that may be repeated takes one value each time. Its variable takes all of them, separated by commas; an
 empty variable is as if unset. In `[server]` of the file the key is the flag's name without the dashes, and the
 value a text, or a list of texts where the flag may be repeated. A flag without a value switches something on; its
-variable and its key are `true` or `false`.
+variable and its key are `true` or `false`. What has no
+flag is a secret, which others on the machine could read off the command line: it has a variable and a key, named
+alike.
 
 | Flag | Variable | Repeatable | Default | Meaning |
 |---|---|---|---|---|
@@ -91,13 +93,15 @@ pub fn reference() -> String {
         line(
             &mut page,
             format_args!(
-                "| `{}` | `{}` | {} | {} | {} |",
-                flag.usage(),
+                "| {} | `{}` | {} | {} | {} |",
+                match flag.times {
+                    Times::Secret => "–".into(),
+                    Times::Once | Times::Often | Times::Switch => format!("`{}`", flag.usage()),
+                },
                 flag.variable(),
-                if flag.times == Times::Often {
-                    "yes"
-                } else {
-                    "no"
+                match flag.times {
+                    Times::Often | Times::Secret => "yes",
+                    Times::Once | Times::Switch => "no",
                 },
                 flag.default,
                 flag.meaning

@@ -11,7 +11,7 @@ use crate::site::Site;
 
 /// Why there is no body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum BodyFailure {
+pub(crate) enum BodyFailure {
     /// It is larger than may be.
     TooLarge,
     /// It took too long.
@@ -21,7 +21,7 @@ pub(super) enum BodyFailure {
 }
 
 /// Reads `body`. One that says that it is too large is refused before it is read.
-pub(super) async fn read<B>(body: B, site: &Site, runtime: &Runtime) -> Result<Bytes, BodyFailure>
+pub(crate) async fn read<B>(body: B, site: &Site, runtime: &Runtime) -> Result<Bytes, BodyFailure>
 where
     B: Body + Unpin,
 {

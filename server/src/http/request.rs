@@ -13,6 +13,7 @@ use bayeux_core::{
     Batch, BrowserId, CloseReason, DecodeError, HttpVersion, Messages, Peer, PeerDetails, Transport,
 };
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http::{Method, Request, Response, Version, request};
 use hyper::upgrade::Upgraded;
@@ -21,7 +22,9 @@ use super::body::{self, BodyFailure};
 use super::exchange::{Exchange, Outcome};
 use super::page;
 use super::response::{Body, Delivery, add_header, refusal, response};
+use crate::admin;
 use crate::carrier::Carrier;
+use crate::entrance::Entrance;
 use crate::inbox::Opening;
 use crate::line::{Asking, Line};
 use crate::probe::Probe;
@@ -40,6 +43,8 @@ pub(crate) struct Caller {
     pub(crate) address: Option<SocketAddr>,
     /// Whether that is a TLS connection.
     pub(crate) scheme: Scheme,
+    /// Which way it came in.
+    pub(crate) entrance: Entrance,
     /// What runs a websocket once the upgrade is through.
     pub(crate) take_over: fn(Upgraded, Handover) -> Task,
 }
@@ -66,6 +71,11 @@ where
         caller.gateway.router.site.tally.hosts_refused.up();
         let refused = Refusal::bad_request("not one Host header", &Cors::default());
         let stage = Stage::answered(refusal(refused));
+        return Responding { stage, asking };
+    }
+    if caller.entrance == Entrance::Admin {
+        let answering = admin::respond(caller, request).map(Stage::answered);
+        let stage = Stage::Reading(Box::pin(answering));
         return Responding { stage, asking };
     }
     if caller.line.is_some()

@@ -454,6 +454,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("frame_unasked", "frames_unasked"),
     ("handshakes", "handshakes_limited"),
     ("host", "hosts_refused"),
+    ("key", "keys_refused"),
     ("not_accepted", "accepts_failed"),
     ("not_messages", "not_messages"),
     ("origin", "origins_refused"),
@@ -461,6 +462,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("sockets", "sockets_refused"),
     ("sockets_per_address", "sockets_refused_per_address"),
     ("subscriptions", "subscriptions_limited"),
+    ("tls_handshake", "tls_handshakes_failed"),
     ("too_deep", "too_deep"),
     ("too_large", "too_large"),
     ("too_many_messages", "too_many_messages"),
@@ -473,6 +475,7 @@ const CUT_OFF: &[(&str, &str)] = &[
     ("idle_connection", "connections_idle"),
     ("idle_websocket", "websockets_idle"),
     ("message", "messages_late"),
+    ("tls_handshake", "tls_handshakes_late"),
     ("write", "writes_late"),
 ];
 

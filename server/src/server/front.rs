@@ -14,6 +14,7 @@ use hyper::rt::Timer as _;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::thread::Accepted;
+use crate::entrance::Entrance;
 use crate::node::Node;
 use crate::runtime::Runtime;
 use crate::stack::Stack;
@@ -64,7 +65,7 @@ impl Front {
     /// at once.
     pub(super) async fn run<S: Stack>(
         self,
-        listeners: Vec<S::Listener>,
+        listeners: Vec<(Entrance, S::Listener)>,
         stop: oneshot::Receiver<()>,
     ) {
         if self.accept_until::<S>(listeners, stop).await.is_ok() {
@@ -74,12 +75,12 @@ impl Front {
 
     async fn accept_until<S: Stack>(
         &self,
-        listeners: Vec<S::Listener>,
+        listeners: Vec<(Entrance, S::Listener)>,
         stop: oneshot::Receiver<()>,
     ) -> Result<(), oneshot::Canceled> {
         let accepting = listeners
             .into_iter()
-            .map(|listener| self.accept::<S>(listener));
+            .map(|(entrance, listener)| self.accept::<S>(entrance, listener));
         match select(pin!(join_all(accepting)), stop).await {
             // Without a listener.
             Either::Left((_, stop)) => stop.await,
@@ -87,13 +88,13 @@ impl Front {
         }
     }
 
-    async fn accept<S: Stack>(&self, mut listener: S::Listener) {
+    async fn accept<S: Stack>(&self, entrance: Entrance, mut listener: S::Listener) {
         let mut pause = PAUSES.0;
         loop {
             match S::accept(&mut listener).await {
                 Ok((socket, address)) => {
                     pause = PAUSES.0;
-                    if let Err(error) = self.hand_over(socket, address) {
+                    if let Err(error) = self.hand_over(entrance, socket, address) {
                         tracing::debug!(%address, %error, "a connection was not taken");
                     }
                 }
@@ -108,8 +109,13 @@ impl Front {
         }
     }
 
-    fn hand_over(&self, socket: TcpStream, address: SocketAddr) -> io::Result<()> {
-        let Some((shard, admitted)) = self.node.admit(address.ip()) else {
+    fn hand_over(
+        &self,
+        entrance: Entrance,
+        socket: TcpStream,
+        address: SocketAddr,
+    ) -> io::Result<()> {
+        let Some((shard, admitted)) = self.node.admit(entrance, address.ip()) else {
             return Err(io::Error::other("a limit is reached"));
         };
         socket.set_nodelay(true)?;

@@ -20,6 +20,8 @@ pub struct Settings {
     tables: String,
     /// Where that is, if the test has written it.
     path: Option<PathBuf>,
+    /// Whether it listens to backends.
+    admin: bool,
     /// How many descriptors it may have, if not as many as the test.
     descriptors: Option<u32>,
 }
@@ -92,6 +94,19 @@ impl Settings {
         self
     }
 
+    /// A listener for backends, with the HTTP API.
+    #[must_use]
+    pub fn admin(mut self) -> Self {
+        self.admin = true;
+        self.with(&["--admin-listen", "127.0.0.1:0"])
+    }
+
+    /// A key of the HTTP API.
+    #[must_use]
+    pub fn admin_key(self, key: &str) -> Self {
+        self.option("server.admin-key", key)
+    }
+
     fn command(&self) -> Command {
         let Some(most) = self.descriptors else {
             return Command::new(binary());
@@ -115,6 +130,7 @@ pub struct Server {
     process: Process,
     scheme: String,
     address: SocketAddr,
+    admin: Option<SocketAddr>,
 }
 
 impl Server {
@@ -130,7 +146,9 @@ impl Server {
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
         process.write_last(&format!("{}{}", settings.file, settings.tables));
-        Self::listening(process)
+        let mut server = Self::listening(process);
+        server.admin = settings.admin.then(|| server.admin_entrance());
+        server
     }
 
     /// Starts an example, which takes its address as an argument; `target` are the arguments that cargo knows it by.
@@ -149,7 +167,16 @@ impl Server {
             process,
             scheme,
             address,
+            admin: None,
         }
+    }
+
+    fn admin_entrance(&mut self) -> SocketAddr {
+        let what = "say where it listens to backends";
+        self.process.wait_for(what, |line| {
+            let (_, url) = line.split_once("backends: http://")?;
+            url.split_once('/')?.0.parse().ok()
+        })
     }
 
     /// Starts the binary with these arguments and that text as its standard input, whatever becomes of it.
@@ -173,6 +200,15 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens to backends.
+    ///
+    /// # Panics
+    ///
+    /// If it was not asked to: see [`Settings::admin`].
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.expect("a server that listens to backends")
     }
 
     /// The URL that a client takes.

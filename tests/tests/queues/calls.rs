@@ -357,6 +357,23 @@ fn everything_is_listed_once_in_pages_of_any_size() {
 }
 
 #[test]
+fn those_channels_that_exist_are_found_with_their_subscribers() {
+    let mut script = Script::new(Config::default());
+    let (alice, bob) = (script.connected(), script.connected());
+    script
+        .subscribe(&alice, "/a")
+        .subscribe(&bob, "/a")
+        .subscribe(&bob, "/a/*");
+    let patterns = ["/nowhere", "/a/*", "/a/b", "/a"].map(pattern).to_vec();
+
+    let found = script.call(Call::FindChannels { patterns });
+
+    let expected = vec![(pattern("/a/*"), 1), (pattern("/a"), 2)];
+    assert_eq!(found, CallResult::Channels(expected, None));
+    script.expect_no_trace();
+}
+
+#[test]
 fn nobody_listens_to_what_does_not_exist() {
     let mut script = Script::new(Config::default());
     let alice = script.connected();
