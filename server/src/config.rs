@@ -5,6 +5,7 @@
 //! each stronger than the one before. Two tables, `config/key.rs` for what only a file can say and
 //! `config/flag.rs` for the rest, drive the reading, the help and `docs/configuration.md`.
 
+mod access;
 mod draft;
 mod file;
 mod flag;
@@ -20,6 +21,8 @@ use std::thread;
 
 use bayeux_core::http::{self, CookieOptions, Mount, TrustedProxies};
 use bayeux_core::{Config, MemoryOptions};
+
+use crate::access::Access;
 use bytes::Bytes;
 
 pub(crate) use self::draft::Draft;
@@ -69,6 +72,8 @@ pub struct Settings {
     pub client_file: Option<Bytes>,
     /// Whether clients may ask for what test suites need (DE-23).
     pub conformance: Conformance,
+    /// Who may do what.
+    pub access: Access,
 }
 
 impl Settings {
@@ -104,6 +109,7 @@ impl Default for Settings {
             shutdown_window: Duration::from_millis(2_000),
             client_file: None,
             conformance: Conformance::Off,
+            access: Access::default(),
         }
     }
 }

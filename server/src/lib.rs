@@ -10,6 +10,7 @@
 //! own drives `bayeux-core` directly.
 #![forbid(unsafe_code)]
 
+mod access;
 mod admission;
 mod application;
 mod binary;
@@ -51,6 +52,7 @@ mod tally;
 mod websocket;
 
 pub use self::http::Body;
+pub use access::{Access, NeedsRestart};
 pub use application::{CallError, Decide, Handle, Subscription};
 pub use binary::main;
 pub use door::{Answer, Service};

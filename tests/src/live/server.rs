@@ -3,7 +3,7 @@
 use std::env::VarError;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -15,8 +15,9 @@ use super::{Process, executable};
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     arguments: Vec<String>,
-    /// The text of its configuration file.
+    /// The text of its configuration file: what stands at its top, and its tables.
     file: String,
+    tables: String,
     /// How many descriptors it may have, if not as many as the test.
     descriptors: Option<u32>,
 }
@@ -40,6 +41,19 @@ impl Settings {
         // Numbers, strings, booleans and arrays are the same in JSON and TOML.
         writeln!(self.file, "{name} = {}", value.into()).ok();
         self
+    }
+
+    /// Tables of its configuration file.
+    #[must_use]
+    pub fn tables(mut self, text: &str) -> Self {
+        self.tables.push_str(text);
+        self
+    }
+
+    /// What it logs.
+    #[must_use]
+    pub fn log(self, filter: &str) -> Self {
+        self.with(&["--log", filter])
     }
 
     /// Channels with which a test can ask for the server's help.
@@ -96,7 +110,7 @@ impl Server {
             .args(["--listen", "127.0.0.1:0", "--config", "/dev/stdin"])
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
-        process.write_last(&settings.file);
+        process.write_last(&format!("{}{}", settings.file, settings.tables));
         Self::listening(process)
     }
 
@@ -119,6 +133,12 @@ impl Server {
         let mut process = Process::start("the server", Command::new(binary()).args(arguments));
         process.write_last(input);
         process
+    }
+
+    /// The file of the binary, for who starts it in a way of their own.
+    #[must_use]
+    pub fn binary() -> &'static Path {
+        binary()
     }
 
     /// With its defaults.
@@ -185,6 +205,11 @@ impl Server {
                 .process
                 .fail("ended without a count of the facts that crossed shards"),
         }
+    }
+
+    /// Ends it as an operator would, and gives all that it has printed since it listened.
+    pub fn stop_and_tell(mut self) -> Vec<String> {
+        self.process.terminate()
     }
 
     /// Sends it a signal, such as `TERM`.
