@@ -60,8 +60,8 @@ mod stack;
 
 pub use bayeux_server::config::Settings;
 pub use bayeux_server::{
-    Answer, Body, CallError, Count, Decide, Handle, Running, Service, StartError, Subscription,
-    Tally, command_line, config,
+    Access, Answer, Body, CallError, Count, Decide, Handle, NeedsRestart, Running, Service,
+    StartError, Subscription, Tally, command_line, config,
 };
 pub use stack::Tokio;
 
