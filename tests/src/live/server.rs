@@ -3,7 +3,7 @@
 use std::env::VarError;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -133,6 +133,12 @@ impl Server {
         let mut process = Process::start("the server", Command::new(binary()).args(arguments));
         process.write_last(input);
         process
+    }
+
+    /// The file of the binary, for who starts it in a way of their own.
+    #[must_use]
+    pub fn binary() -> &'static Path {
+        binary()
     }
 
     /// With its defaults.
