@@ -31,8 +31,9 @@ mod stack;
 
 pub use bayeux_server::config::Settings;
 pub use bayeux_server::{
-    Answer, Body, CallError, Count, Decide, Handle, Running, Service, StartError, Subscription,
-    Tally, command_line, config,
+    Access, Answer, Body, CallError, Count, Cursor, CursorError, Decide, Handle, NeedsRestart,
+    Page, Publication, ReloadError, Running, Service, StartError, Subscription, Tally,
+    command_line, config, tls,
 };
 pub use socket::Socket;
 pub use stack::Smol;

@@ -15,6 +15,8 @@ use bayeux_server_smol as server;
 use hyper::server::conn::http1;
 use smol_hyper::rt::FuturesIo;
 
+#[path = "../../server/tests/of_both/access.rs"]
+mod access;
 #[path = "../../server/tests/of_both/embedding.rs"]
 mod embedding;
 #[path = "../../server/tests/of_both/limits.rs"]

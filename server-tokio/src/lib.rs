@@ -60,8 +60,9 @@ mod stack;
 
 pub use bayeux_server::config::Settings;
 pub use bayeux_server::{
-    Answer, Body, CallError, Count, Cursor, CursorError, Decide, Handle, Page, Publication,
-    Running, Service, StartError, Subscription, Tally, command_line, config, tls,
+    Access, Answer, Body, CallError, Count, Cursor, CursorError, Decide, Handle, NeedsRestart,
+    Page, Publication, ReloadError, Running, Service, StartError, Subscription, Tally,
+    command_line, config, tls,
 };
 pub use stack::Tokio;
 

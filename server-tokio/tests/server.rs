@@ -13,6 +13,8 @@ use bayeux_server_tokio as server;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 
+#[path = "../../server/tests/of_both/access.rs"]
+mod access;
 #[path = "../../server/tests/of_both/embedding.rs"]
 mod embedding;
 #[path = "../../server/tests/of_both/limits.rs"]

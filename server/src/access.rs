@@ -258,3 +258,152 @@ fn explained(error: TokenError) -> Denial {
         ..Denial::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bayeux_core::{DeciderId, Grammar, Identity, Messages, Peer, SessionId};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const SECRET: &str = "a secret of the backend";
+    const SESSION: &str = "1234567890123456789012345";
+
+    #[test]
+    fn creation_is_judged_only_once_a_rule_names_it() {
+        let (create, subscribe, publish) = (Asked::Create, Asked::Subscribe, Asked::Publish);
+        let free = rules(&[("/a/**", &[subscribe, publish]), ("/b/**", &[subscribe])]);
+        let strict = rules(&[("/a/**", &[subscribe, publish]), ("/a/new/*", &[create])]);
+        let table = [
+            (&free, create, "/a/x", true),
+            (&free, create, "/c", true),
+            (&free, subscribe, "/c", false),
+            (&free, publish, "/b/x", false),
+            (&strict, create, "/a/x", false),
+            (&strict, publish, "/a/x", true),
+            (&strict, create, "/a/new/x", true),
+            (&strict, publish, "/a/new/x", true),
+            (&strict, create, "/c", false),
+        ];
+
+        for (access, asked, channel, expected) in table {
+            let question = question(asked, channel, true, &json!({}));
+            assert_eq!(
+                is_allowed(access, &question),
+                expected,
+                "{asked:?} {channel}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_is_for_publishing_alone() {
+        let mut access = rules(&[("/open", &[Asked::Create, Asked::Subscribe])]);
+        access.publishers.push(Publisher {
+            secret: Secret::new(SECRET.as_bytes()),
+            channels: template("/news/**"),
+        });
+        let table = [
+            (Asked::Publish, "/news/a", true),
+            (Asked::Create, "/news/a", true),
+            (Asked::Publish, "/open", false),
+            (Asked::Subscribe, "/news/a", false),
+        ];
+
+        for (asked, channel, expected) in table {
+            for has_session in [true, false] {
+                let ext = json!({"secret": SECRET});
+                let question = question(asked, channel, has_session, &ext);
+                let place = format!("{asked:?} {channel} {has_session}");
+                assert_eq!(is_allowed(&access, &question), expected, "{place}");
+            }
+        }
+        // To subscribe somewhere is no publish, though it creates what it subscribes to.
+        let mut creating = question(Asked::Create, "/news/a", true, &json!({"secret": SECRET}));
+        if let Subject::Create(_, message) = &mut creating.subject {
+            message.channel = Some("/meta/subscribe".into());
+        }
+        assert!(!is_allowed(&access, &creating));
+    }
+
+    #[test]
+    fn those_without_session_publish_only_where_the_operator_lets_them() {
+        let mut access = rules(&[("/open", &[Asked::Publish])]);
+        let stranger = question(Asked::Publish, "/open", false, &json!({}));
+
+        assert!(!is_allowed(&access, &stranger));
+        access.strangers_publish = true;
+        assert!(is_allowed(&access, &stranger));
+
+        // Where a session needs a token, so does a publish without one.
+        access.tokens_required = true;
+        access.tokens = Some(Tokens {
+            keys: Vec::new(),
+            issuers: Vec::new(),
+            audiences: Vec::new(),
+            leeway: Duration::ZERO,
+        });
+        assert!(!is_allowed(&access, &stranger));
+        access.tokens_required = false;
+        assert!(is_allowed(&access, &stranger));
+        let ext = json!({"authentication": {"token": "a.b.c"}});
+        let forged = question(Asked::Publish, "/open", false, &ext);
+        assert!(!is_allowed(&access, &forged));
+    }
+
+    #[test]
+    fn an_identity_that_somebody_else_gave_is_nobody_here() {
+        let access = Access {
+            rules: vec![Rule {
+                channels: template("/a"),
+                operations: vec![Asked::Publish],
+                granted: Granted::Authenticated(Vec::new()),
+            }],
+            ..Access::default()
+        };
+        let mut question = question(Asked::Publish, "/a", true, &json!({}));
+
+        for (words, expected) in [(json!("ann"), false), (json!(7), false), (json!({}), true)] {
+            question.identity = Some(Identity::new(Payload::from(&words)));
+            assert_eq!(is_allowed(&access, &question), expected, "{words}");
+        }
+    }
+
+    fn rules(rules: &[(&str, &[Asked])]) -> Access {
+        let rule = |(pattern, operations): &(&str, &[Asked])| Rule {
+            channels: template(pattern),
+            operations: operations.to_vec(),
+            granted: Granted::Anyone,
+        };
+        Access {
+            rules: rules.iter().map(rule).collect(),
+            ..Access::default()
+        }
+    }
+
+    fn template(text: &str) -> Template {
+        Template::parse(text, &Grammar::default()).unwrap()
+    }
+
+    fn question(asked: Asked, channel: &str, has_session: bool, ext: &Value) -> Question {
+        let text = json!({"channel": channel, "data": 1, "ext": ext}).to_string();
+        let messages = Messages::decode(text, &<_>::default()).unwrap();
+        let message: Box<Message> = messages.into_iter().next().unwrap().into();
+        let pattern = channel.parse().unwrap();
+        Question {
+            decider: DeciderId(1),
+            session: has_session.then(|| SessionId::parse(SESSION).unwrap()),
+            identity: None,
+            peer: Peer::default(),
+            subject: match asked {
+                Asked::Create => Subject::Create(pattern, message),
+                Asked::Subscribe => Subject::Subscribe(pattern, message),
+                Asked::Publish => Subject::Publish(channel.parse().unwrap(), message),
+            },
+        }
+    }
+
+    fn is_allowed(access: &Access, question: &Question) -> bool {
+        matches!(access.verdict(question, Duration::ZERO), Verdict::Allow)
+    }
+}

@@ -1,6 +1,11 @@
 //! Access control over the wire: what rules, tokens and secrets let through, and what those who are denied
 //! see and do.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a JSON value without the member that is asked for gives null"
+)]
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -119,7 +124,7 @@ const TABLE: [(Option<&str>, &str, &str, &str); 50] = [
 // Proves: PL-7, PL-9, CH-9, SU-3
 #[test]
 fn the_rules_decide_what_each_client_may_do_whatever_it_talks_over() {
-    let server = guarded("");
+    let server = Server::start(&settings("").shards(2));
     for over in [Over::Polling, Over::WebSocket] {
         for who in [STRANGER, ANN, ROOT, STAR] {
             let mut wire = Wire::handshaken(&server, over, who);
@@ -142,7 +147,8 @@ fn the_rules_decide_what_each_client_may_do_whatever_it_talks_over() {
 #[test]
 fn one_denied_name_or_message_does_not_spoil_its_neighbours() {
     for (all_or_nothing, hears) in [(false, true), (true, false)] {
-        let settings = settings("").option("subscribeAllOrNothing", all_or_nothing);
+        let settings = settings("").shards(1);
+        let settings = settings.option("subscribeAllOrNothing", all_or_nothing);
         let server = Server::start(&settings);
         let mut root = Wire::handshaken(&server, Over::Polling, ROOT);
         let mut stranger = Wire::handshaken(&server, Over::Polling, STRANGER);
@@ -336,7 +342,7 @@ fn a_token_is_taken_from_ext_then_from_the_header_then_from_the_cookie() {
             nothing.clone(),
             Some("Bearer ".into()),
             None,
-            Err("token_invalid"),
+            Err("token_missing"),
         ),
         (nothing.clone(), None, None, Err("token_missing")),
         (
@@ -514,7 +520,9 @@ fn denied_clients_of_faye_and_cometd_are_told_so_and_do_not_hammer() {
             outlast(&server);
             assert_eq!(denied.sent("/meta/handshake"), handshakes, "{place}");
             assert_eq!(denied.sent("/meta/connect"), 0, "{place}");
-            assert_eq!(proxy.sent(), sent, "{place} sent something");
+            // A websocket may say that it closes.
+            let more = proxy.sent() - sent;
+            assert!(more <= GOODBYE, "{place} sent {more} bytes more");
         }
     }
     server.stop();
@@ -560,6 +568,9 @@ fn clients_of_faye_and_cometd_that_are_denied_a_channel_keep_their_session_and_d
 const HOLD: u64 = 300;
 const HOLDS: usize = 10;
 
+/// How many bytes the end of a websocket takes; a handshake takes ten times as many.
+const GOODBYE: usize = 32;
+
 /// Goes on until the server has held so many connects.
 fn outlast(server: &Server) {
     let mut wire = Wire::handshaken(server, Over::Polling, ANN);
@@ -572,12 +583,12 @@ fn outlast(server: &Server) {
 
 /// A server with the rules and these lines in `[access]`.
 fn guarded(access: &str) -> Server {
-    Server::start(&settings(access))
+    Server::start(&settings(access).shards(1))
 }
 
 fn settings(access: &str) -> Settings {
     let (key, password) = (file("key", KEY), file("password", PASSWORD));
-    Settings::default().shards(2).tables(&format!(
+    Settings::default().tables(&format!(
         "[access]\n{access}\n\
          [[keys]]\nfile = {key:?}\nalgorithm = 'HS256'\n\
          [[publishers]]\nfile = {password:?}\npattern = '/public/**'\n{RULES}"
