@@ -39,6 +39,7 @@ mod pace;
 pub mod page;
 mod probe;
 mod process;
+mod reload;
 mod router;
 mod runtime;
 mod server;
@@ -49,6 +50,7 @@ mod socket;
 mod stack;
 mod store;
 mod tally;
+pub mod tls;
 mod websocket;
 
 pub use self::http::Body;
