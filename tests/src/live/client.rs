@@ -67,11 +67,32 @@ pub struct Client {
 impl Client {
     /// Starts it; nothing is sent before [`Client::handshake`].
     pub fn start(library: Library, transport: Transport, url: &str) -> Self {
-        Self::start_with(library, transport, url, &Value::Null)
+        Self::start_as(library, transport, url, &Value::Null, &[])
     }
 
     /// The same, with this `ext` on all that it sends.
     pub fn start_with(library: Library, transport: Transport, url: &str, ext: &Value) -> Self {
+        Self::start_as(library, transport, url, ext, &[])
+    }
+
+    /// The same, trusting the authority whose certificate is in that file.
+    pub fn start_trusting(
+        library: Library,
+        transport: Transport,
+        url: &str,
+        authority: &Path,
+    ) -> Self {
+        let trusted = [("NODE_EXTRA_CA_CERTS", authority)];
+        Self::start_as(library, transport, url, &Value::Null, &trusted)
+    }
+
+    fn start_as(
+        library: Library,
+        transport: Transport,
+        url: &str,
+        ext: &Value,
+        variables: &[(&str, &Path)],
+    ) -> Self {
         let script = match library {
             Library::Faye => "faye.mjs",
             Library::CometD | Library::CometDWithAck => "cometd.mjs",
@@ -88,7 +109,8 @@ impl Client {
         command
             .current_dir(SCRIPTS)
             .arg(script)
-            .arg(options.to_string());
+            .arg(options.to_string())
+            .envs(variables.iter().copied());
         let mut client = Self {
             process: Process::start(format!("{library:?} over {transport:?}"), &mut command),
             ack,
