@@ -180,10 +180,14 @@ fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let text = read(file)?;
-    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
-        pem::Error::NoItemsFound if is_encrypted(&text) => TlsError::EncryptedKey(file.into()),
-        pem::Error::NoItemsFound => TlsError::NoKey(file.into()),
-        error => not_pem(file, &error),
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
+        if is_encrypted(&text) {
+            return TlsError::EncryptedKey(file.into());
+        }
+        if matches!(error, pem::Error::NoItemsFound) {
+            return TlsError::NoKey(file.into());
+        }
+        not_pem(file, &error)
     })
 }
 
