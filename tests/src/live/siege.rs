@@ -113,6 +113,11 @@ impl Siege {
         self.server.stop();
     }
 
+    /// Ends the server, which must end well.
+    pub fn end(self) {
+        self.server.stop();
+    }
+
     /// Waits until the server has given back its sockets, and all memory but so many bytes, while the healthy clients are
     /// served.
     #[track_caller]

@@ -27,9 +27,10 @@ impl Wire {
         }
     }
 
-    /// Sends bytes as they are. A peer that has closed is no failure yet: what it said last can still be read.
-    pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).ok();
+    /// Sends bytes as they are; false if the peer does not take them. One that has closed is no failure yet: what it said
+    /// last can still be read.
+    pub fn send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
     }
 
     /// Says that nothing more will be sent.
