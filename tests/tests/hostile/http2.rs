@@ -298,3 +298,21 @@ fn streams_whose_bodies_do_not_end_are_bounded_in_number_and_time() {
         }
     });
 }
+
+// Proves: HT-8, HT-12, WS-13
+#[test]
+fn a_peer_that_leaves_no_window_for_answers_is_cut_off_though_it_answers_pings() {
+    let settings = Settings::default().option("limits.writeTimeout", 1_500);
+    let no_window = [0, 4, 0, 0, 0, 0];
+
+    Siege::begin(settings).endures(KEPT, |siege| {
+        let mut connection = Connection::open(siege.address());
+        connection.send(SETTINGS, 0, 0, &no_window);
+        for stream in streams(100) {
+            connection.send(HEADERS, END_STREAM | END_HEADERS, stream, PAGE);
+        }
+        siege.nobody_notices();
+
+        assert!(connection.answer_pings(10) < 10, "it is waited for");
+    });
+}
