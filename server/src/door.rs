@@ -43,7 +43,7 @@ const HEAD: usize = 64 << 10;
 
 /// Serves sockets on the thread of one shard.
 #[derive(Clone)]
-pub struct Door {
+pub(crate) struct Door {
     gateway: Gateway,
     runtime: Runtime,
 }
@@ -55,8 +55,13 @@ impl Door {
 
     /// Serves a socket to its end: HTTP/1.1, or HTTP/2 if the peer begins with it. Websockets go on
     /// as tasks of their own.
-    pub async fn serve<T>(self, io: T, address: SocketAddr, scheme: Scheme, admitted: Admitted)
-    where
+    pub(crate) async fn serve<T>(
+        self,
+        io: T,
+        address: SocketAddr,
+        scheme: Scheme,
+        admitted: Admitted,
+    ) where
         T: Read + Write + Unpin + Send + 'static,
     {
         let line = Line::of_requests(self.gateway.clone());
