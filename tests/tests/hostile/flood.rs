@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// Frames for which nobody waits, each a text of less than 126 bytes, masked with zeros.
 fn texts(text: &str, count: usize) -> Vec<u8> {
-    let length = u8::try_from(text.len()).unwrap();
+    let length = u8::try_from(text.len()).expect("a short text");
     assert!(length < 126);
     let frame = [&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat();
     frame.repeat(count)
