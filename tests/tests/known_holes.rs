@@ -581,7 +581,7 @@ fn events_carry_nothing_that_is_the_publishers_own() {
     assert_eq!(replies[0].get("clientId"), None);
 }
 
-// Proves: CH-9, CH-4, SU-7, EX-8
+// Proves: CH-9, CH-4, SU-7
 #[test]
 fn cve_2022_24721_no_channel_is_the_servers_own() {
     // CometD's nodes speak with each other over channels that any client could publish and subscribe to. Ours do not.
