@@ -40,6 +40,25 @@ struct Clocks {
 /// A request that is not answered. Dropped when its response was handed over.
 pub(crate) struct Asking {
     line: Arc<Line>,
+    /// Whether its response is being handed over.
+    has_response: bool,
+}
+
+impl Asking {
+    /// Its response is there.
+    pub(crate) fn handing_over(&mut self) {
+        self.has_response = true;
+        let now = self.line.gateway.router.clock.now();
+        let mut clocks = self.line.clocks.lock();
+        clocks.pace.handing_over(now);
+        self.line.watch(&mut clocks);
+    }
+
+    /// Something was taken of its response.
+    pub(crate) fn took(&self) {
+        let now = self.line.gateway.router.clock.now();
+        self.line.clocks.lock().pace.took(now);
+    }
 }
 
 impl Line {
@@ -79,6 +98,7 @@ impl Line {
         self.clocks.lock().pace.asked();
         Asking {
             line: Arc::clone(self),
+            has_response: false,
         }
     }
 
@@ -195,7 +215,13 @@ impl Watched for Line {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        self.line.clocks.lock().pace.answered();
+        let mut clocks = self.line.clocks.lock();
+        if self.has_response {
+            let now = self.line.gateway.router.clock.now();
+            clocks.pace.handed_over(now);
+        }
+        clocks.pace.answered();
+        drop(clocks);
         self.line.has_answered.store(true, Ordering::Release);
     }
 }

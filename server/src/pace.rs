@@ -26,6 +26,10 @@ pub(crate) struct Pace {
     open: u32,
     /// Since when a write is blocked.
     stalled: Option<Instant>,
+    /// How many responses were handed over and not taken whole, and when something was last taken of
+    /// any. Over HTTP/2 the peer says what it takes of each, and no write is blocked.
+    handed_over: u32,
+    taken: Instant,
     /// Whether what is read need not be the beginning of a request.
     is_http2: bool,
 }
@@ -61,6 +65,8 @@ impl Pace {
             awaited: Awaited::Never,
             open: 0,
             stalled: None,
+            handed_over: 0,
+            taken: Instant::from_millis(0),
             is_http2: false,
         }
     }
@@ -90,6 +96,23 @@ impl Pace {
     pub(crate) const fn asked(&mut self) {
         self.open += 1;
         self.awaited = Awaited::Nothing;
+    }
+
+    /// A response is handed over from now on.
+    pub(crate) const fn handing_over(&mut self, now: Instant) {
+        self.handed_over += 1;
+        self.taken = now;
+    }
+
+    /// Something was taken of a response.
+    pub(crate) const fn took(&mut self, now: Instant) {
+        self.taken = now;
+    }
+
+    /// A response that was being handed over was taken whole, or will not be.
+    pub(crate) const fn handed_over(&mut self, now: Instant) {
+        self.handed_over = self.handed_over.saturating_sub(1);
+        self.taken = now;
     }
 
     /// A response was handed over, or will not be.
@@ -134,7 +157,10 @@ impl Pace {
             Awaited::Head(since) => Some((since + head, Late::Head)),
             Awaited::Request(since) => Some((since + idle, Late::Request)),
         };
-        let written = self.stalled.map(|since| (since + write, Late::Write));
+        let is_untaken = self.is_http2 && self.handed_over > 0;
+        let untaken = is_untaken.then_some(self.taken);
+        let written = self.stalled.into_iter().chain(untaken);
+        let written = written.map(|since| (since + write, Late::Write));
         read.into_iter().chain(written).min_by_key(|(at, _)| *at)
     }
 }
@@ -235,6 +261,33 @@ mod tests {
         assert_eq!(pace.late(at(20), PATIENCE), None);
         assert_eq!(pace.late(at(21), PATIENCE), Some(Late::Write));
         pace.moved();
+        assert_eq!(pace.due(PATIENCE), None);
+    }
+
+    #[test]
+    fn over_http2_something_must_be_taken_of_what_is_handed_over() {
+        let mut pace = Pace::of_requests(at(0));
+        pace.speaks_http2();
+        for _ in 0..2 {
+            pace.asked();
+            pace.handing_over(at(1));
+        }
+        assert_eq!(pace.due(PATIENCE), Some(at(21)));
+
+        pace.took(at(5));
+        assert_eq!(pace.late(at(25), PATIENCE), Some(Late::Write));
+        pace.handed_over(at(6));
+        assert_eq!(pace.due(PATIENCE), Some(at(26)));
+        pace.handed_over(at(7));
+        assert_eq!(pace.due(PATIENCE), None);
+    }
+
+    #[test]
+    fn over_http1_a_blocked_write_tells_that_nothing_is_taken() {
+        let mut pace = Pace::of_requests(at(0));
+        pace.asked();
+        pace.handing_over(at(1));
+
         assert_eq!(pace.due(PATIENCE), None);
     }
 }

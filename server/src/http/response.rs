@@ -24,7 +24,7 @@ pub struct Body {
     rest: Bytes,
     delivery: Option<Delivery>,
     /// The request that it answers.
-    _asking: Option<Asking>,
+    asking: Option<Asking>,
 }
 
 /// An answer of the engine on its way.
@@ -49,13 +49,16 @@ impl Body {
         Self {
             rest: content,
             delivery,
-            _asking: None,
+            asking: None,
         }
     }
 
     /// The same; `asking` is answered when this is dropped.
     pub(super) fn to(mut self, asking: Option<Asking>) -> Self {
-        self._asking = asking;
+        self.asking = asking;
+        if let Some(asking) = &mut self.asking {
+            asking.handing_over();
+        }
         self
     }
 }
@@ -91,6 +94,9 @@ impl http_body::Body for Body {
             length
         };
         let piece = self.rest.split_to(length);
+        if let Some(asking) = &self.asking {
+            asking.took();
+        }
         if self.rest.is_empty()
             && let Some(delivery) = self.delivery.take()
         {

@@ -127,7 +127,7 @@ impl Stage {
         match self.lines.entry(line).or_insert_with(open) {
             Line::Http(connection) => connection.send_raw(&bytes),
             Line::WebSocket(socket) => socket.send_raw(&bytes),
-        }
+        };
     }
 
     /// The next answer on a line, and the cookie that it sets.

@@ -74,9 +74,9 @@ impl HttpConnection {
         self.send_raw(&[head.as_bytes(), b"\r\n", body.as_bytes()].concat());
     }
 
-    /// Sends bytes that need not be a request.
-    pub fn send_raw(&mut self, bytes: &[u8]) {
-        self.wire.send(bytes);
+    /// Sends bytes that need not be a request; false if the server does not take them.
+    pub fn send_raw(&mut self, bytes: &[u8]) -> bool {
+        self.wire.send(bytes)
     }
 
     /// Says that nothing more will be sent.

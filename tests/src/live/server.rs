@@ -252,6 +252,13 @@ impl Server {
         }
     }
 
+    /// Waits for a line of its log with all of that in it.
+    pub fn says(&mut self, parts: &[&str]) {
+        self.process.wait_for("say something", |line| {
+            parts.iter().all(|part| line.contains(part)).then_some(())
+        });
+    }
+
     /// Ends it as an operator would, and gives the number of facts that crossed from one shard to another.
     pub fn stop(mut self) -> u64 {
         let last = self.process.terminate();

@@ -40,9 +40,9 @@ impl Siege {
         for _ in 0..2 {
             let mut publisher = Poller::connected(server.address());
             let event = publisher.publish("/unheard", "x".repeat(64));
-            let half = Value::from(vec![event; Self::LOGGED / 2]);
-            for _ in 0..2 {
-                let replies = publisher.post(half.clone());
+            let part = Value::from(vec![event; Self::LOGGED / 10]);
+            for _ in 0..10 {
+                let replies = publisher.post(part.clone());
                 assert!(replies.iter().all(is_success), "the log can be filled");
             }
             publisher.post(json!([publisher.disconnect()]));
@@ -110,6 +110,11 @@ impl Siege {
             attack(&mut self);
         }
         self.gives_back_all_but(bytes + kept.again);
+        self.server.stop();
+    }
+
+    /// Ends the server, which must end well.
+    pub fn end(self) {
         self.server.stop();
     }
 

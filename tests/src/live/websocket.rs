@@ -141,9 +141,9 @@ impl WebSocket {
         self.wire.send(&bytes);
     }
 
-    /// Sends bytes that need not be a frame.
-    pub fn send_raw(&mut self, bytes: &[u8]) {
-        self.wire.send(bytes);
+    /// Sends bytes that need not be a frame; false if the server does not take them.
+    pub fn send_raw(&mut self, bytes: &[u8]) -> bool {
+        self.wire.send(bytes)
     }
 
     /// The next frame; `None` when the connection has ended.

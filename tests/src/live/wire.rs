@@ -57,12 +57,16 @@ impl Wire {
         str::from_utf8(self.tls()?.alpn_protocol()?).ok()
     }
 
-    /// Sends bytes as they are. A peer that has closed is no failure yet: what it said last can still be read.
-    pub fn send(&mut self, bytes: &[u8]) {
+    /// Sends bytes as they are; false if the peer does not take them. One that has closed is no failure yet: what it said
+    /// last can still be read.
+    pub fn send(&mut self, bytes: &[u8]) -> bool {
         match &mut self.stream {
-            Stream::Plain(stream) => stream.write_all(bytes).ok(),
-            Stream::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()).ok(),
-        };
+            Stream::Plain(stream) => stream.write_all(bytes).is_ok(),
+            Stream::Tls(stream) => stream
+                .write_all(bytes)
+                .and_then(|()| stream.flush())
+                .is_ok(),
+        }
     }
 
     /// Waits until the peer, on this machine, has read all that was sent.

@@ -41,11 +41,14 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = payload.len();
     let extended = match length {
         0..126 => vec![],
-        126..65_536 => u16::try_from(length).unwrap().to_be_bytes().to_vec(),
+        126..65_536 => u16::try_from(length)
+            .expect("two bytes")
+            .to_be_bytes()
+            .to_vec(),
         _ => (length as u64).to_be_bytes().to_vec(),
     };
     let marker = match extended.len() {
-        0 => u8::try_from(length).unwrap(),
+        0 => u8::try_from(length).expect("a short length"),
         2 => 126,
         _ => 127,
     };
@@ -68,7 +71,7 @@ fn with_length(first: u8, marker: u8, extended: &[u8], payload: &[u8]) -> Vec<u8
 }
 
 fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(payload.len()).unwrap();
+    let length = u8::try_from(payload.len()).expect("a short payload");
     [&[first, length], payload].concat()
 }
 
