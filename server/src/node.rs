@@ -6,15 +6,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bayeux_core::http::{BrowserCookie, CookieError};
-use bayeux_core::{Config, DecodeLimits, Engine, MemoryOptions, Seed};
+use bayeux_core::{Config, DeciderId, DecodeLimits, Engine, MemoryOptions, Seed};
 use futures_channel::oneshot;
 
+use crate::access::{Access, Guard, NeedsRestart};
 use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
+use crate::client_file::ClientFile;
 use crate::clock::Clock;
 use crate::config::{Conformance, Settings, Store};
 use crate::conformance;
 use crate::door::{Door, Service};
+use crate::guarded::Guarded;
 use crate::inbox::Fact;
 use crate::pace::Patience;
 use crate::page;
@@ -27,12 +30,11 @@ use crate::tally::Tally;
 
 /// What an application adds to the settings of its server.
 #[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct Extras {
+pub(crate) struct Extras {
     /// The request headers that deciders see, in lower case.
-    pub headers: Vec<Box<str>>,
+    pub(crate) headers: Vec<Box<str>>,
     /// Hears all reports, on the threads of the shards: it must not block.
-    pub listener: Option<Listener>,
+    pub(crate) listener: Option<Listener>,
 }
 
 impl std::fmt::Debug for Extras {
@@ -45,12 +47,15 @@ impl std::fmt::Debug for Extras {
 
 /// One server: shards that share a log, and the ways to them.
 #[derive(Clone)]
-pub struct Node {
+pub(crate) struct Node {
     router: Arc<Router>,
     log: Arc<SharedLog>,
     config: Config,
     listener: Option<Listener>,
     conformance: Conformance,
+    access: Arc<Guarded<Access>>,
+    /// The decider that `access` is.
+    guard: Arc<Guarded<Option<DeciderId>>>,
     handles: Arc<AtomicU32>,
 }
 
@@ -60,7 +65,7 @@ impl Node {
     /// # Errors
     ///
     /// If the browser cookie would not be well-formed.
-    pub fn new(settings: Settings, extras: Extras) -> Result<Self, CookieError> {
+    pub(crate) fn new(settings: Settings, extras: Extras) -> Result<Self, CookieError> {
         let shards = settings.shards.get();
         let clock = Clock::start();
         let page = page::index(settings.page_path());
@@ -73,6 +78,7 @@ impl Node {
             // The first rule counts.
             config.channels.splice(..0, conformance::rule());
         }
+        let access = settings.access.applied(&mut config);
         let limits = &config.limits;
         let decode = DecodeLimits {
             max_size: limits.max_message_size,
@@ -103,9 +109,10 @@ impl Node {
             decode,
             deadlines,
             patience,
-            headers: extras.headers,
+            headers: access.headers_with(extras.headers),
             admission: Admission::new(settings.sockets),
             page: Some(page),
+            client_file: ClientFile::new(&settings.paths, settings.client_file),
             tally: Tally::default(),
         };
         Ok(Self {
@@ -114,25 +121,23 @@ impl Node {
             config,
             listener: extras.listener,
             conformance: settings.conformance,
+            access: Arc::new(Guarded::new(access)),
+            guard: Arc::default(),
             handles: Arc::default(),
         })
     }
 
-    /// All shards, in order; `runtime` lends what the one with this number needs.
-    ///
-    /// Call it once: the seeds of the engines come from the operating system here.
+    /// How many shards it has.
+    pub(crate) fn shards(&self) -> u32 {
+        self.router.shards()
+    }
+
+    /// The shard with this number; call it once for each. `runtime` lends what it needs.
     ///
     /// # Errors
     ///
-    /// If the operating system has no randomness.
-    pub fn shards(&self, runtime: impl Fn(u32) -> Runtime) -> std::io::Result<Vec<Shard>> {
-        let count = self.router.shards();
-        (0..count)
-            .map(|index| self.shard(index, runtime(index)))
-            .collect()
-    }
-
-    fn shard(&self, index: u32, runtime: Runtime) -> std::io::Result<Shard> {
+    /// If the operating system has no randomness for the engine's seed.
+    pub(crate) fn shard(&self, index: u32, runtime: Runtime) -> std::io::Result<Shard> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
         let mut config = self.config.clone();
@@ -155,7 +160,8 @@ impl Node {
     /// # Errors
     ///
     /// If the server has stopped.
-    pub async fn prepare(&self) -> std::io::Result<()> {
+    pub(crate) async fn prepare(&self) -> std::io::Result<()> {
+        self.guard();
         match self.conformance {
             Conformance::Off => Ok(()),
             Conformance::On => conformance::install(&self.handle())
@@ -164,41 +170,73 @@ impl Node {
         }
     }
 
+    /// Other rules, keys and secrets from now on, if that takes no restart.
+    pub(crate) fn reload_access(&self, access: &Access) -> Result<(), NeedsRestart> {
+        {
+            let mut current = self.access.lock();
+            *current = current.replaced_by(access)?;
+        }
+        self.guard();
+        Ok(())
+    }
+
+    /// Has the engines ask what stands in `access`, and no longer what stood there before. In between
+    /// they ask both.
+    fn guard(&self) {
+        let access = self.access.lock().clone();
+        if !access.is_on() {
+            return;
+        }
+        let guard = Guard::new(access, self.router.clock, self.config.wall_clock);
+        let mut current = self.guard.lock();
+        let handle = self.handle();
+        let former = current.replace(handle.tell_decider(Guard::role(), guard));
+        if let Some(former) = former {
+            handle.tell_no_decider(former);
+        }
+    }
+
     /// Where sockets are served on the thread of a shard.
     #[must_use]
-    pub fn door(&self, shard: u32, runtime: Runtime) -> Door {
+    pub(crate) fn door(&self, shard: u32, runtime: Runtime) -> Door {
         Door::new(self.gateway(Place::Shard(shard)), runtime)
     }
 
     /// A place for a socket from `address`, and the shard that it is for: the one with the fewest.
     /// `None` if a limit is reached.
     #[must_use]
-    pub fn admit(&self, address: IpAddr) -> Option<(u32, Admitted)> {
+    pub(crate) fn admit(&self, address: IpAddr) -> Option<(u32, Admitted)> {
         let shard = self.router.least_loaded();
         Some((shard, Admission::admit(&self.router, address, shard)?))
     }
 
+    /// Counts that no socket could be accepted, for want of what the system lends.
+    pub(crate) fn not_accepted(&self) {
+        self.router.site.tally.accepts_failed.up();
+    }
+
     /// A service to be mounted in another application; `runtime` is that application's.
     #[must_use]
-    pub fn service(&self, runtime: Runtime) -> Service {
+    pub(crate) fn service(&self, runtime: Runtime) -> Service {
         Service::new(self.gateway(Place::Mounted(self.next_shard())), runtime)
     }
 
     /// The application's way to the engines.
     #[must_use]
-    pub fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> Handle {
         Handle::new(Arc::clone(&self.router), self.next_shard())
     }
 
     /// How many websockets are open; other connections may be kept by their peers for ever.
     #[must_use]
-    pub fn websockets(&self) -> usize {
-        self.router.websockets.load(Ordering::Relaxed)
+    pub(crate) fn websockets(&self) -> usize {
+        self.router.websockets()
     }
 
     /// Has all sessions let go of, held connects over the time `over`; resolves when nothing is
     /// left to write. A peer that does not read makes that late: bound it.
-    pub async fn drain(&self, over: Duration) {
+    pub(crate) async fn drain(&self, over: Duration) {
+        self.router.begin_draining();
         let ask = |shard| {
             let (answer, answered) = oneshot::channel();
             self.router.tell(shard, Fact::Drain(over, answer));

@@ -21,9 +21,11 @@ use hyper::rt::{Sleep, Timer};
 
 use crate::application::{Asked, DynDecide, Listener};
 use crate::carrier::{Carrier, Sent};
+use crate::complaints::Complaints;
 use crate::deadlines::Deadlines;
 use crate::frames::Frames;
 use crate::inbox::{Fact, Opening};
+use crate::measure::{Measure, Noted};
 use crate::router::{Gateway, Place};
 use crate::runtime::Runtime;
 use crate::store::LogEnd;
@@ -35,7 +37,7 @@ const GATHERING: Duration = Duration::from_millis(1);
 ///
 /// It never ends. A runtime that makes tasks pause after so much IO must run it without that, or a
 /// fan-out is cut up.
-pub struct Shard {
+pub(crate) struct Shard {
     engine: Engine,
     gateway: Gateway,
     runtime: Runtime,
@@ -54,6 +56,8 @@ pub struct Shard {
     gathering: Option<Instant>,
     alarm: Alarm,
     drain: Drain,
+    noted: Noted,
+    complaints: Complaints,
 }
 
 /// A connection that the engine knows of.
@@ -101,6 +105,8 @@ impl Shard {
             gathering: None,
             alarm: Alarm::default(),
             drain: Drain::default(),
+            noted: Noted::default(),
+            complaints: Complaints::default(),
         }
     }
 
@@ -122,6 +128,7 @@ impl Shard {
             self.obey(now);
         }
         self.frames.clear();
+        self.complaints.hear(now, self.engine.counters());
         if self.drain.is_drained && self.writing == 0 {
             for waiting in self.drain.waiting.drain(..) {
                 let _ = waiting.send(());
@@ -192,6 +199,9 @@ impl Shard {
                     },
                 );
                 self.deciders.remove(&id);
+            }
+            Fact::Measure(answer) => {
+                let _ = answer.send(Box::new(self.measure()));
             }
             Fact::Drain(over, answer) => {
                 self.drain.waiting.push(answer);
@@ -321,6 +331,7 @@ impl Shard {
                     if let Some(open) = self.connections.get(&connection) {
                         open.carrier.close(connection, reason);
                     }
+                    self.noted.closed(reason);
                     self.forget(connection);
                     self.tell(now, Input::Closed { connection });
                 }
@@ -361,14 +372,24 @@ impl Shard {
         }
     }
 
+    fn measure(&self) -> Measure {
+        Measure {
+            counters: *self.engine.counters(),
+            load: self.engine.load(),
+            census: *self.engine.census(),
+            seen: self.engine.seen(),
+            has_store: self.engine.has_store(),
+            writing: self.writing,
+            noted: self.noted.clone(),
+            log: self.log.measure(),
+        }
+    }
+
     fn report(&mut self, report: &Report) {
         if report.kind == ReportKind::Drained {
             self.drain.is_drained = true;
         }
-        if let ReportKind::Broken(what) = report.kind {
-            tracing::error!(what, "a fault of this server");
-        }
-        tracing::trace!(?report);
+        self.noted.heard(report);
         if let Some(listener) = &self.listener {
             let told = catch_unwind(AssertUnwindSafe(|| listener(report)));
             if told.is_err() {

@@ -17,6 +17,7 @@ mod http;
 mod poller;
 mod process;
 mod server;
+mod siege;
 mod websocket;
 mod wire;
 
@@ -29,5 +30,6 @@ pub use http::{HttpConnection, Response};
 pub use poller::{Held, Poller};
 pub use process::Process;
 pub use server::{Server, Settings};
+pub use siege::{Kept, Siege};
 pub use websocket::{CloseCode, Frame, Opcode, WebSocket};
 pub use wire::Wire;

@@ -24,6 +24,7 @@ use super::response::{Body, Delivery, add_header, refusal, response};
 use crate::carrier::Carrier;
 use crate::inbox::Opening;
 use crate::line::{Asking, Line};
+use crate::probe::Probe;
 use crate::router::{Engagement, Gateway, Place};
 use crate::runtime::{Runtime, Task};
 use crate::tally::Tally;
@@ -67,6 +68,12 @@ where
         let stage = Stage::answered(refusal(refused));
         return Responding { stage, asking };
     }
+    if caller.line.is_some()
+        && let Some(response) = page::client_file(&caller.gateway.router.site, &request)
+    {
+        let stage = Stage::answered(response);
+        return Responding { stage, asking };
+    }
     let (asked, route) = {
         let head = head_of(&request);
         let asked = Asked::new(&caller, &request, &head);
@@ -79,11 +86,19 @@ where
         (asked, route)
     };
     let stage = match route {
-        Route::NotOurs => Stage::answered(page::respond(&caller.gateway.router.site, &request)),
+        Route::NotOurs => match Probe::of(&request) {
+            Some(probe) => Stage::Reading(Box::pin(async move {
+                Stage::answered(probe.answer(&caller).await)
+            })),
+            None => Stage::answered(page::respond(&caller.gateway.router.site, &request)),
+        },
         Route::Preflight(head) => Stage::answered(response(head, Body::default())),
         Route::Refuse(refused) => {
+            let tally = &caller.gateway.router.site.tally;
             if refused == Refusal::origin_not_allowed() {
-                caller.gateway.router.site.tally.origins_refused.up();
+                tally.origins_refused.up();
+            } else {
+                tally.requests_refused.up();
             }
             Stage::answered(refusal(refused))
         }

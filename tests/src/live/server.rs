@@ -1,8 +1,9 @@
 //! The server binary as an operator runs it.
 
+use std::env::VarError;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -14,8 +15,11 @@ use super::{Process, executable};
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     arguments: Vec<String>,
-    /// The text of its configuration file.
+    /// The text of its configuration file: what stands at its top, and its tables.
     file: String,
+    tables: String,
+    /// How many descriptors it may have, if not as many as the test.
+    descriptors: Option<u32>,
 }
 
 impl Settings {
@@ -39,10 +43,46 @@ impl Settings {
         self
     }
 
+    /// Tables of its configuration file.
+    #[must_use]
+    pub fn tables(mut self, text: &str) -> Self {
+        self.tables.push_str(text);
+        self
+    }
+
+    /// What it logs.
+    #[must_use]
+    pub fn log(self, filter: &str) -> Self {
+        self.with(&["--log", filter])
+    }
+
     /// Channels with which a test can ask for the server's help.
     #[must_use]
     pub fn conformance(self) -> Self {
         self.with(&["--conformance"])
+    }
+
+    /// The file at the paths of Faye's client.
+    #[must_use]
+    pub fn client_file(self, path: &str) -> Self {
+        self.with(&["--client-file", path])
+    }
+
+    /// How many descriptors it may have at a time.
+    #[must_use]
+    pub fn descriptors(mut self, most: u32) -> Self {
+        self.descriptors = Some(most);
+        self
+    }
+
+    fn command(&self) -> Command {
+        let Some(most) = self.descriptors else {
+            return Command::new(binary());
+        };
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+        command.args(["-c", &script]).arg(binary());
+        command
     }
 
     fn with(mut self, arguments: &[&str]) -> Self {
@@ -65,12 +105,12 @@ impl Server {
 
     /// Starts it on a free port of the loopback interface and waits until it listens.
     pub fn start(settings: &Settings) -> Self {
-        let mut command = Command::new(binary());
+        let mut command = settings.command();
         command
             .args(["--listen", "127.0.0.1:0", "--config", "/dev/stdin"])
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
-        process.write_last(&settings.file);
+        process.write_last(&format!("{}{}", settings.file, settings.tables));
         Self::listening(process)
     }
 
@@ -95,6 +135,12 @@ impl Server {
         process
     }
 
+    /// The file of the binary, for who starts it in a way of their own.
+    #[must_use]
+    pub fn binary() -> &'static Path {
+        binary()
+    }
+
     /// With its defaults.
     pub fn with_defaults() -> Self {
         Self::start(&Settings::default())
@@ -112,15 +158,37 @@ impl Server {
 
     /// The memory that it occupies, in bytes.
     pub fn resident(&mut self) -> u64 {
-        let path = format!("/proc/{}/status", self.process.id());
-        let status = std::fs::read_to_string(&path).unwrap_or_default();
+        let status = self.process.told("status");
         let kilobytes = status.lines().find_map(|line| {
             let value = line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?;
             value.trim().parse::<u64>().ok()
         });
         match kilobytes {
             Some(kilobytes) => kilobytes * 1024,
-            None => self.process.fail(&format!("tells no VmRSS in {path}")),
+            None => self.process.fail("tells no VmRSS"),
+        }
+    }
+
+    /// How many descriptors it has open.
+    pub fn open_descriptors(&mut self) -> usize {
+        let folder = format!("/proc/{}/fd", self.process.id());
+        match std::fs::read_dir(&folder) {
+            Ok(entries) => entries.count(),
+            Err(error) => self.process.fail(&format!("has no {folder}: {error}")),
+        }
+    }
+
+    /// The processor time that it has taken, in hundredths of a second.
+    pub fn processor_time(&mut self) -> u64 {
+        // In user mode and in the system; the name before them may hold anything.
+        let stat = self.process.told("stat");
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let mut numbers = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(user)), Some(Ok(system))) => user + system,
+            _ => self
+                .process
+                .fail(&format!("tells no processor time: {stat:?}")),
         }
     }
 
@@ -139,6 +207,11 @@ impl Server {
         }
     }
 
+    /// Ends it as an operator would, and gives all that it has printed since it listened.
+    pub fn stop_and_tell(mut self) -> Vec<String> {
+        self.process.terminate()
+    }
+
     /// Sends it a signal, such as `TERM`.
     pub fn signal(&mut self, name: &str) {
         self.process.signal(name);
@@ -155,11 +228,19 @@ impl Server {
     }
 }
 
-/// `BAYEUX_SERVER_BIN` names it; otherwise it is built here, once a test process, so that it is never out of date.
+/// `BAYEUX_SERVER_BIN` names its file; otherwise it is built here, once a test process, so that it is never out of date.
 fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("BAYEUX_SERVER_BIN") {
         Some(path) => path.into(),
-        None => executable(&["--package", "bayeux-server-tokio", "--bins"]),
+        None => executable(&["--package", package(), "--bins"]),
     })
+}
+/// The package of the server on the runtime that `BAYEUX_SERVER` names: `tokio`, as by default, or `smol`.
+fn package() -> &'static str {
+    match std::env::var("BAYEUX_SERVER").as_deref() {
+        Ok("tokio") | Err(VarError::NotPresent) => "bayeux-server-tokio",
+        Ok("smol") => "bayeux-server-smol",
+        other => panic!("BAYEUX_SERVER must be tokio or smol, not {other:?}"),
+    }
 }
