@@ -13,6 +13,7 @@ fn drivers() -> &'static [Program] {
     DRIVERS.get_or_init(|| {
         vec![
             Program::server("bayeux-server-tokio"),
+            Program::server("bayeux-server-smol"),
             Program::example(
                 "blocking",
                 &["--package", "bayeux-core", "--example", "blocking"],
