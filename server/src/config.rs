@@ -12,6 +12,7 @@ mod flag;
 mod key;
 mod not_here;
 mod reference;
+mod said;
 mod slot;
 
 use core::net::{Ipv4Addr, SocketAddr};
@@ -25,11 +26,14 @@ use bayeux_core::{Config, MemoryOptions};
 use crate::access::Access;
 use bytes::Bytes;
 
+use crate::tls::TlsFiles;
+
 pub(crate) use self::draft::Draft;
 pub(crate) use self::file::read;
 pub(crate) use self::flag::{FLAGS, Flag, Given, Times};
 pub use self::reference::reference;
 pub(crate) use self::reference::summary;
+pub(crate) use self::said::Said;
 
 /// Everything that a server is told at its start.
 #[derive(Clone, Debug)]
@@ -38,6 +42,8 @@ pub struct Settings {
     /// Where to listen, in the order given; no two alike, but for those that leave the port to the
     /// operating system.
     pub listen: Vec<SocketAddr>,
+    /// The certificate to speak TLS with, at every address of `listen`; `None`: no TLS.
+    pub tls: Option<TlsFiles>,
     /// Where Bayeux is spoken, in the order given: each begins with `/` and, `/` itself apart, does not
     /// end with it. The same as `http.mounts`; the first is for the page.
     pub paths: Vec<Box<str>>,
@@ -74,6 +80,8 @@ pub struct Settings {
     pub conformance: Conformance,
     /// Who may do what.
     pub access: Access,
+    /// What of all this was said; nothing in settings that were not read from anywhere.
+    pub(crate) said: Said,
 }
 
 impl Settings {
@@ -93,6 +101,7 @@ impl Default for Settings {
         http.mounts = mounts(Self::DEFAULT_PATHS);
         Self {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            tls: None,
             paths: Self::DEFAULT_PATHS.map(Box::from).to_vec(),
             shards: cores(),
             store: Store::Memory,
@@ -110,6 +119,7 @@ impl Default for Settings {
             client_file: None,
             conformance: Conformance::Off,
             access: Access::default(),
+            said: Said::default(),
         }
     }
 }
@@ -161,6 +171,8 @@ pub enum Conformance {
 /// How long peers may take (DE-19, WS-14); one that takes longer is cut off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Deadlines {
+    /// For the TLS handshake, from the beginning of its connection: 10 s.
+    pub tls: Duration,
     /// For the head of a request, from its first byte; for the first one, from the beginning of its
     /// connection: 10 s.
     pub header: Duration,
@@ -179,6 +191,7 @@ pub struct Deadlines {
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
+            tls: Duration::from_secs(10),
             header: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
             body: Duration::from_secs(20),

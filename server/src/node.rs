@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use bayeux_core::http::{BrowserCookie, CookieError};
+use bayeux_core::http::BrowserCookie;
 use bayeux_core::{Config, DeciderId, DecodeLimits, Engine, MemoryOptions, Seed};
 use futures_channel::oneshot;
 
@@ -14,7 +14,7 @@ use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
 use crate::client_file::ClientFile;
 use crate::clock::Clock;
-use crate::config::{Conformance, Settings, Store};
+use crate::config::{Conformance, Said, Settings, Store};
 use crate::conformance;
 use crate::door::{Door, Service};
 use crate::guarded::Guarded;
@@ -23,10 +23,12 @@ use crate::pace::Patience;
 use crate::page;
 use crate::router::{Gateway, Place, Router};
 use crate::runtime::Runtime;
+use crate::server::StartError;
 use crate::shard::Shard;
 use crate::site::Site;
 use crate::store::{LogEnd, SharedLog};
 use crate::tally::Tally;
+use crate::tls::Tls;
 
 /// What an application adds to the settings of its server.
 #[derive(Clone, Default)]
@@ -56,6 +58,7 @@ pub(crate) struct Node {
     access: Arc<Guarded<Access>>,
     /// The decider that `access` is.
     guard: Arc<Guarded<Option<DeciderId>>>,
+    said: Arc<Said>,
     handles: Arc<AtomicU32>,
 }
 
@@ -64,8 +67,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// If the browser cookie would not be well-formed.
-    pub(crate) fn new(settings: Settings, extras: Extras) -> Result<Self, CookieError> {
+    /// If the browser cookie would not be well-formed, or the certificate or its key is not right.
+    pub(crate) fn new(settings: Settings, extras: Extras) -> Result<Self, StartError> {
         let shards = settings.shards.get();
         let clock = Clock::start();
         let page = page::index(settings.page_path());
@@ -112,6 +115,7 @@ impl Node {
             headers: access.headers_with(extras.headers),
             admission: Admission::new(settings.sockets),
             page: Some(page),
+            tls: settings.tls.as_ref().map(Tls::load).transpose()?,
             client_file: ClientFile::new(&settings.paths, settings.client_file),
             tally: Tally::default(),
         };
@@ -123,6 +127,7 @@ impl Node {
             conformance: settings.conformance,
             access: Arc::new(Guarded::new(access)),
             guard: Arc::default(),
+            said: Arc::new(settings.said),
             handles: Arc::default(),
         })
     }
@@ -246,6 +251,15 @@ impl Node {
         for drained in all {
             let _ = drained.await;
         }
+    }
+
+    /// What its settings said.
+    pub(crate) fn said(&self) -> &Said {
+        &self.said
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.router.site.tls.as_ref()
     }
 
     pub(crate) fn gateway(&self, place: Place) -> Gateway {

@@ -356,6 +356,9 @@ const EACH_KEY: &[(&str, &str, &str, Seen)] = &[
     ("limits", "maxSocketsPerAddress", "7", |s| {
         s.sockets.per_address == 7
     }),
+    ("limits", "tlsHandshakeTimeout", "7", |s| {
+        s.deadlines.tls == ms(7)
+    }),
     ("limits", "headerTimeout", "7", |s| {
         s.deadlines.header == ms(7)
     }),
@@ -999,6 +1002,48 @@ fn a_flag_counts_more_than_its_variable_and_a_variable_more_than_the_file() {
     }
 }
 
+/// The two files, with a space in between.
+fn tls(settings: &Settings) -> String {
+    let files = settings.tls.as_ref().unwrap();
+    format!("{} {}", files.certificate.display(), files.key.display())
+}
+
+#[test]
+fn a_certificate_and_its_key_are_named_from_anywhere() {
+    let file = || toml("[server]\ntls-cert = 'a.pem'\ntls-key = 'a.key'");
+
+    assert_eq!(tls(&file().settings()), "a.pem a.key");
+    let file = || file().variable("BAYEUX_TLS_CERT", "b.pem");
+    assert_eq!(tls(&file().settings()), "b.pem a.key");
+    let file = || file().variable("BAYEUX_TLS_KEY", "b.key");
+    let all = file().flags(&["--tls-cert", "c.pem", "--tls-key", "c.key"]);
+    assert_eq!(tls(&all.settings()), "c.pem c.key");
+}
+
+#[test]
+fn a_certificate_without_a_key_is_a_mistake_and_a_key_without_one_too() {
+    for (start, expected) in [
+        (
+            flags(&["--tls-cert", "a.pem"]),
+            "--tls-cert: needs tls-key too",
+        ),
+        (
+            flags(&["--tls-key", "a.key"]),
+            "--tls-key: needs tls-cert too",
+        ),
+        (
+            toml("[server]\ntls-cert = 'a.pem'"),
+            "F:2: server.tls-cert: needs tls-key too",
+        ),
+        (
+            flags(&[]).variable("BAYEUX_TLS_KEY", "a.key"),
+            "BAYEUX_TLS_KEY: needs tls-cert too",
+        ),
+    ] {
+        assert_eq!(start.mistake(), expected);
+    }
+}
+
 #[test]
 fn the_file_may_be_named_by_variable_too() {
     let [by_variable, by_flag] = ["timeout = 1", "timeout = 2"].map(|text| file(text.as_bytes()));
@@ -1329,6 +1374,10 @@ fn the_greeting_has_every_url_and_says_who_is_let_in() {
     assert!(!greeting(&without_page, &bound).contains("browser"));
     let open = flags(&["--allow-origin", "https://a.example"]).settings();
     assert!(!greeting(&open, &bound).contains("refused"));
+    let safe = flags(&["--tls-cert", "a.pem", "--tls-key", "a.key"]).settings();
+    let greeting_of_safe = greeting(&safe, &bound);
+    assert!(greeting_of_safe.starts_with("listening on https://127.0.0.1:8080/bayeux\n"));
+    assert!(!greeting_of_safe.contains("http://"));
     let helping = flags(&["--conformance"]).settings();
     assert!(greeting(&helping, &bound).contains("\nconformance helpers are on: "));
 }

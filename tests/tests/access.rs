@@ -5,10 +5,18 @@ use std::fs;
 use std::path::PathBuf;
 
 use bayeux_tests::live::{
-    Client, Cutter, HttpConnection, Library, Server, Settings, Transport, WebSocket,
+    Client, Cutter, Extras, HttpConnection, Library, Server, Settings, Transport, WebSocket,
 };
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
+
+/// A client that sends this `ext` with everything.
+fn with(ext: Value) -> Extras {
+    Extras {
+        ext,
+        ..Extras::default()
+    }
+}
 
 const KEY: &str = "the key of the tokens: thirty-two bytes and more";
 const PASSWORD: &str = "the password of the backend";
@@ -496,7 +504,7 @@ fn denied_clients_of_faye_and_cometd_are_told_so_and_do_not_hammer() {
             let place = format!("{library:?} over {transport:?}");
             let proxy = Cutter::before(&server);
             let ext = json!({"authentication": {"token": token("{}", PAST)}});
-            let mut denied = Client::start_with(library, transport, &proxy.url(), &ext);
+            let mut denied = Client::start_with(library, transport, &proxy.url(), &with(ext));
 
             let reply = denied.handshake_refused();
 
@@ -519,7 +527,7 @@ fn clients_of_faye_and_cometd_that_are_denied_a_channel_keep_their_session_and_d
         for transport in [Transport::LongPolling, Transport::WebSocket] {
             let place = format!("{library:?} over {transport:?}");
             let ext = json!({"authentication": {"token": token(ANN.unwrap_or_default(), FUTURE)}});
-            let mut ann = Client::start_with(library, transport, &server.url(), &ext);
+            let mut ann = Client::start_with(library, transport, &server.url(), &with(ext));
             ann.handshake();
             ann.connects_over(transport);
 

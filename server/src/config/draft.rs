@@ -9,14 +9,20 @@ use bayeux_core::{Activity, ActivityMode, BrowserBinding};
 
 use super::Settings;
 use super::access::AccessDraft;
+use super::flag::Given;
 use super::slot::{in_milliseconds, milliseconds, quoted};
 use crate::access::Access;
+use crate::tls::TlsFiles;
 
 /// Settings on their way. [`finish`](Draft::finish) checks what no single key can tell.
 pub(crate) struct Draft {
     pub(crate) settings: Settings,
     /// Where to listen; names are looked up at the end, so that one which is overruled does not matter.
     pub(crate) listen: Vec<(String, Endpoint)>,
+    /// The file of the certificate.
+    pub(crate) tls_certificate: Option<Given>,
+    /// The file of its key.
+    pub(crate) tls_key: Option<Given>,
     /// What the activity extension does if it is on.
     pub(crate) activity: Activity,
     /// Whether it is.
@@ -41,6 +47,8 @@ impl Default for Draft {
         Self {
             settings: Settings::default(),
             listen: Vec::new(),
+            tls_certificate: None,
+            tls_key: None,
             activity: Activity {
                 mode: ActivityMode::Client,
                 max_inactivity: milliseconds(300_000),
@@ -61,6 +69,7 @@ impl Draft {
         self.check_idle()?;
         self.resolve()?;
         self.settings.access = self.control_access()?;
+        self.pair_tls()?;
         self.settings.engine.activity = self.activity_on.then_some(self.activity);
         Ok(self.settings)
     }
@@ -147,6 +156,19 @@ impl Draft {
             addresses.push(address);
         }
         self.settings.listen = addresses;
+        Ok(())
+    }
+
+    fn pair_tls(&mut self) -> Result<(), String> {
+        self.settings.tls = match (&self.tls_certificate, &self.tls_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some(TlsFiles {
+                certificate: certificate.text.clone().into(),
+                key: key.text.clone().into(),
+            }),
+            (Some(one), None) => return Err(format!("{}: needs tls-key too", one.source)),
+            (None, Some(one)) => return Err(format!("{}: needs tls-cert too", one.source)),
+        };
         Ok(())
     }
 

@@ -121,6 +121,8 @@ impl File<'_> {
             .set(draft, entry.value.get_ref())
             .and_then(|()| refuse_408(key, draft))
             .map_err(|why| format!("{source}: {why}"))?;
+        let text = self.text.get(entry.value.span());
+        draft.settings.said.note(&key.path(), text.into_iter());
         draft.sources.insert(key.path(), source);
         Ok(())
     }

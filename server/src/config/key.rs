@@ -862,6 +862,12 @@ pub(crate) static KEYS: &[Key] = &[
     ),
     key(
         Table::Limits,
+        "tlsHandshakeTimeout",
+        time!(1, DAY, settings.deadlines.tls),
+        "How long a TLS handshake may take, from the beginning of its connection.",
+    ),
+    key(
+        Table::Limits,
         "headerTimeout",
         time!(1, DAY, settings.deadlines.header),
         "How long the head of a request may take, from its first byte.",

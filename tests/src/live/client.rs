@@ -3,7 +3,7 @@
 //! One process each: clients that share one also share its cookies and count as tabs of one browser.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -54,6 +54,15 @@ pub struct Event {
     pub by: String,
 }
 
+/// What a client does that its library does not by itself.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// The `ext` of all that it sends; null for none.
+    pub ext: Value,
+    /// The certificate of an authority that it trusts.
+    pub trusted: Option<PathBuf>,
+}
+
 /// A running client.
 #[derive(Debug)]
 pub struct Client {
@@ -67,11 +76,11 @@ pub struct Client {
 impl Client {
     /// Starts it; nothing is sent before [`Client::handshake`].
     pub fn start(library: Library, transport: Transport, url: &str) -> Self {
-        Self::start_with(library, transport, url, &Value::Null)
+        Self::start_with(library, transport, url, &Extras::default())
     }
 
-    /// The same, with this `ext` on all that it sends.
-    pub fn start_with(library: Library, transport: Transport, url: &str, ext: &Value) -> Self {
+    /// The same with more than its library does by itself.
+    pub fn start_with(library: Library, transport: Transport, url: &str, extras: &Extras) -> Self {
         let script = match library {
             Library::Faye => "faye.mjs",
             Library::CometD | Library::CometDWithAck => "cometd.mjs",
@@ -82,13 +91,19 @@ impl Client {
         );
         let ack = library == Library::CometDWithAck;
         let options = json!({
-            "url": url, "transport": transport.name(), "ack": ack, "ext": ext,
+            "url": url, "transport": transport.name(), "ack": ack, "ext": extras.ext,
         });
         let mut command = Command::new("node");
         command
             .current_dir(SCRIPTS)
             .arg(script)
-            .arg(options.to_string());
+            .arg(options.to_string())
+            .envs(
+                extras
+                    .trusted
+                    .iter()
+                    .map(|path| ("NODE_EXTRA_CA_CERTS", path)),
+            );
         let mut client = Self {
             process: Process::start(format!("{library:?} over {transport:?}"), &mut command),
             ack,

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::{Process, executable};
+use super::{Identity, Process, executable};
 
 /// What a server is started with beyond its defaults.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Settings {
     /// The text of its configuration file: what stands at its top, and its tables.
     file: String,
     tables: String,
+    /// Where that is, if the test has written it.
+    path: Option<PathBuf>,
     /// How many descriptors it may have, if not as many as the test.
     descriptors: Option<u32>,
 }
@@ -54,6 +56,21 @@ impl Settings {
     #[must_use]
     pub fn log(self, filter: &str) -> Self {
         self.with(&["--log", filter])
+    }
+
+    /// A configuration file that the test has written, and may write again.
+    #[must_use]
+    pub fn config(mut self, path: &Path) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Speaks TLS.
+    #[must_use]
+    pub fn tls(self, identity: &Identity) -> Self {
+        let path = |path: &Path| path.display().to_string();
+        let (certificate, key) = (path(&identity.certificate), path(&identity.key));
+        self.with(&["--tls-cert", &certificate, "--tls-key", &key])
     }
 
     /// Channels with which a test can ask for the server's help.
@@ -96,6 +113,7 @@ impl Settings {
 #[derive(Debug)]
 pub struct Server {
     process: Process,
+    scheme: String,
     address: SocketAddr,
 }
 
@@ -107,7 +125,8 @@ impl Server {
     pub fn start(settings: &Settings) -> Self {
         let mut command = settings.command();
         command
-            .args(["--listen", "127.0.0.1:0", "--config", "/dev/stdin"])
+            .args(["--listen", "127.0.0.1:0", "--config"])
+            .arg(settings.path.as_deref().unwrap_or(Path::new("/dev/stdin")))
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
         process.write_last(&format!("{}{}", settings.file, settings.tables));
@@ -121,11 +140,16 @@ impl Server {
     }
 
     fn listening(mut process: Process) -> Self {
-        let address = process.wait_for("say where it listens", |line| {
-            let (_, url) = line.rsplit_once("http://")?;
-            url.strip_suffix(Self::PATH)?.parse().ok()
+        let (scheme, address) = process.wait_for("say where it listens", |line| {
+            let (scheme, rest) = line.split_once("://")?;
+            let scheme = scheme.rsplit(' ').next()?.to_owned();
+            Some((scheme, rest.strip_suffix(Self::PATH)?.parse().ok()?))
         });
-        Self { process, address }
+        Self {
+            process,
+            scheme,
+            address,
+        }
     }
 
     /// Starts the binary with these arguments and that text as its standard input, whatever becomes of it.
@@ -153,7 +177,7 @@ impl Server {
 
     /// The URL that a client takes.
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.address, Self::PATH)
+        format!("{}://{}{}", self.scheme, self.address, Self::PATH)
     }
 
     /// The memory that it occupies, in bytes.
@@ -215,6 +239,13 @@ impl Server {
     /// Sends it a signal, such as `TERM`.
     pub fn signal(&mut self, name: &str) {
         self.process.signal(name);
+    }
+
+    /// Waits until it says something with that text, and gives the line.
+    pub fn says(&mut self, text: &str) -> String {
+        self.process.wait_for(&format!("say {text:?}"), |line| {
+            line.contains(text).then(|| line.to_owned())
+        })
     }
 
     /// Waits until it ends by itself, and gives its exit code.
