@@ -121,8 +121,10 @@
 //!
 //! # Where to go next
 //!
+//! - **Step by step:** `docs/embedding.md` in the repository goes from nothing to a loop, a decider and
+//!   a store with their tests.
 //! - **A whole server:** `examples/blocking` is the loop with `std::net` and threads around it, for
-//!   long-polling and websocket: `cargo run -p bayeux-core --example blocking`.
+//!   every transport: `cargo run -p bayeux-core --example blocking`.
 //! - **The vocabulary:** [`Input`] and [`Output`] have one page each, and say what is promised.
 //! - **HTTP:** [`http`] has what every server for Bayeux needs and no HTTP library has: which request
 //!   is what, form bodies, callbacks, origins, cookies. It is pure as well, and optional.

@@ -18,7 +18,7 @@ mod told;
 pub use conversation::{Conversation, Step};
 pub use names::Names;
 pub use program::Program;
-pub use told::{Played, Told};
+pub use told::{Played, Told, answer};
 
 /// Something that owns sockets, or pretends to, and drives an engine with a configuration of
 /// [`Config::default`](bayeux_core::Config), one shard, and pages of [`PAGE`] allowed.
@@ -27,6 +27,9 @@ pub trait Driver {
     fn name(&self) -> &str;
 
     /// Plays a conversation from its beginning, with an engine that has heard nothing before.
+    ///
+    /// What clients send goes through [`Names::fill`], and answers by which somebody learns a session through
+    /// [`Names::learn`]. A driver without sockets has done a step as soon as its engine has.
     fn play(&self, conversation: &Conversation) -> Played;
 }
 

@@ -13,6 +13,7 @@ fn drivers() -> &'static [Program] {
     DRIVERS.get_or_init(|| {
         vec![
             Program::server("bayeux-server-tokio"),
+            Program::server("bayeux-server-smol"),
             Program::example(
                 "blocking",
                 &["--package", "bayeux-core", "--example", "blocking"],
@@ -121,6 +122,7 @@ fn long_polling_is_the_same_in_every_driver() {
 // Proves: XO-2, XO-3, XO-4
 #[test]
 fn pages_of_other_origins_are_told_the_same_by_every_driver() {
+    let whole_target = "OPTIONS http://own.example/bayeux HTTP/1.1\r\nHost: bayeux.example\r\nOrigin: http://own.example\r\n\r\n";
     let asks =
         "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type\r\n";
     let page = from_page();
@@ -140,13 +142,23 @@ fn pages_of_other_origins_are_told_the_same_by_every_driver() {
                 5,
                 request("OPTIONS", "/bayeux", &format!("{stranger}{asks}")),
             )
-            .hear(5),
+            .hear(5)
+            .say(6, whole_target)
+            .hear(6),
     );
 
     let allowed = "access-control-allow-origin: https://page.example";
     expect(
         &told.answers,
-        &[allowed, allowed, allowed, allowed, "403", "403"],
+        &[
+            allowed,
+            allowed,
+            allowed,
+            allowed,
+            "403",
+            "403",
+            "access-control-allow-origin: http://own.example",
+        ],
     );
 }
 
@@ -286,6 +298,8 @@ fn mistakes_are_answered_alike_by_every_driver() {
             .hear(8)
             .say(9, "GET /bayeux HTTP/1.1\r\n\r\n")
             .hear(9)
+            .say(12, "POST /bayeux HTTP/1.0\r\nContent-Length: 3\r\n\r\n[7]")
+            .hear(12)
             .say(10, request("GET", "/nowhere/else", ""))
             .hear(10)
             .say(

@@ -53,8 +53,9 @@ fn serve_request(net: &Net, reader: &mut Reader<'_>) -> io::Result<bool> {
     if !matches!(request.parse(&head), Ok(httparse::Status::Complete(_))) {
         return refuse(stream, &Refusal::bad_request("not HTTP", &Cors::default()));
     }
-    // The own origin is told by the host.
-    if values(&request, "host").count() != 1 {
+    // The own origin is told by the host; HTTP/1.0 may have none.
+    let hosts = values(&request, "host").count();
+    if hosts > 1 || (hosts == 0 && request.version == Some(1)) {
         let refusal = Refusal::bad_request("not one Host header", &Cors::default());
         return refuse(stream, &refusal);
     }

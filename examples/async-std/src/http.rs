@@ -189,7 +189,11 @@ fn head_of(request: &Request<Incoming>) -> RequestHead<'_> {
     let target = request.uri().path_and_query().map_or("/", |it| it.as_str());
     let headers = request.headers().iter();
     let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
-    RequestHead::new(request.method().as_str(), target, headers)
+    let head = RequestHead::new(request.method().as_str(), target, headers);
+    match request.uri().authority() {
+        Some(authority) => head.with_authority(authority.as_str()),
+        None => head,
+    }
 }
 
 /// The own origin is told by the `Host`, so there must be one and no more.

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::conversation::post;
-use super::told::connection_of;
+use super::told::{answer, connection_of};
 use super::{Conversation, Driver, Names, PAGE, Played, Step};
-use crate::live::{HttpConnection, Opcode, Process, Response, WebSocket, executable};
+use crate::live::{HttpConnection, Opcode, Process, WebSocket, executable};
 
 /// A program, how it is started, and how it marks a fact that it prints.
 #[derive(Clone, Debug)]
@@ -145,7 +145,10 @@ impl Stage {
                 };
                 self.lines.insert(number, next);
                 let cookie = response.header("Set-Cookie").map(str::to_owned);
-                (shown(&response), cookie)
+                (
+                    answer(response.status, response.headers(), &response.body),
+                    cookie,
+                )
             }
             Line::WebSocket(mut socket) => {
                 let frame = socket.frame();
@@ -238,31 +241,4 @@ fn open(facts: &[String]) -> BTreeSet<u64> {
         }
     }
     all
-}
-
-/// What matters of a response. Whether a refusal ends the connection is the driver's affair.
-fn shown(response: &Response) -> String {
-    let matters = [
-        "content-type",
-        "cache-control",
-        "x-content-type-options",
-        "access-control-allow-origin",
-        "access-control-allow-credentials",
-        "access-control-allow-headers",
-        "access-control-allow-methods",
-        "access-control-max-age",
-        "vary",
-        "allow",
-        "set-cookie",
-        "upgrade",
-        "sec-websocket-accept",
-        "sec-websocket-protocol",
-    ];
-    let mut shown = response.status.to_string();
-    for name in matters {
-        for value in response.header_values(name) {
-            shown = format!("{shown}\n{name}: {value}");
-        }
-    }
-    format!("{shown}\n{}", String::from_utf8_lossy(&response.body))
 }

@@ -9,7 +9,8 @@ use super::Names;
 pub struct Played {
     /// The facts that its engine was told, in order, each as `Debug` has it.
     pub facts: Vec<String>,
-    /// The answers, in the order in which they were waited for.
+    /// The answers, in the order in which they were waited for: of responses what [`answer`] makes of them, of frames
+    /// the text, or of other frames kind and payload.
     pub answers: Vec<String>,
     /// Who was who.
     pub names: Names,
@@ -114,6 +115,36 @@ impl Told {
         } = self;
         [answers, connections, replies, notices, others].map(Vec::as_slice)
     }
+}
+
+/// What matters of a response. Whether a refusal ends the connection is the driver's affair, and so is the date.
+#[must_use]
+pub fn answer(status: u16, headers: &[(String, String)], body: &[u8]) -> String {
+    let matters = [
+        "content-type",
+        "cache-control",
+        "x-content-type-options",
+        "access-control-allow-origin",
+        "access-control-allow-credentials",
+        "access-control-allow-headers",
+        "access-control-allow-methods",
+        "access-control-max-age",
+        "vary",
+        "allow",
+        "set-cookie",
+        "upgrade",
+        "sec-websocket-accept",
+        "sec-websocket-protocol",
+        "sec-websocket-version",
+    ];
+    let mut shown = status.to_string();
+    for name in matters {
+        let is_it = |(given, _): &&(String, String)| given.eq_ignore_ascii_case(name);
+        for (_, value) in headers.iter().filter(is_it) {
+            shown = format!("{shown}\n{name}: {value}");
+        }
+    }
+    format!("{shown}\n{}", String::from_utf8_lossy(body))
 }
 
 /// The number of the connection that a fact is about.

@@ -174,6 +174,11 @@ impl HttpConnection {
 }
 
 impl Response {
+    /// All headers, in order.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
     /// The value of that header, if it is there exactly once.
     #[track_caller]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -253,7 +253,7 @@ impl Server {
     }
 
     /// Waits for a line of its log with all of that in it.
-    pub fn says(&mut self, parts: &[&str]) {
+    pub fn says_all(&mut self, parts: &[&str]) {
         self.process.wait_for("say something", |line| {
             parts.iter().all(|part| line.contains(part)).then_some(())
         });

@@ -20,11 +20,11 @@ fn without_descriptors_the_server_waits_for_some_and_does_not_spin() {
         peer.send_raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     }
 
-    siege.server().says(&[PAUSES, LONGEST]);
+    siege.server().says_all(&[PAUSES, LONGEST]);
     let before = siege.server().processor_time();
     // Two pauses of a second each, at least.
     for _ in 0..3 {
-        siege.server().says(&[PAUSES, LONGEST]);
+        siege.server().says_all(&[PAUSES, LONGEST]);
     }
     let time = siege.server().processor_time() - before;
     assert!(
