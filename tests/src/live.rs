@@ -13,13 +13,17 @@ mod client;
 mod cutter;
 mod deadline;
 mod http;
+mod lines;
 mod poller;
 mod process;
 mod server;
 mod websocket;
 mod wire;
 
-pub use browser::Page;
+/// The scripts that steer clients, and what they need.
+const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
+
+pub use browser::{Page, Pages};
 pub use client::{Client, Event, Library, Transport};
 pub use cutter::Cutter;
 pub use deadline::Deadline;
