@@ -1,4 +1,4 @@
-// One unmodified CometD client. Options: {"url", "transport": "websocket" | "long-polling", "ack": bool}.
+// One unmodified CometD client, on Node.js or a page. Options: {"url", "transport", "ack": bool}.
 
 import { obey, options, say } from './lines.mjs';
 import { adapt } from 'cometd-nodejs-client';
@@ -36,9 +36,11 @@ function subscribe(channel, done) {
 client.addListener('/meta/handshake', (message) => {
   if (message.successful) client.batch(() => wanted.forEach((channel) => subscribe(channel, () => {})));
 });
-client.addListener('/meta/connect', (message) => {
-  if (!message.successful) say({ lost: true });
-});
+for (const channel of ['/meta/handshake', '/meta/connect']) {
+  client.addListener(channel, ({ successful }) => {
+    if (!successful) say({ lost: true });
+  });
+}
 
 function outcome({ successful, error }) {
   return successful ? { successful } : { successful: false, error: error ?? 'the request failed' };
