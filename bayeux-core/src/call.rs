@@ -179,3 +179,26 @@ pub enum Phase {
     /// The application's own.
     Local,
 }
+
+impl Phase {
+    /// All there are.
+    pub const ALL: [Self; 5] = [
+        Self::Fresh,
+        Self::Connecting,
+        Self::Held,
+        Self::Away,
+        Self::Local,
+    ];
+
+    /// Its name, for metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Connecting => "connecting",
+            Self::Held => "held",
+            Self::Away => "away",
+            Self::Local => "local",
+        }
+    }
+}

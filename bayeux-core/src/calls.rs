@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::call::{Call, CallResult, Phase, SessionView};
+use crate::call::{Call, CallResult, SessionView};
 use crate::channel::{ChannelKind, ChannelName, ChannelPattern};
 use crate::config::Change;
 use crate::connection::Connection;
@@ -355,13 +355,7 @@ impl Turn<'_> {
         };
         let view = SessionView {
             session: session.id,
-            phase: match session.state {
-                State::Fresh { .. } => Phase::Fresh,
-                State::Connecting { .. } => Phase::Connecting,
-                State::Held(_) => Phase::Held,
-                State::Away { .. } | State::Leaving { .. } => Phase::Away,
-                State::Local => Phase::Local,
-            },
+            phase: session.phase(),
             transport: session.transport.filter(|_| session.connected),
             acknowledged: session.settings.acknowledged,
             subscriptions: session.subscriptions.iter().filter_map(pattern).collect(),

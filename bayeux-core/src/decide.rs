@@ -245,6 +245,7 @@ impl Turn<'_> {
         let question = Question {
             decider: asked.id,
             session: session.map(|session| session.id),
+            identity: session.and_then(|session| session.settings.identity.clone()),
             peer: request.peer.clone(),
             subject: subject(current, asked.picked),
         };

@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::channel::{ChannelName, ChannelPattern, ChannelTemplate};
 use crate::id::SessionId;
@@ -91,6 +92,8 @@ pub struct Question {
     pub decider: DeciderId,
     /// The session it is about; `None` for a handshake and for a connectionless publish.
     pub session: Option<SessionId>,
+    /// Who is behind that session, by the word of whoever admitted it (HS-18).
+    pub identity: Option<Identity>,
     /// Where the message came from.
     pub peer: Peer,
     /// What is asked.
@@ -130,6 +133,33 @@ pub enum Subject {
     /// An event is about to leave: for all subscribers (`Outgoing`), or for this session
     /// (`SessionOutgoing`).
     Event(Event),
+}
+
+/// Who is behind a session: what a decider wants to be reminded of in later questions (HS-18).
+///
+/// The engine keeps it with the session, wherever that goes, and does not look into it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity(Payload);
+
+impl Identity {
+    /// An identity in words of the application's own.
+    #[must_use]
+    pub const fn new(words: Payload) -> Self {
+        Self(words)
+    }
+
+    /// The words.
+    #[must_use]
+    pub const fn words(&self) -> &Payload {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Identity {
+    /// The size alone: it tells of a person.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({} bytes)", self.0.size())
+    }
 }
 
 /// A decider's answer.
@@ -180,7 +210,8 @@ pub struct Denial {
 #[derive(Clone, Debug, Default)]
 pub struct Admission {
     /// What holds for this session alone. `acknowledged` is the client's to ask for: it is
-    /// ignored here.
+    /// ignored here. Of several admissions the last one counts, but for `identity`, where the last
+    /// one that names somebody does, and `until`, where the earliest does.
     pub settings: SessionSettings,
     /// Extensions on the reply.
     pub ext: Option<Extensions>,

@@ -9,6 +9,7 @@ use crate::id::{ConnectionId, DecisionTicket, Seed, StoreTicket};
 use crate::io::{Input, Output};
 use crate::message::ProtocolError;
 use crate::report::{Counters, Removal};
+use crate::session::Census;
 use crate::store::{Position, StoreReply};
 use crate::tickets::{Asker, StoreUse};
 use crate::time::Instant;
@@ -88,6 +89,25 @@ impl Engine {
         &self.parts.counters
     }
 
+    /// How many sessions there are, by what they are doing. Costs the same however many there are.
+    #[must_use]
+    pub fn census(&self) -> &Census {
+        self.parts.sessions.census()
+    }
+
+    /// The position up to which the engine has seen the log.
+    #[must_use]
+    pub const fn seen(&self) -> Position {
+        self.parts.log.seen()
+    }
+
+    /// Whether the store can be reached, as far as the engine was told
+    /// ([`Notice::Down`](crate::Notice), [`Notice::Up`](crate::Notice)).
+    #[must_use]
+    pub const fn has_store(&self) -> bool {
+        !self.parts.log.is_down()
+    }
+
     /// How much the engine holds at the moment.
     #[must_use]
     pub fn load(&self) -> Load {
@@ -96,6 +116,7 @@ impl Engine {
             sessions: parts.sessions.len(),
             connections: parts.connections.len(),
             channels: parts.channels.len(),
+            subscriptions: parts.channels.subscriptions(),
             requests: parts.requests.len(),
             tickets: parts.tickets.len(),
             timers: parts.timers.len() + parts.expiries.len(),
@@ -125,6 +146,8 @@ pub struct Load {
     pub connections: usize,
     /// Channels, patterns that somebody is subscribed to among them.
     pub channels: usize,
+    /// Subscriptions of all sessions.
+    pub subscriptions: usize,
     /// Frames that are being worked on.
     pub requests: usize,
     /// Requests to the store and questions to deciders that are open.
@@ -144,6 +167,7 @@ impl Turn<'_> {
         while let Some(alarm) = self.timers.due(now) {
             match alarm {
                 Alarm::Session(session) => self.session_alarm(session),
+                Alarm::Admission(session) => self.expel(session, Removal::Lapsed),
                 Alarm::Lazy(session) => self.lazy_alarm(session),
                 Alarm::Request(request) => self.request_overdue(request),
                 Alarm::Store(ticket) => self.store_is_late(ticket),

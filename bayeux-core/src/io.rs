@@ -159,6 +159,9 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::LongPolling, Self::CallbackPolling, Self::WebSocket];
+
     /// Its name in `supportedConnectionTypes`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -292,6 +295,33 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// All there are.
+    pub const ALL: [Self; 8] = [
+        Self::Duplicate,
+        Self::SessionOver,
+        Self::Superseded,
+        Self::Unavailable,
+        Self::Idle,
+        Self::Unasked,
+        Self::Limit,
+        Self::Shutdown,
+    ];
+
+    /// Its name, for metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::SessionOver => "session_over",
+            Self::Superseded => "superseded",
+            Self::Unavailable => "unavailable",
+            Self::Idle => "idle",
+            Self::Unasked => "unasked",
+            Self::Limit => "limit",
+            Self::Shutdown => "shutdown",
+        }
+    }
+
     /// The status of the response to an exchange; `duplicate` is
     /// `duplicateMetaConnectHttpResponseCode`.
     #[must_use]

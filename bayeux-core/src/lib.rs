@@ -187,7 +187,8 @@ pub use config::{
     Shard, TransportOptions,
 };
 pub use decision::{
-    Admission, Decider, DeciderId, Denial, Operations, Question, Role, Scope, Subject, Verdict,
+    Admission, Decider, DeciderId, Denial, Identity, Operations, Question, Role, Scope, Subject,
+    Verdict,
 };
 pub use engine::{Engine, Load};
 pub use id::{
@@ -201,6 +202,7 @@ pub use message::{
     Message, MessageId, Messages, Payload, ProtocolError, Reconnect, Reply, Subscription,
 };
 pub use report::{Counters, Removal, Report, ReportKind, Reports};
+pub use session::Census;
 pub use store::{
     Destination, Echo, Entry, Fence, Laziness, NewEntry, Notice, Position, SessionRecord,
     SessionSettings, StoreReply, StoreRequest, StoredSubscription,

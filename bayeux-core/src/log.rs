@@ -354,10 +354,11 @@ impl Turn<'_> {
         decider: DeciderId,
         event: &Event,
     ) -> DecisionTicket {
-        let session = self.sessions.get(key).map(|session| session.id);
+        let session = self.sessions.get(key);
         let question = Question {
             decider,
-            session,
+            session: session.map(|session| session.id),
+            identity: session.and_then(|session| session.settings.identity.clone()),
             peer: Peer::default(),
             subject: Subject::Event(event.clone()),
         };

@@ -61,12 +61,47 @@ pub enum Removal {
     QueueFull,
     /// It was inactive for too long (EX-3).
     Inactive,
+    /// It was admitted until then (HS-18).
+    Lapsed,
     /// Another engine has claimed it.
     Taken,
     /// It was released for other engines.
     Released,
     /// The log lost entries that it had not received yet.
     Gap,
+}
+
+impl Removal {
+    /// All there are.
+    pub const ALL: [Self; 10] = [
+        Self::Disconnected,
+        Self::DisconnectedByServer,
+        Self::Expired,
+        Self::Stuck,
+        Self::QueueFull,
+        Self::Inactive,
+        Self::Lapsed,
+        Self::Taken,
+        Self::Released,
+        Self::Gap,
+    ];
+
+    /// Its name, for metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::DisconnectedByServer => "disconnected_by_server",
+            Self::Expired => "expired",
+            Self::Stuck => "stuck",
+            Self::QueueFull => "queue_full",
+            Self::Inactive => "inactive",
+            Self::Lapsed => "lapsed",
+            Self::Taken => "taken",
+            Self::Released => "released",
+            Self::Gap => "gap",
+        }
+    }
 }
 
 /// Which reports are wanted beside those of sessions and channels.
@@ -128,6 +163,8 @@ counters! {
     sessions_claimed
     /// Sessions that another engine claimed from this one.
     sessions_taken
+    /// Sessions whose admission came to its end (HS-18).
+    sessions_lapsed
     /// Connects held.
     connects_held
     /// Connects overtaken by a newer one, held or still worked on.

@@ -171,7 +171,11 @@ impl Current {
             (first, second) => second.or(first),
         };
         before.welcome.extend(admission.welcome);
-        before.settings = admission.settings;
+        let mut settings = admission.settings;
+        settings.identity = settings.identity.or(before.settings.identity.take());
+        let ends = [settings.until, before.settings.until];
+        settings.until = ends.into_iter().flatten().min();
+        before.settings = settings;
         before.ext = ext;
     }
 }

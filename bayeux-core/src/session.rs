@@ -11,6 +11,7 @@
 //!
 //! `Leaving` is `Away` with nothing before it but the last connect; `Local` has no connects.
 
+mod census;
 mod queue;
 
 use alloc::boxed::Box;
@@ -21,7 +22,9 @@ use core::time::Duration;
 use slab::Slab;
 use smallvec::SmallVec;
 
+pub use self::census::Census;
 pub(crate) use self::queue::{Keep, Queue, Queued, Taken};
+use crate::call::Phase;
 use crate::channel::ChannelKey;
 use crate::connection::{Answer, Leftover};
 use crate::id::{BrowserId, ConnectionId, Entropy, SessionId, StoreTicket};
@@ -99,6 +102,8 @@ pub(crate) struct Session {
     pub(crate) open_appends: usize,
     /// Requests that wait until there are fewer.
     pub(crate) paused: Vec<RequestKey>,
+    /// Until when it was admitted, if there is an end to that (HS-18).
+    pub(crate) until: Option<Instant>,
     /// When it last did something but connect (EX-3).
     pub(crate) active: Instant,
 }
@@ -193,6 +198,7 @@ impl Session {
             awaiting: None,
             open_appends: 0,
             paused: Vec::new(),
+            until: None,
             active: now,
         }
     }
@@ -256,6 +262,17 @@ impl Session {
             .collect()
     }
 
+    /// Its state as the application sees it.
+    pub(crate) const fn phase(&self) -> Phase {
+        match &self.state {
+            State::Fresh { .. } => Phase::Fresh,
+            State::Connecting { .. } => Phase::Connecting,
+            State::Held(_) => Phase::Held,
+            State::Away { .. } | State::Leaving { .. } => Phase::Away,
+            State::Local => Phase::Local,
+        }
+    }
+
     /// When it expires, if that is running.
     pub(crate) const fn expires(&self) -> Option<Instant> {
         match &self.state {
@@ -290,6 +307,8 @@ pub(crate) struct Sessions {
     slots: Slab<Box<Session>>,
     names: Keyed<SessionId, SessionKey>,
     generation: u32,
+    /// Kept in step by `insert`, `remove` and `change`.
+    census: Census,
 }
 
 impl Sessions {
@@ -298,6 +317,7 @@ impl Sessions {
             slots: Slab::new(),
             names: Keyed::new(entropy),
             generation: 0,
+            census: Census::default(),
         }
     }
 
@@ -305,6 +325,7 @@ impl Sessions {
         self.generation = self.generation.wrapping_add(1);
         session.generation = self.generation;
         let id = session.id;
+        self.census.add(&session);
         let slot = self.slots.insert(Box::new(session));
         let slot = u32::try_from(slot).unwrap_or(u32::MAX);
         let key = SessionKey {
@@ -319,7 +340,37 @@ impl Sessions {
         self.get(key)?;
         let session = self.slots.try_remove(key.slot as usize)?;
         self.names.remove(&session.id);
+        self.census.remove(&session);
         Some(session)
+    }
+
+    /// Changes what the census is taken by, the state or the transport of a session; gives the state
+    /// that it had.
+    pub(crate) fn change(
+        &mut self,
+        key: SessionKey,
+        state: State,
+        transport: Option<Transport>,
+    ) -> Option<State> {
+        let session = self.slots.get_mut(key.slot as usize)?;
+        if session.generation != key.generation {
+            return None;
+        }
+        self.census.remove(session);
+        session.transport = transport.or(session.transport);
+        let before = core::mem::replace(&mut session.state, state);
+        self.census.add(session);
+        Some(before)
+    }
+
+    /// How many there are of each kind.
+    pub(crate) fn census(&self) -> &Census {
+        debug_assert_eq!(
+            self.census,
+            Census::of(self.slots.iter().map(|(_, session)| &**session)),
+            "each change is counted"
+        );
+        &self.census
     }
 
     pub(crate) fn get_mut(&mut self, key: SessionKey) -> Option<&mut Session> {

@@ -12,6 +12,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::channel::{ChannelName, ChannelPattern};
+use crate::decision::Identity;
 use crate::id::{BrowserId, ForwardTicket, SessionId};
 use crate::io::Peer;
 use crate::message::{Event, Messages, Payload};
@@ -148,6 +149,11 @@ pub struct SessionSettings {
     pub echo: Option<Echo>,
     /// The deciders that see each of its events before it leaves (PL-10).
     pub outgoing: Vec<crate::DeciderId>,
+    /// Who is behind it (HS-18).
+    pub identity: Option<Identity>,
+    /// Until when it was admitted, as the time since 1970-01-01 00:00 UTC; its client is then told to
+    /// handshake (HS-18). `None`: for as long as it comes back.
+    pub until: Option<Duration>,
 }
 
 /// A session as the store keeps it.

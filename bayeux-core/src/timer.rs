@@ -14,6 +14,8 @@ use crate::time::Instant;
 pub(crate) enum Alarm {
     /// A held connect has been held long enough, or a connect is being worked on for too long.
     Session(SessionKey),
+    /// A session was admitted until now (HS-18).
+    Admission(SessionKey),
     /// A session's lazy events have waited long enough (QU-6).
     Lazy(SessionKey),
     /// A request has waited for the log long enough.

@@ -56,13 +56,23 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod listener;
-mod server;
-mod thread;
+mod stack;
 
 pub use bayeux_server::config::Settings;
 pub use bayeux_server::{
-    Answer, Body, CallError, Count, Decide, Extras, Handle, Service, Subscription, Tally,
-    command_line, config,
+    Answer, Body, CallError, Count, Decide, Handle, Running, Service, StartError, Subscription,
+    Tally, command_line, config,
 };
-pub use server::{Builder, Running, Server, StartError};
+pub use stack::Tokio;
+
+/// A server on tokio that is not running yet.
+pub type Server = bayeux_server::Server<Tokio>;
+
+/// What a server on tokio is to be.
+pub type Builder = bayeux_server::Builder<Tokio>;
+
+/// Runs a server as the binary with that name does, with the command line of this process.
+#[must_use]
+pub fn main(name: &'static str) -> std::process::ExitCode {
+    bayeux_server::main::<Tokio>(name)
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bayeux_core::http::counted_as;
 
+use crate::complaints::Seldom;
 use crate::config::Sockets;
 use crate::guarded::Guarded;
 use crate::router::Router;
@@ -16,6 +17,8 @@ use crate::router::Router;
 pub(crate) struct Admission {
     limits: Sockets,
     open: Guarded<Open>,
+    full: Seldom,
+    full_of_address: Seldom,
 }
 
 #[derive(Default)]
@@ -36,6 +39,8 @@ impl Admission {
         Self {
             limits,
             open: Guarded::default(),
+            full: Seldom::default(),
+            full_of_address: Seldom::default(),
         }
     }
 
@@ -50,10 +55,19 @@ impl Admission {
             Ok(()) => {}
             Err(Full::InAll) => {
                 tally.sockets_refused.up();
+                if this.full.is_due(router.clock.now()) {
+                    tracing::warn!("limits.maxSockets is reached: connections are refused");
+                }
                 return None;
             }
             Err(Full::OfAddress) => {
                 tally.sockets_refused_per_address.up();
+                if this.full_of_address.is_due(router.clock.now()) {
+                    tracing::warn!(
+                        ?address,
+                        "limits.maxSocketsPerAddress is reached: connections are refused"
+                    );
+                }
                 return None;
             }
         }
@@ -63,6 +77,11 @@ impl Admission {
             address,
             shard,
         })
+    }
+
+    /// How many sockets are open, and how many may be.
+    pub(crate) fn fill(&self) -> (usize, usize) {
+        (self.open.lock().total, self.limits.total)
     }
 
     fn take(&self, address: Option<IpAddr>) -> Result<(), Full> {
@@ -95,7 +114,7 @@ impl Admission {
 }
 
 /// A connection's place, given back when dropped.
-pub struct Admitted {
+pub(crate) struct Admitted {
     router: Arc<Router>,
     address: Option<IpAddr>,
     shard: u32,

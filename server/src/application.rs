@@ -4,8 +4,9 @@ mod decider;
 mod handle;
 mod local;
 
+pub use self::decider::Decide;
+pub(crate) use self::decider::Listener;
 pub(crate) use self::decider::{Asked, DynDecide};
-pub use self::decider::{Decide, Listener};
 pub use self::handle::{CallError, Handle};
 pub(crate) use self::local::LocalEnd;
 pub use self::local::Subscription;

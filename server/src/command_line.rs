@@ -18,6 +18,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::config::{self, Conformance, Draft, FLAGS, Flag, Given, Settings, Times};
+use crate::server::StartError;
 
 /// The settings that this process was started with: `args` as the operating system gave them, the
 /// program's own name first, and the variables `BAYEUX_…` of the environment.
@@ -61,21 +62,71 @@ pub fn parse_with(
     let matches = command(name, about)
         .try_get_matches_from(args)
         .map_err(|error| Stop::of(&error))?;
+    settings(&matches, &variable).map_err(Stop::first)
+}
+
+/// What a process was started for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// To serve.
+    Serve(Box<Settings>),
+    /// To look whether it could, with these settings; or with what is wrong with them.
+    Examine(Result<Box<Settings>, Vec<String>>),
+}
+
+/// The same as [`parse`] for a binary that can do something else than serve.
+///
+/// # Errors
+///
+/// As [`parse`]; but mistakes in what is to be examined are none.
+pub(crate) fn asked(
+    name: &'static str,
+    about: &'static str,
+    args: impl Iterator<Item = OsString>,
+) -> Result<Asked, Stop> {
+    let matches = command(name, about)
+        .subcommand(with_flags(Command::new(DOCTOR)).about(
+            "Look whether a server could run here with these settings, and say what is wrong",
+        ))
+        .args_conflicts_with_subcommands(true)
+        .try_get_matches_from(args)
+        .map_err(|error| Stop::of(&error))?;
+    let variable = |variable: &str| env::var_os(variable);
+    if let Some(matches) = matches.subcommand_matches(DOCTOR) {
+        return Ok(Asked::Examine(settings(matches, &variable).map(Box::new)));
+    }
+    settings(&matches, &variable)
+        .map(|settings| Asked::Serve(Box::new(settings)))
+        .map_err(Stop::first)
+}
+
+/// The settings, or everything that is wrong with them, one line each.
+fn settings(
+    matches: &ArgMatches,
+    variable: &impl Fn(&str) -> Option<OsString>,
+) -> Result<Settings, Vec<String>> {
     let mut draft = Draft::default();
-    if let Some(path) = file(&matches, &variable) {
-        config::read(&path, &mut draft).map_err(|text| Stop::usage(&text))?;
+    let mut wrong = Vec::new();
+    if let Some(path) = file(matches, variable) {
+        wrong.extend(config::read(&path, &mut draft).err().into_iter().flatten());
     }
     for flag in &FLAGS {
-        let given = match flags(&matches, flag) {
-            given if given.is_empty() => variables(flag, &variable)?,
-            given => given,
+        let given = match flags(matches, flag) {
+            given if given.is_empty() => variables(flag, variable),
+            given => Ok(given),
         };
-        if !given.is_empty() {
+        let applied = given.and_then(|given| {
+            if given.is_empty() {
+                return Ok(());
+            }
             flag.apply(&mut draft, &given)
-                .map_err(|text| Stop::usage(&text))?;
-        }
+        });
+        wrong.extend(applied.err());
     }
-    draft.finish().map_err(|text| Stop::usage(&text))
+    if wrong.is_empty() {
+        return draft.finish().map_err(|text| vec![text]);
+    }
+    Err(wrong)
 }
 
 /// What a server prints when it listens at `bound`: where it is reached, who is let in, and
@@ -126,32 +177,14 @@ pub struct Stop {
     /// The exit code: 0 after what was asked for, 1 if the system does not allow to serve, 2 after a
     /// mistake in flags, variables or file.
     pub code: u8,
-    /// What to tell; one line unless `code` is 0.
+    /// What to tell; one line unless `code` is 0, and none if it was told already.
     pub text: String,
 }
 
 impl Stop {
-    /// The server cannot listen at `address`.
-    #[must_use]
-    pub fn cannot_listen(address: SocketAddr, error: &io::Error) -> Self {
-        let text = if error.kind() == io::ErrorKind::AddrInUse {
-            format!("{address} is in use")
-        } else {
-            format!("cannot listen at {address}: {error}")
-        };
-        Self {
-            code: 1,
-            text: one_line(&text),
-        }
-    }
-
-    /// The system does not let the server start.
-    #[must_use]
-    pub fn cannot_start(error: &impl fmt::Display) -> Self {
-        Self {
-            code: 1,
-            text: one_line(&format!("cannot start: {error}")),
-        }
+    /// There are mistakes; of these, the first is told.
+    fn first(mistakes: Vec<String>) -> Self {
+        Self::usage(mistakes.first().map_or("", |text| text))
     }
 
     /// Somebody asked for something that cannot be.
@@ -182,10 +215,27 @@ impl Stop {
     pub fn tell(&self) -> ExitCode {
         if self.code == 0 {
             println!("{}", self.text);
-        } else {
+        } else if !self.text.is_empty() {
             eprintln!("{}", self.text);
         }
         ExitCode::from(self.code)
+    }
+}
+
+impl From<StartError> for Stop {
+    /// The system does not let the server start.
+    fn from(error: StartError) -> Self {
+        let text = match &error {
+            StartError::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                format!("{address} is in use")
+            }
+            StartError::Listen(..) => error.to_string(),
+            StartError::Cookie(_) | StartError::System(_) => format!("cannot start: {error}"),
+        };
+        Self {
+            code: 1,
+            text: one_line(&text),
+        }
     }
 }
 
@@ -198,7 +248,7 @@ impl fmt::Display for Stop {
 impl std::error::Error for Stop {}
 
 /// The text without what would begin a line, or do worse in a terminal.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars()
         .map(|character| {
             if character.is_control() {
@@ -222,17 +272,23 @@ fn condensed(text: &str) -> String {
         .join("; ")
 }
 
-fn command(name: &'static str, about: &'static str) -> Command {
+/// The sub-command that looks whether a server could run.
+const DOCTOR: &str = "doctor";
+
+/// `command` with all flags.
+fn with_flags(command: Command) -> Command {
     let config = Arg::new("config")
         .long("config")
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
         .help("TOML file with all that can be set [env: BAYEUX_CONFIG]");
-    Command::new(name)
+    command.args(FLAGS.iter().map(arg)).arg(config)
+}
+
+fn command(name: &'static str, about: &'static str) -> Command {
+    with_flags(Command::new(name))
         .about(about)
         .version(env!("CARGO_PKG_VERSION"))
-        .args(FLAGS.iter().map(arg))
-        .arg(config)
         .after_help(
             "A flag counts more than its variable, and a variable more than the file. Variables of flags \
              that may be repeated take values separated by commas.",
@@ -300,13 +356,13 @@ fn flags(matches: &ArgMatches, flag: &Flag) -> Vec<Given> {
 fn variables(
     flag: &Flag,
     variable: &impl Fn(&str) -> Option<OsString>,
-) -> Result<Vec<Given>, Stop> {
+) -> Result<Vec<Given>, String> {
     let source = flag.variable();
     let Some(value) = variable(&source) else {
         return Ok(Vec::new());
     };
     let Ok(text) = value.into_string() else {
-        return Err(Stop::usage(&format!("{source}: is not UTF-8")));
+        return Err(format!("{source}: is not UTF-8"));
     };
     let texts: Vec<_> = match flag.times {
         Times::Once | Times::Switch => iter::once(text.trim()).collect(),

@@ -20,6 +20,7 @@ use std::thread;
 
 use bayeux_core::http::{self, CookieOptions, Mount, TrustedProxies};
 use bayeux_core::{Config, MemoryOptions};
+use bytes::Bytes;
 
 pub(crate) use self::draft::Draft;
 pub(crate) use self::file::read;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// What to log: levels, for all or by target, separated by commas.
     pub log: Box<str>,
+    /// In which form.
+    pub log_format: LogFormat,
     /// What bounds the store in memory. Its `session_ttl` and `max_sessions` follow from `engine`.
     pub memory: MemoryOptions,
     /// What each engine is told. `shard` and `wall_clock` are for the server to fill in.
@@ -62,6 +65,8 @@ pub struct Settings {
     pub sockets: Sockets,
     /// How long a stop may take, held connects being answered over this time (`shutdownWindow`, TM-11).
     pub shutdown_window: Duration,
+    /// The client that pages load from `/faye/client.js`, if it is to be served.
+    pub client_file: Option<Bytes>,
     /// Whether clients may ask for what test suites need (DE-23).
     pub conformance: Conformance,
 }
@@ -88,6 +93,7 @@ impl Default for Settings {
             store: Store::Memory,
             trusted_proxies: TrustedProxies::default(),
             log: "info".into(),
+            log_format: LogFormat::Text,
             memory: MemoryOptions::default(),
             engine: Config::default(),
             http,
@@ -96,6 +102,7 @@ impl Default for Settings {
             deadlines: Deadlines::default(),
             sockets: Sockets::default(),
             shutdown_window: Duration::from_millis(2_000),
+            client_file: None,
             conformance: Conformance::Off,
         }
     }
@@ -122,6 +129,16 @@ fn cores() -> NonZeroU32 {
 pub enum Store {
     /// In this process, and gone with it.
     Memory,
+}
+
+/// In which form a server logs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogFormat {
+    /// Lines for people, to standard error.
+    #[default]
+    Text,
+    /// One JSON object a line, to standard output; nothing else is printed there.
+    Json,
 }
 
 /// Whether clients may ask for what test suites need (DE-23): to be sent events, to be refused, to be

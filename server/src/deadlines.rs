@@ -1,8 +1,9 @@
 //! Things to look at later: stalled writes, idle sockets, unfinished messages.
 //!
 //! One entry for each thing that waits, in one heap of a shard, which shares the shard's one timer.
-//! An entry is never taken out early: when its time comes, the thing says whether it is still
-//! waiting, and until when.
+//! An entry whose time comes asks the thing whether it is still waiting, and until when. What is gone
+//! is taken out early, all of it at once when it may be half of the heap: an entry holds the memory of
+//! what it watches, and peers that come and go would pile it up until its time comes.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -20,6 +21,8 @@ pub(crate) trait Watched: Send + Sync {
 #[derive(Default)]
 pub(crate) struct Deadlines {
     heap: BinaryHeap<Reverse<Deadline>>,
+    /// How many entries were left of the last clearance.
+    cleared: usize,
 }
 
 struct Deadline {
@@ -27,9 +30,23 @@ struct Deadline {
     what: Weak<dyn Watched>,
 }
 
+/// How many entries are not worth a clearance.
+const FEW: usize = 64;
+
 impl Deadlines {
     pub(crate) fn add(&mut self, at: Instant, what: Weak<dyn Watched>) {
+        if self.heap.len() >= 2 * self.cleared.max(FEW) {
+            self.clear();
+        }
         self.heap.push(Reverse(Deadline { at, what }));
+    }
+
+    /// Takes out what is gone.
+    fn clear(&mut self) {
+        self.heap
+            .retain(|Reverse(deadline)| deadline.what.strong_count() > 0);
+        self.cleared = self.heap.len();
+        self.heap.shrink_to(4 * self.cleared.max(FEW));
     }
 
     /// When to call [`check`](Self::check) next.
@@ -92,21 +109,43 @@ mod tests {
         }
     }
 
+    fn waiting(until: u64) -> Arc<Waiting> {
+        Arc::new(Waiting {
+            until: AtomicU64::new(until),
+            looks: AtomicU64::new(0),
+        })
+    }
+
+    fn as_watched(waiting: &Arc<Waiting>) -> Weak<dyn Watched> {
+        Arc::<Waiting>::downgrade(waiting) as _
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten_before_its_time_and_what_is_there_is_not() {
+        let mut deadlines = Deadlines::default();
+        let kept: Vec<_> = (0..FEW as u64 + 1).map(waiting).collect();
+        for (number, waiting) in (0..).zip(&kept) {
+            deadlines.add(Instant::from_millis(number), as_watched(waiting));
+        }
+
+        for number in 0..100_000 {
+            deadlines.add(
+                Instant::from_millis(1_000 + number),
+                as_watched(&waiting(0)),
+            );
+            assert!(deadlines.heap.len() <= 4 * FEW);
+        }
+
+        assert!(deadlines.heap.capacity() <= 16 * FEW);
+        deadlines.check(Instant::from_millis(999));
+        let looks = |waiting: &Arc<Waiting>| waiting.looks.load(Ordering::Relaxed);
+        assert!(kept.iter().all(|waiting| looks(waiting) == 1));
+    }
+
     #[test]
     fn what_is_put_off_is_looked_at_again_and_what_is_gone_is_not() {
         let mut deadlines = Deadlines::default();
-        let kept = Arc::new(Waiting {
-            until: AtomicU64::new(30),
-            looks: AtomicU64::new(0),
-        });
-        let gone = Arc::new(Waiting {
-            until: AtomicU64::new(10),
-            looks: AtomicU64::new(0),
-        });
-        let as_watched = |waiting: &Arc<Waiting>| {
-            let weak: Weak<dyn Watched> = Arc::<Waiting>::downgrade(waiting) as _;
-            weak
-        };
+        let (kept, gone) = (waiting(30), waiting(10));
         deadlines.add(Instant::from_millis(10), as_watched(&kept));
         deadlines.add(Instant::from_millis(5), as_watched(&gone));
         drop(gone);

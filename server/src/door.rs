@@ -37,9 +37,13 @@ const WAITING: usize = 64 << 10;
 /// How large the headers of a request may be, decoded.
 const HEADERS: u32 = 16 << 10;
 
+/// How large the whole head of a request may be over HTTP/1.1, and the buffer that it is read into: a long
+/// URL (CB-7) and the cookies of a large site fit.
+const HEAD: usize = 64 << 10;
+
 /// Serves sockets on the thread of one shard.
 #[derive(Clone)]
-pub struct Door {
+pub(crate) struct Door {
     gateway: Gateway,
     runtime: Runtime,
 }
@@ -51,8 +55,13 @@ impl Door {
 
     /// Serves a socket to its end: HTTP/1.1, or HTTP/2 if the peer begins with it. Websockets go on
     /// as tasks of their own.
-    pub async fn serve<T>(self, io: T, address: SocketAddr, scheme: Scheme, admitted: Admitted)
-    where
+    pub(crate) async fn serve<T>(
+        self,
+        io: T,
+        address: SocketAddr,
+        scheme: Scheme,
+        admitted: Admitted,
+    ) where
         T: Read + Write + Unpin + Send + 'static,
     {
         let line = Line::of_requests(self.gateway.clone());
@@ -93,6 +102,7 @@ impl Door {
             http1::Builder::new()
                 .header_read_timeout(None)
                 .half_close(false)
+                .max_buf_size(HEAD)
                 .serve_connection(socket, service)
                 .with_upgrades()
                 .await

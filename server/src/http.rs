@@ -12,3 +12,4 @@ mod response;
 pub(crate) use self::exchange::Exchange;
 pub(crate) use self::request::{Caller, respond};
 pub use self::response::Body;
+pub(crate) use self::response::add_header;

@@ -17,6 +17,7 @@ use crate::application::DynDecide;
 use crate::carrier::{Carrier, LocalEnd};
 use crate::deadlines::Watched;
 use crate::guarded::Guarded;
+use crate::measure::Measure;
 
 /// Something a shard is told.
 pub(crate) enum Fact {
@@ -38,6 +39,8 @@ pub(crate) enum Fact {
     AddDecider(Decider, DynDecide),
     /// Somebody no longer wants to be asked.
     RemoveDecider(DeciderId),
+    /// Somebody wants to know how things are.
+    Measure(oneshot::Sender<Box<Measure>>),
     /// The process is about to stop; to be answered when nothing is left to write.
     Drain(std::time::Duration, oneshot::Sender<()>),
 }
@@ -93,6 +96,11 @@ impl Inbox {
     pub(crate) fn take(&self, facts: &mut Vec<Fact>) {
         std::mem::swap(&mut self.mail.lock().facts, facts);
         self.log_moved.store(false, Ordering::Release);
+    }
+
+    /// How many facts wait.
+    pub(crate) fn len(&self) -> usize {
+        self.mail.lock().facts.len()
     }
 
     /// Has `waker` woken at the next fact; says whether there is one already.

@@ -1,45 +1,60 @@
 //! Everything of a Bayeux server that no runtime is needed for.
 //!
-//! A [`Node`] is one server: a number of [`Shard`]s, each an engine to be run on a thread of its
-//! own, and a [`Door`] for each thread, which serves a socket from its first byte to its last. A
-//! [`Runtime`] is what a runtime lends: a timer and a way to start a task. Sockets are anything
-//! with hyper's IO traits. The application's end of it is a [`Handle`].
+//! A [`Server`] is built, started and stopped here, and runs on threads of its own: one for each
+//! shard, with an engine, and one that takes in connections. What a thread runs on is a [`Stack`],
+//! which the crates for single runtimes (`bayeux-server-tokio`) lend, together with what its tasks
+//! need, a [`Runtime`]. Sockets are anything with hyper's IO traits. The application's end of it is a
+//! [`Handle`].
 //!
-//! The crates for single runtimes (`bayeux-server-tokio`) put this on threads and listeners; whoever
-//! has an IO stack without hyper drives `bayeux-core` directly.
+//! [`Stack`] and [`Runtime`] are a private matter of these crates: whoever has an IO stack of their
+//! own drives `bayeux-core` directly.
 #![forbid(unsafe_code)]
 
 mod admission;
 mod application;
+mod binary;
 mod carrier;
+mod client_file;
 mod clock;
 pub mod command_line;
+mod complaints;
 pub mod config;
 mod conformance;
 mod deadlines;
+pub mod descriptors;
+mod doctor;
 mod door;
 mod frames;
 mod guarded;
+mod health;
 mod http;
 mod inbox;
 mod line;
+mod log;
+mod measure;
+mod metrics;
 mod node;
 mod pace;
 pub mod page;
+mod probe;
+mod process;
 mod router;
 mod runtime;
+mod server;
+mod service;
 mod shard;
 mod site;
 mod socket;
+mod stack;
 mod store;
 mod tally;
 mod websocket;
 
 pub use self::http::Body;
-pub use admission::Admitted;
-pub use application::{CallError, Decide, Handle, Listener, Subscription};
-pub use door::{Answer, Door, Service};
-pub use node::{Extras, Node};
+pub use application::{CallError, Decide, Handle, Subscription};
+pub use binary::main;
+pub use door::{Answer, Service};
 pub use runtime::{Runtime, Task};
-pub use shard::Shard;
+pub use server::{Builder, Running, Server, StartError};
+pub use stack::Stack;
 pub use tally::{Count, Tally};

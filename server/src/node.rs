@@ -11,6 +11,7 @@ use futures_channel::oneshot;
 
 use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
+use crate::client_file::ClientFile;
 use crate::clock::Clock;
 use crate::config::{Conformance, Settings, Store};
 use crate::conformance;
@@ -27,12 +28,11 @@ use crate::tally::Tally;
 
 /// What an application adds to the settings of its server.
 #[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct Extras {
+pub(crate) struct Extras {
     /// The request headers that deciders see, in lower case.
-    pub headers: Vec<Box<str>>,
+    pub(crate) headers: Vec<Box<str>>,
     /// Hears all reports, on the threads of the shards: it must not block.
-    pub listener: Option<Listener>,
+    pub(crate) listener: Option<Listener>,
 }
 
 impl std::fmt::Debug for Extras {
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Extras {
 
 /// One server: shards that share a log, and the ways to them.
 #[derive(Clone)]
-pub struct Node {
+pub(crate) struct Node {
     router: Arc<Router>,
     log: Arc<SharedLog>,
     config: Config,
@@ -60,7 +60,7 @@ impl Node {
     /// # Errors
     ///
     /// If the browser cookie would not be well-formed.
-    pub fn new(settings: Settings, extras: Extras) -> Result<Self, CookieError> {
+    pub(crate) fn new(settings: Settings, extras: Extras) -> Result<Self, CookieError> {
         let shards = settings.shards.get();
         let clock = Clock::start();
         let page = page::index(settings.page_path());
@@ -106,6 +106,7 @@ impl Node {
             headers: extras.headers,
             admission: Admission::new(settings.sockets),
             page: Some(page),
+            client_file: ClientFile::new(&settings.paths, settings.client_file),
             tally: Tally::default(),
         };
         Ok(Self {
@@ -118,21 +119,17 @@ impl Node {
         })
     }
 
-    /// All shards, in order; `runtime` lends what the one with this number needs.
-    ///
-    /// Call it once: the seeds of the engines come from the operating system here.
+    /// How many shards it has.
+    pub(crate) fn shards(&self) -> u32 {
+        self.router.shards()
+    }
+
+    /// The shard with this number; call it once for each. `runtime` lends what it needs.
     ///
     /// # Errors
     ///
-    /// If the operating system has no randomness.
-    pub fn shards(&self, runtime: impl Fn(u32) -> Runtime) -> std::io::Result<Vec<Shard>> {
-        let count = self.router.shards();
-        (0..count)
-            .map(|index| self.shard(index, runtime(index)))
-            .collect()
-    }
-
-    fn shard(&self, index: u32, runtime: Runtime) -> std::io::Result<Shard> {
+    /// If the operating system has no randomness for the engine's seed.
+    pub(crate) fn shard(&self, index: u32, runtime: Runtime) -> std::io::Result<Shard> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
         let mut config = self.config.clone();
@@ -155,7 +152,7 @@ impl Node {
     /// # Errors
     ///
     /// If the server has stopped.
-    pub async fn prepare(&self) -> std::io::Result<()> {
+    pub(crate) async fn prepare(&self) -> std::io::Result<()> {
         match self.conformance {
             Conformance::Off => Ok(()),
             Conformance::On => conformance::install(&self.handle())
@@ -166,39 +163,45 @@ impl Node {
 
     /// Where sockets are served on the thread of a shard.
     #[must_use]
-    pub fn door(&self, shard: u32, runtime: Runtime) -> Door {
+    pub(crate) fn door(&self, shard: u32, runtime: Runtime) -> Door {
         Door::new(self.gateway(Place::Shard(shard)), runtime)
     }
 
     /// A place for a socket from `address`, and the shard that it is for: the one with the fewest.
     /// `None` if a limit is reached.
     #[must_use]
-    pub fn admit(&self, address: IpAddr) -> Option<(u32, Admitted)> {
+    pub(crate) fn admit(&self, address: IpAddr) -> Option<(u32, Admitted)> {
         let shard = self.router.least_loaded();
         Some((shard, Admission::admit(&self.router, address, shard)?))
     }
 
+    /// Counts that no socket could be accepted, for want of what the system lends.
+    pub(crate) fn not_accepted(&self) {
+        self.router.site.tally.accepts_failed.up();
+    }
+
     /// A service to be mounted in another application; `runtime` is that application's.
     #[must_use]
-    pub fn service(&self, runtime: Runtime) -> Service {
+    pub(crate) fn service(&self, runtime: Runtime) -> Service {
         Service::new(self.gateway(Place::Mounted(self.next_shard())), runtime)
     }
 
     /// The application's way to the engines.
     #[must_use]
-    pub fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> Handle {
         Handle::new(Arc::clone(&self.router), self.next_shard())
     }
 
     /// How many websockets are open; other connections may be kept by their peers for ever.
     #[must_use]
-    pub fn websockets(&self) -> usize {
-        self.router.websockets.load(Ordering::Relaxed)
+    pub(crate) fn websockets(&self) -> usize {
+        self.router.websockets()
     }
 
     /// Has all sessions let go of, held connects over the time `over`; resolves when nothing is
     /// left to write. A peer that does not read makes that late: bound it.
-    pub async fn drain(&self, over: Duration) {
+    pub(crate) async fn drain(&self, over: Duration) {
+        self.router.begin_draining();
         let ask = |shard| {
             let (answer, answered) = oneshot::channel();
             self.router.tell(shard, Fact::Drain(over, answer));

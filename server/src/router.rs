@@ -24,6 +24,7 @@ pub(crate) struct Router {
     turn: AtomicU32,
     crossed: AtomicU64,
     has_deciders: AtomicBool,
+    is_draining: AtomicBool,
 }
 
 /// One shard as others see it.
@@ -46,6 +47,7 @@ impl Router {
             turn: AtomicU32::new(0),
             crossed: AtomicU64::new(0),
             has_deciders: AtomicBool::new(false),
+            is_draining: AtomicBool::new(false),
         }
     }
 
@@ -105,9 +107,27 @@ impl Router {
         }
     }
 
+    /// How many websockets are open.
+    pub(crate) fn websockets(&self) -> usize {
+        self.websockets.load(Ordering::Relaxed)
+    }
+
     /// How many facts were told by one shard to another.
     pub(crate) fn crossed(&self) -> u64 {
         self.crossed.load(Ordering::Relaxed)
+    }
+
+    /// How many facts wait to be heard.
+    pub(crate) fn waiting(&self) -> usize {
+        self.seats.iter().map(|seat| seat.inbox.len()).sum()
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begin_draining(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn has_deciders(&self) -> bool {

@@ -21,9 +21,11 @@ use hyper::rt::{Sleep, Timer};
 
 use crate::application::{Asked, DynDecide, Listener};
 use crate::carrier::{Carrier, Sent};
+use crate::complaints::Complaints;
 use crate::deadlines::Deadlines;
 use crate::frames::Frames;
 use crate::inbox::{Fact, Opening};
+use crate::measure::{Measure, Noted};
 use crate::router::{Gateway, Place};
 use crate::runtime::Runtime;
 use crate::store::LogEnd;
@@ -35,7 +37,7 @@ const GATHERING: Duration = Duration::from_millis(1);
 ///
 /// It never ends. A runtime that makes tasks pause after so much IO must run it without that, or a
 /// fan-out is cut up.
-pub struct Shard {
+pub(crate) struct Shard {
     engine: Engine,
     gateway: Gateway,
     runtime: Runtime,
@@ -54,6 +56,8 @@ pub struct Shard {
     gathering: Option<Instant>,
     alarm: Alarm,
     drain: Drain,
+    noted: Noted,
+    complaints: Complaints,
 }
 
 /// A connection that the engine knows of.
@@ -101,6 +105,8 @@ impl Shard {
             gathering: None,
             alarm: Alarm::default(),
             drain: Drain::default(),
+            noted: Noted::default(),
+            complaints: Complaints::default(),
         }
     }
 
@@ -111,22 +117,29 @@ impl Shard {
         }
         self.deadlines.check(now);
         if self.engine.poll_timeout().is_some_and(|due| due <= now) {
-            self.engine.handle(now, Input::Elapsed);
+            self.tell(now, Input::Elapsed);
         }
         self.obey(now);
         if self.is_gathering(now, has_facts) {
             return;
         }
         while let Some(input) = self.log.next(now, &self.gateway.router) {
-            self.engine.handle(now, input);
+            self.tell(now, input);
             self.obey(now);
         }
         self.frames.clear();
+        self.complaints.hear(now, self.engine.counters());
         if self.drain.is_drained && self.writing == 0 {
             for waiting in self.drain.waiting.drain(..) {
                 let _ = waiting.send(());
             }
         }
+    }
+
+    /// Hands the engine a fact. All of them pass here, so this is where they can be seen.
+    fn tell(&mut self, now: Instant, fact: Input) {
+        tracing::trace!(?fact);
+        self.engine.handle(now, fact);
     }
 
     /// Whether the log is to be read a turn later: while publishes are coming in, the frames right
@@ -153,7 +166,7 @@ impl Shard {
             }) => self.receive(now, connection, messages),
             Fact::Input(input) => {
                 self.note(&input);
-                self.engine.handle(now, input);
+                self.tell(now, input);
             }
             Fact::Opened(opening) => self.open(now, *opening),
             Fact::Watch(at, what) => self.deadlines.add(at, what),
@@ -171,7 +184,7 @@ impl Shard {
             }
             Fact::AddDecider(decider, decide) => {
                 self.deciders.insert(decider.id, decide);
-                self.engine.handle(
+                self.tell(
                     now,
                     Input::Configured {
                         change: Change::AddDecider(decider),
@@ -179,7 +192,7 @@ impl Shard {
                 );
             }
             Fact::RemoveDecider(id) => {
-                self.engine.handle(
+                self.tell(
                     now,
                     Input::Configured {
                         change: Change::RemoveDecider(id),
@@ -187,9 +200,12 @@ impl Shard {
                 );
                 self.deciders.remove(&id);
             }
+            Fact::Measure(answer) => {
+                let _ = answer.send(Box::new(self.measure()));
+            }
             Fact::Drain(over, answer) => {
                 self.drain.waiting.push(answer);
-                self.engine.handle(now, Input::Draining { over });
+                self.tell(now, Input::Draining { over });
             }
         }
     }
@@ -206,10 +222,10 @@ impl Shard {
         {
             duplex.hand_on(connection, shard, messages);
             self.forget(connection);
-            self.engine.handle(now, Input::Closed { connection });
+            self.tell(now, Input::Closed { connection });
             return;
         }
-        self.engine.handle(
+        self.tell(
             now,
             Input::Received {
                 connection,
@@ -265,7 +281,7 @@ impl Shard {
                 is_writing: false,
             },
         );
-        self.engine.handle(
+        self.tell(
             now,
             Input::Opened {
                 connection,
@@ -273,7 +289,7 @@ impl Shard {
                 peer,
             },
         );
-        self.engine.handle(
+        self.tell(
             now,
             Input::Received {
                 connection,
@@ -286,7 +302,7 @@ impl Shard {
         let ticket = CallTicket::new(self.next_call);
         self.next_call += 1;
         self.calls.insert(ticket, answer);
-        self.engine.handle(now, Input::Called { ticket, call });
+        self.tell(now, Input::Called { ticket, call });
     }
 
     /// Carries out all orders.
@@ -303,7 +319,7 @@ impl Shard {
                         continue;
                     };
                     match open.carrier.send(now, connection, batch, &mut self.frames) {
-                        Sent::Written => self.engine.handle(now, Input::Written { connection }),
+                        Sent::Written => self.tell(now, Input::Written { connection }),
                         Sent::Later => {
                             if !std::mem::replace(&mut open.is_writing, true) {
                                 self.writing += 1;
@@ -315,8 +331,9 @@ impl Shard {
                     if let Some(open) = self.connections.get(&connection) {
                         open.carrier.close(connection, reason);
                     }
+                    self.noted.closed(reason);
                     self.forget(connection);
-                    self.engine.handle(now, Input::Closed { connection });
+                    self.tell(now, Input::Closed { connection });
                 }
                 Output::Store { ticket, request } => self.log.submit(now, ticket, request),
                 Output::Decide { ticket, question } => self.decide(now, ticket, *question),
@@ -333,7 +350,7 @@ impl Shard {
     /// Asks a decider. One that knows at once costs no task.
     fn decide(&mut self, now: Instant, ticket: DecisionTicket, question: Question) {
         let Some(decide) = self.deciders.get(&question.decider) else {
-            self.engine.handle(
+            self.tell(
                 now,
                 Input::Decided {
                     ticket,
@@ -343,7 +360,7 @@ impl Shard {
             return;
         };
         match Asked::ask(&**decide, question) {
-            Ok(verdict) => self.engine.handle(now, Input::Decided { ticket, verdict }),
+            Ok(verdict) => self.tell(now, Input::Decided { ticket, verdict }),
             Err(asked) => {
                 let gateway = self.gateway.clone();
                 self.runtime.spawn(async move {
@@ -355,14 +372,24 @@ impl Shard {
         }
     }
 
+    fn measure(&self) -> Measure {
+        Measure {
+            counters: *self.engine.counters(),
+            load: self.engine.load(),
+            census: *self.engine.census(),
+            seen: self.engine.seen(),
+            has_store: self.engine.has_store(),
+            writing: self.writing,
+            noted: self.noted.clone(),
+            log: self.log.measure(),
+        }
+    }
+
     fn report(&mut self, report: &Report) {
         if report.kind == ReportKind::Drained {
             self.drain.is_drained = true;
         }
-        if let ReportKind::Broken(what) = report.kind {
-            tracing::error!(what, "a fault of this server");
-        }
-        tracing::trace!(?report);
+        self.noted.heard(report);
         if let Some(listener) = &self.listener {
             let told = catch_unwind(AssertUnwindSafe(|| listener(report)));
             if told.is_err() {

@@ -7,6 +7,7 @@ use bayeux_core::http::{BrowserCookie, Options, TrustedProxies};
 use bytes::Bytes;
 
 use crate::admission::Admission;
+use crate::client_file::ClientFile;
 use crate::config::Deadlines;
 use crate::pace::Patience;
 use crate::tally::Tally;
@@ -35,6 +36,8 @@ pub(crate) struct Site {
     pub(crate) admission: Admission,
     /// The page at `/`.
     pub(crate) page: Option<Bytes>,
+    /// What is where pages look for Faye's client.
+    pub(crate) client_file: ClientFile,
     /// Whom it refused or cut off.
     pub(crate) tally: Tally,
 }

@@ -10,6 +10,7 @@ use bayeux_core::{
 };
 
 use crate::guarded::Guarded;
+use crate::measure::LogMeasure;
 use crate::router::Router;
 
 /// Up to this size an event is copied for each shard, so that its count of references is not
@@ -48,6 +49,16 @@ impl LogEnd {
     pub(crate) fn submit(&mut self, now: Instant, ticket: StoreTicket, request: StoreRequest) {
         self.has_submitted = true;
         self.log.0.lock().submit(self.node, now, ticket, request);
+    }
+
+    pub(crate) fn measure(&self) -> LogMeasure {
+        let store = self.log.0.lock();
+        LogMeasure {
+            end: store.end(),
+            entries: store.len(),
+            bytes: store.bytes(),
+            sessions: store.sessions(),
+        }
     }
 
     /// Whether something was submitted since the log was last read.

@@ -72,6 +72,11 @@ tally! {
     origins_refused
     /// Requests refused because they do not name one host.
     hosts_refused
+    /// Requests refused for what else is wrong with them: their method, their callback, their version of
+    /// the websocket protocol.
+    requests_refused
+    /// Times that no socket could be accepted, for want of file descriptors or memory.
+    accepts_failed
 }
 
 impl Tally {

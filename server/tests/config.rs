@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use bayeux_core::http::{CallbackForm, Origins, SameSite};
 use bayeux_core::{ActivityMode, BrowserBinding, Characters, Echo, QueuePolicy, Transport};
+use bayeux_server::StartError;
 use bayeux_server::command_line::{Stop, greeting, parse_with};
-use bayeux_server::config::{Conformance, Settings, Store, reference};
+use bayeux_server::config::{Conformance, LogFormat, Settings, Store, reference};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -911,6 +912,15 @@ const EACH_FLAG: &[(&str, &str, [&str; 3], Shown)] = &[
         s.log.to_string()
     }),
     (
+        "log-format",
+        "BAYEUX_LOG_FORMAT",
+        ["json", "text", "json"],
+        |s| match s.log_format {
+            LogFormat::Text => "text".into(),
+            LogFormat::Json => "json".into(),
+        },
+    ),
+    (
         "conformance",
         "BAYEUX_CONFORMANCE",
         ["true", "false", "true"],
@@ -1282,7 +1292,7 @@ fn a_port_in_use_ends_with_exit_code_1_and_the_address() {
     let address = taken.local_addr().unwrap();
     let error = std::net::TcpListener::bind(address).unwrap_err();
 
-    let stop = Stop::cannot_listen(address, &error);
+    let stop = Stop::from(StartError::Listen(address, error));
 
     assert_eq!((stop.code, stop.text), (1, format!("{address} is in use")));
 }

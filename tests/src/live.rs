@@ -9,6 +9,7 @@
 )]
 
 mod browser;
+mod build;
 mod client;
 mod cutter;
 mod deadline;
@@ -17,13 +18,12 @@ mod lines;
 mod poller;
 mod process;
 mod server;
+mod siege;
 mod websocket;
 mod wire;
 
-/// The scripts that steer clients, and what they need.
-const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
-
 pub use browser::{Page, Pages};
+pub use build::executable;
 pub use client::{Client, Event, Library, Transport};
 pub use cutter::Cutter;
 pub use deadline::Deadline;
@@ -31,5 +31,9 @@ pub use http::{HttpConnection, Response};
 pub use poller::{Held, Poller};
 pub use process::Process;
 pub use server::{Server, Settings};
+pub use siege::{Kept, Siege};
 pub use websocket::{CloseCode, Frame, Opcode, WebSocket};
 pub use wire::Wire;
+
+/// The scripts that steer clients, and what they need.
+const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");

@@ -899,6 +899,9 @@ proptest! {
             prop_assert_eq!(&one.orders, &other.orders);
             prop_assert_eq!(one.engine.poll_timeout(), other.engine.poll_timeout());
             prop_assert_eq!(one.engine.counters(), other.engine.counters());
+            let census = one.engine.census();
+            let counted: usize = census.iter().map(|(_, _, count)| count).sum();
+            prop_assert_eq!(counted, one.engine.load().sessions);
             one.orders.clear();
             other.orders.clear();
         }

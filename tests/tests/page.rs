@@ -71,6 +71,46 @@ fn there_is_a_page_where_bayeux_is_not_spoken() {
     assert_eq!(connection.request("POST", "/", &[], "").status, 404);
 }
 
+#[test]
+fn whoever_looks_for_the_client_of_faye_is_told_where_it_is() {
+    let server = Server::with_defaults();
+    let mut connection = HttpConnection::open(server.address());
+
+    for path in ["/faye/client.js", "/faye.js", "/bayeux/client-min.js?v=2"] {
+        let response = connection.request("GET", path, &[], "");
+
+        assert_eq!(response.status, 404, "{path}");
+        assert_eq!(
+            response.header("Content-Type"),
+            Some("text/plain;charset=UTF-8")
+        );
+        assert!(response.text().contains("--client-file"), "{path}");
+    }
+}
+
+#[test]
+fn the_client_of_faye_is_served_if_it_is_given() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/clients/node_modules/faye/client/faye-browser-min.js"
+    );
+    let server = Server::start(&Settings::default().client_file(file));
+    let mut connection = HttpConnection::open(server.address());
+
+    let first = connection.request("GET", "/faye/client.js", &[], "");
+    let tag = first.header("ETag").expect("it has a tag").to_owned();
+    let again = connection.request("GET", "/faye/client.js", &[("If-None-Match", &tag)], "");
+
+    assert_eq!((first.status, again.status), (200, 304));
+    assert_eq!(
+        first.header("Content-Type"),
+        Some("text/javascript;charset=UTF-8")
+    );
+    assert_eq!(first.header("X-Content-Type-Options"), Some("nosniff"));
+    assert_eq!(first.body, std::fs::read(file).expect("faye is installed"));
+    assert_eq!(again.text(), "");
+}
+
 /// Whether the list of messages shows that text.
 fn shows(text: &str) -> String {
     format!("document.querySelector('#messages').textContent.includes({text:?})")

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bayeux_core::http::{
     Callback, Cors, Refusal, RequestHead, ResponseHead, Route, Scheme, body_texts, route,
 };
-use bayeux_core::{Batch, BrowserId, DecodeError, Input, Messages, Peer, Transport};
+use bayeux_core::{Batch, BrowserId, Input, Messages, Peer, Transport};
 use bytes::Bytes;
 
 use crate::net::{Net, Order, PATIENCE, SILENCE, Timed};
@@ -53,6 +53,11 @@ fn serve_request(net: &Net, reader: &mut Reader<'_>) -> io::Result<bool> {
     if !matches!(request.parse(&head), Ok(httparse::Status::Complete(_))) {
         return refuse(stream, &Refusal::bad_request("not HTTP", &Cors::default()));
     }
+    // The own origin is told by the host.
+    if values(&request, "host").count() != 1 {
+        let refusal = Refusal::bad_request("not one Host header", &Cors::default());
+        return refuse(stream, &refusal);
+    }
     let (method, target) = (request.method, request.path);
     let headers = request.headers.iter().map(|it| (it.name, it.value));
     let head = RequestHead::new(
@@ -65,34 +70,32 @@ fn serve_request(net: &Net, reader: &mut Reader<'_>) -> io::Result<bool> {
         browser: net.cookie.find(&head).and_then(BrowserId::parse),
         ..Peer::default()
     };
-    let keep = request.version == Some(1) && header(&request, "connection") != Some("close");
+    let keep = request.version == Some(1) && !has_element(&request, "connection", "close");
     let (texts, callback, cors) = match route(&head, &net.options) {
         Route::NotOurs => return refuse(stream, &Refusal::not_found()),
         Route::Refuse(refusal) => return refuse(stream, &refusal),
-        Route::Preflight(head) => return respond(stream, &head, b"", keep),
+        Route::Preflight(head) => {
+            let keep = keep && body_length(&request) == Some(Length::Known(0));
+            return respond(stream, &head, b"", keep);
+        }
         Route::WebSocket { protocol } => {
-            let key = header(&request, "sec-websocket-key").unwrap_or_default();
+            let key = values(&request, "sec-websocket-key").next();
+            let key = key.unwrap_or_default();
             return websocket::serve(net, reader, key, protocol.as_deref(), peer).map(|()| false);
         }
         Route::Callback {
             callback,
             texts,
             cors,
-        } => (Ok(texts), Some(callback), cors),
-        Route::Poll { cors } => match read_body(&request, reader, net.limits.max_size)? {
-            Some(body) => (body_texts(head.content_type(), &body), None, cors),
-            None => return refuse(stream, &Refusal::too_large(&cors)),
+        } => (texts, Some(callback), cors),
+        Route::Poll { cors } => match read_texts(net, &request, &head, reader, &cors)? {
+            Ok(texts) => (texts, None, cors),
+            Err(refusal) => return refuse(stream, &refusal),
         },
     };
-    let Ok(texts) = texts else {
-        return refuse(stream, &Refusal::bad_request("no messages", &cors));
-    };
-    let messages = match decode(net, texts) {
+    let messages = match Messages::decode_all(texts, &net.limits) {
         Ok(messages) => messages,
-        Err(error) => {
-            let refusal = Refusal::new(error.http_status(), "no messages", &cors);
-            return refuse(stream, &refusal);
-        }
+        Err(error) => return refuse(stream, &Refusal::undecodable(error, &cors)),
     };
     let exchange = Exchange {
         stream,
@@ -135,12 +138,13 @@ impl Exchange<'_> {
                 Err(error) => (Err(error), Input::Closed { connection }),
             },
             Ok(Order::Close(reason)) => {
-                let refusal = Refusal::new(reason.http_status(DUPLICATE), "", &self.cors);
+                let refusal = Refusal::closed(reason, DUPLICATE, &self.cors);
                 (refuse(self.stream, &refusal), Input::Closed { connection })
             }
             Ok(Order::Receive) | Err(_) => (Ok(false), Input::Closed { connection }),
         };
-        net.end(connection, fact);
+        net.forget(connection);
+        net.say(fact);
         written
     }
 
@@ -196,21 +200,18 @@ fn respond(
     Ok(keep)
 }
 
-fn decode(net: &Net, texts: Vec<Bytes>) -> Result<Messages, DecodeError> {
-    let mut messages = Messages::default();
-    for text in texts {
-        messages.append(Messages::decode(text, &net.limits)?);
-        if messages.len() > net.limits.max_messages {
-            return Err(DecodeError::TooMany);
-        }
-    }
-    Ok(messages)
+/// The values of the headers of this name.
+fn values<'a>(request: &httparse::Request<'_, 'a>, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let headers = request.headers.iter();
+    headers
+        .filter(move |header| header.name.eq_ignore_ascii_case(name))
+        .map(|header| header.value)
 }
 
-fn header<'a>(request: &httparse::Request<'_, 'a>, name: &str) -> Option<&'a str> {
-    let mut headers = request.headers.iter();
-    let header = headers.find(|header| header.name.eq_ignore_ascii_case(name))?;
-    str::from_utf8(header.value).ok()
+/// Whether a header that holds a list has this in it.
+fn has_element(request: &httparse::Request<'_, '_>, name: &str, element: &str) -> bool {
+    let mut elements = values(request, name).flat_map(|value| value.split(|&byte| byte == b','));
+    elements.any(|it| it.trim_ascii().eq_ignore_ascii_case(element.as_bytes()))
 }
 
 fn read_head(reader: &mut Reader<'_>) -> io::Result<Vec<u8>> {
@@ -224,19 +225,61 @@ fn read_head(reader: &mut Reader<'_>) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
+/// The texts in the body of a request, or why there are none.
+fn read_texts(
+    net: &Net,
+    request: &httparse::Request<'_, '_>,
+    head: &RequestHead<'_>,
+    reader: &mut Reader<'_>,
+    cors: &Cors,
+) -> io::Result<Result<Vec<Bytes>, Refusal>> {
+    let Some(length) = body_length(request) else {
+        return Ok(Err(Refusal::bad_request("no body", cors)));
+    };
+    let Some(body) = read_body(length, reader, net.limits.max_size)? else {
+        return Ok(Err(Refusal::too_large(cors)));
+    };
+    let texts = body_texts(head.content_type(), &body);
+    Ok(texts.map_err(|error| Refusal::bad_request(error.as_str(), cors)))
+}
+
+/// Where a body ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Known(u64),
+    Chunked,
+}
+
+/// `None` if that is not clear: whoever is in between might see it elsewhere.
+fn body_length(request: &httparse::Request<'_, '_>) -> Option<Length> {
+    let mut codings = values(request, "transfer-encoding");
+    let mut lengths = values(request, "content-length");
+    match (codings.next(), lengths.next()) {
+        (None, None) => Some(Length::Known(0)),
+        (Some(coding), None) => {
+            let is_chunked = coding.eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
+            is_chunked.then_some(Length::Chunked)
+        }
+        (None, Some(length)) if lengths.next().is_none() => {
+            let is_number = length.iter().all(u8::is_ascii_digit);
+            let length = str::from_utf8(length).ok().filter(|_| is_number)?;
+            Some(Length::Known(length.parse().ok()?))
+        }
+        (_, Some(_)) => None,
+    }
+}
+
 /// The body of a request; `None` if it is too large.
 fn read_body(
-    request: &httparse::Request<'_, '_>,
+    length: Length,
     reader: &mut Reader<'_>,
     max_size: usize,
 ) -> io::Result<Option<Bytes>> {
     let mut body = Vec::new();
-    let is_chunked = header(request, "transfer-encoding").is_some();
     loop {
-        let size = if is_chunked {
-            parse_size(&read_line(reader)?, 16)?
-        } else {
-            parse_size(header(request, "content-length").unwrap_or("0"), 10)?
+        let size = match length {
+            Length::Known(size) => size,
+            Length::Chunked => chunk_size(&read_line(reader)?)?,
         };
         if size > (max_size - body.len()) as u64 {
             return Ok(None);
@@ -244,11 +287,11 @@ fn read_body(
         if reader.take(size).read_to_end(&mut body)? as u64 != size {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        if is_chunked {
+        if length == Length::Chunked {
             // The end of the chunk's line; after the last chunk there may be trailers before it.
             while !read_line(reader)?.is_empty() {}
         }
-        if !is_chunked || size == 0 {
+        if length != Length::Chunked || size == 0 {
             return Ok(Some(body.into()));
         }
     }
@@ -260,7 +303,7 @@ fn read_line(reader: &mut Reader<'_>) -> io::Result<String> {
     Ok(line.trim_end().into())
 }
 
-fn parse_size(text: &str, radix: u32) -> io::Result<u64> {
-    let size = text.split(';').next().unwrap_or_default().trim();
-    u64::from_str_radix(size, radix).map_err(|_| ErrorKind::InvalidData.into())
+fn chunk_size(line: &str) -> io::Result<u64> {
+    let size = line.split(';').next().unwrap_or_default().trim();
+    u64::from_str_radix(size, 16).map_err(|_| ErrorKind::InvalidData.into())
 }

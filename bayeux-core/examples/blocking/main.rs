@@ -1,9 +1,13 @@
 //! A Bayeux server on threads: the engine, with the standard library around it.
 //!
 //! ```text
-//! cargo run -p bayeux-core --example blocking [ADDRESS]    serves http://ADDRESS/bayeux
-//! cargo run -p bayeux-core --example blocking -- --check   serves itself, and says if that worked
+//! cargo run -p bayeux-core --example blocking -- [ADDRESS] [--allow-origin ORIGIN] [--facts]
+//! cargo run -p bayeux-core --example blocking -- --check
 //! ```
+//!
+//! It serves `http://ADDRESS/bayeux` over long-polling, callback-polling and websocket, pages of
+//! `ORIGIN` too, and prints each fact that the engine is told. With `--check` it serves itself, and
+//! says if that worked.
 //!
 //! One thread has the engine and does nothing but [`run`]. Each TCP connection has a thread of its
 //! own (a websocket has two), which tells it facts over one channel and gets its orders over another.
@@ -22,7 +26,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use std::{env, io, thread};
 
-use bayeux_core::http::{BrowserCookie, CookieOptions, Options};
+use bayeux_core::http::{BrowserCookie, CookieOptions, Options, Origins};
 use bayeux_core::{
     Call, CallResult, CallTicket, Config, Decider, DeciderId, DecisionTicket, DecodeLimits, Denial,
     Engine, Input, Instant, Laziness, MemoryOptions, MemoryStore, NodeId, Operations, Output,
@@ -32,13 +36,24 @@ use bayeux_core::{
 use crate::net::Net;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let address = env::args().nth(1);
-    if address.as_deref() == Some("--check") {
-        return check::check();
+    let mut address = "127.0.0.1:8080".to_owned();
+    let mut options = Options::default();
+    let mut facts = Facts::Silent;
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--allow-origin" => {
+                let origin = arguments.next().unwrap_or_default().parse()?;
+                options.origins = Origins::Listed([origin].into());
+            }
+            "--facts" => facts = Facts::Printed,
+            "--check" => return check::check(),
+            _ => address = argument,
+        }
     }
-    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080"))?;
+    let listener = TcpListener::bind(address)?;
     println!("http://{}/bayeux", listener.local_addr()?);
-    let facts = start(listener)?;
+    let facts = start(listener, options, facts)?;
     for (number, line) in (0..).zip(io::stdin().lines()) {
         let call = Call::Publish {
             channel: "/console".parse()?,
@@ -82,9 +97,20 @@ fn run(mut engine: Engine, facts: &Receiver<Input>, net: &Net, store: &mut Store
     }
 }
 
+/// What becomes of a fact besides being handled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Facts {
+    Silent,
+    Printed,
+}
+
 /// Serves on threads of its own, until the process ends. What is returned takes the application's
 /// facts.
-fn start(listener: TcpListener) -> Result<Sender<Input>, Box<dyn Error>> {
+fn start(
+    listener: TcpListener,
+    options: Options,
+    shown: Facts,
+) -> Result<Sender<Input>, Box<dyn Error>> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
     let config = Config {
@@ -93,9 +119,13 @@ fn start(listener: TcpListener) -> Result<Sender<Input>, Box<dyn Error>> {
         ..Config::default()
     };
     let (facts, inbox) = mpsc::channel();
+    let inbox = match shown {
+        Facts::Silent => inbox,
+        Facts::Printed => printed(inbox),
+    };
     let net = Arc::new(Net {
         facts: facts.clone(),
-        options: Options::default(),
+        options,
         cookie: BrowserCookie::new(&CookieOptions::default())?,
         limits: DecodeLimits::default(),
         orders: Mutex::default(),
@@ -123,6 +153,20 @@ fn start(listener: TcpListener) -> Result<Sender<Input>, Box<dyn Error>> {
         }
     });
     Ok(facts)
+}
+
+/// The same facts, printed as they pass.
+fn printed(facts: Receiver<Input>) -> Receiver<Input> {
+    let (sender, inbox) = mpsc::channel();
+    thread::spawn(move || {
+        for fact in facts {
+            println!("fact: {fact:?}");
+            if sender.send(fact).is_err() {
+                return;
+            }
+        }
+    });
+    inbox
 }
 
 /// The log and the sessions, in memory. It answers at once, by sending facts.
@@ -197,7 +241,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_example_serves_both_transports() {
+    fn the_example_serves_every_transport() {
         super::check::check().unwrap();
     }
 }

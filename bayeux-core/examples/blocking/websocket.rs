@@ -19,7 +19,7 @@ use crate::net::{Net, Order, SILENCE, Timed};
 pub(crate) fn serve(
     net: &Net,
     reader: &Reader<'_>,
-    key: &str,
+    key: &[u8],
     protocol: Option<&str>,
     peer: Peer,
 ) -> io::Result<()> {
@@ -40,30 +40,35 @@ pub(crate) fn serve(
         scope.spawn(|| {
             let code = read(net, connection, &mut incoming, credits);
             close(&mut incoming, code);
-            net.end(connection, Input::Closed { connection }); // which ends `orders`
+            net.forget(connection); // which ends `orders`
         });
+        // Ends the thread that reads, if it waits for the peer.
+        let cut = || drop(stream.shutdown(Shutdown::Both));
         for order in orders {
             match order {
                 Order::Receive => drop(credit.send(())),
                 Order::Send(batch) => match write(&mut outgoing, &batch) {
                     Ok(()) => net.say(Input::Written { connection }),
-                    Err(_) => break,
+                    Err(_) => {
+                        cut();
+                        break;
+                    }
                 },
                 Order::Close(reason) => {
                     close(&mut outgoing, reason.close_code());
+                    cut();
                     break;
                 }
             }
         }
-        // Each of these ends the thread that reads, wherever it waits.
-        let _ = stream.shutdown(Shutdown::Both);
-        drop(credit);
+        drop(credit); // The same, if it waits for leave to read.
     });
+    net.say(Input::Closed { connection });
     Ok(())
 }
 
-fn upgrade(mut stream: &TcpStream, key: &str, protocol: Option<&str>) -> io::Result<()> {
-    let accept = derive_accept_key(key.as_bytes());
+fn upgrade(mut stream: &TcpStream, key: &[u8], protocol: Option<&str>) -> io::Result<()> {
+    let accept = derive_accept_key(key);
     let mut response = format!(
         "HTTP/1.1 101 \r\nupgrade: websocket\r\nconnection: upgrade\r\n\
          sec-websocket-accept: {accept}\r\n"

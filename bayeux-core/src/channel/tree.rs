@@ -17,6 +17,8 @@ use super::{ChannelKind, ChannelName, ChannelPattern};
 pub(crate) struct Channels {
     nodes: Slab<Channel>,
     index: Index,
+    /// How many subscribers all of them have together.
+    subscriptions: usize,
 }
 
 /// Where a channel is in [`Channels`]; used again after the channel is gone.
@@ -62,6 +64,7 @@ impl Channels {
         Self {
             nodes: Slab::new(),
             index: Index::new(keys),
+            subscriptions: 0,
         }
     }
 
@@ -103,6 +106,7 @@ impl Channels {
             return 0;
         };
         channel.subscribers.push(subscriber);
+        self.subscriptions += 1;
         (channel.subscribers.len() - 1) as u32
     }
 
@@ -114,6 +118,7 @@ impl Channels {
             return None;
         }
         subscribers.swap_remove(index as usize);
+        self.subscriptions -= 1;
         let subscriber = *subscribers.get(index as usize)?;
         Some(Moved { subscriber, index })
     }
@@ -128,6 +133,10 @@ impl Channels {
 
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    pub(crate) const fn subscriptions(&self) -> usize {
+        self.subscriptions
     }
 
     /// The channels from slot `from` on, at most `limit` slots, each with the number of its

@@ -2,6 +2,8 @@
 
 use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 
+use crate::{CloseReason, DecodeError};
+
 /// A header to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -189,6 +191,26 @@ impl Refusal {
         let status = if status == 408 { 500 } else { status };
         Self::new(status, "", cors)
     }
+
+    /// 400 or 413: what the request brought is no list of messages (FR-3, FR-6).
+    pub fn undecodable(error: DecodeError, cors: &Cors) -> Self {
+        match error.http_status() {
+            413 => Self::too_large(cors),
+            status => Self::new(status, "not a list of messages", cors),
+        }
+    }
+
+    /// The response to an exchange that the engine has closed; `duplicate` is
+    /// `duplicateMetaConnectHttpResponseCode`.
+    pub fn closed(reason: CloseReason, duplicate: u16, cors: &Cors) -> Self {
+        match (reason, reason.http_status(duplicate)) {
+            (CloseReason::Duplicate | CloseReason::Superseded, status) => {
+                Self::duplicate_connect(status, cors)
+            }
+            (_, 503) => Self::unavailable(cors),
+            (_, status) => Self::new(status, "closed", cors),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -245,6 +267,34 @@ mod tests {
                 cors.iter().all(|header| head.headers.contains(header)),
                 "{head:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_the_engine_closed_is_refused_for_its_reason_cn_9_er_7() {
+        let table = [
+            (CloseReason::Duplicate, 408, 500, ""),
+            (CloseReason::Superseded, 409, 409, ""),
+            (CloseReason::SessionOver, 500, 503, "unavailable"),
+            (CloseReason::Idle, 500, 400, "closed"),
+        ];
+        for (reason, duplicate, status, text) in table {
+            let refusal = Refusal::closed(reason, duplicate, &shop());
+
+            assert_eq!(refusal, Refusal::new(status, text, &shop()), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_messages_is_refused_fr_3_fr_6() {
+        let table = [
+            (DecodeError::NotJson, 400, "not a list of messages"),
+            (DecodeError::TooMany, 413, "too large"),
+        ];
+        for (error, status, text) in table {
+            let refusal = Refusal::undecodable(error, &shop());
+
+            assert_eq!(refusal, Refusal::new(status, text, &shop()), "{error:?}");
         }
     }
 

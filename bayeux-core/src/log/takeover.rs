@@ -52,6 +52,7 @@ impl Turn<'_> {
         }
         let timings = self.timings(key);
         self.start_clock(key, timings.until_expiry());
+        self.start_admission(key);
         self.report(ReportKind::SessionCreated(id));
         if !acknowledged && released < seen {
             self.read_back(key, released, seen);

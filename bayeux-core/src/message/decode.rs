@@ -126,6 +126,29 @@ impl Messages {
         }
         Ok(Self(messages))
     }
+
+    /// Reads the texts of one request, in order (DE-20); the limit on messages holds for all together.
+    ///
+    /// ```
+    /// # use bayeux_core::{DecodeLimits, Messages, http::body_texts};
+    /// let texts = body_texts(None, &"message=[{}]&message={}".into())?;
+    /// assert_eq!(Messages::decode_all(texts, &DecodeLimits::default())?.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn decode_all(
+        texts: impl IntoIterator<Item = Bytes>,
+        limits: &DecodeLimits,
+    ) -> Result<Self, DecodeError> {
+        let mut all = Self::default();
+        for text in texts {
+            let messages = Self::decode(text, limits)?;
+            if all.len() + messages.len() > limits.max_messages {
+                return Err(DecodeError::TooMany);
+            }
+            all.append(messages);
+        }
+        Ok(all)
+    }
 }
 
 fn read(text: &str, body: &Bytes, max_messages: usize) -> Result<Vec<Message>, DecodeError> {

@@ -190,11 +190,11 @@ impl Turn<'_> {
             entry.is_some_and(|entry| !entry.transport.is_exchange())
         });
         let stuck = self.config.max_processing.map(|longest| self.now + longest);
+        let state = State::Connecting { request: by, stuck };
+        self.sessions.change(key, state, request.transport());
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        session.state = State::Connecting { request: by, stuck };
-        session.transport = request.transport().or(session.transport);
         session.client_interval = None;
         session.answering = None;
         // A socket that has closed meanwhile carries nothing any more.
@@ -390,11 +390,11 @@ impl Turn<'_> {
     pub(crate) fn go_away(&mut self, key: SessionKey) {
         self.stop_clock(key);
         let mut timings = self.timings(key);
-        let now = self.now;
-        let Some(session) = self.sessions.get_mut(key) else {
+        let away = State::Away { expires: self.now };
+        self.sessions.change(key, away, None);
+        let Some(session) = self.sessions.get(key) else {
             return;
         };
-        session.state = State::Away { expires: now };
         timings.interval = session.client_interval.unwrap_or(timings.interval);
         self.start_clock(key, timings.until_expiry());
     }

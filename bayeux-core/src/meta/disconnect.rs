@@ -145,14 +145,16 @@ impl Turn<'_> {
             self.remove(key, reason);
             return;
         }
+        self.end_admission(key);
         self.unsubscribe_all(key);
         self.go_away(key);
-        let Some(session) = self.sessions.get_mut(key) else {
+        let Some(session) = self.sessions.get(key) else {
             return;
         };
         let id = session.id;
         if let State::Away { expires } = session.state {
-            session.state = State::Leaving { expires, rest };
+            self.sessions
+                .change(key, State::Leaving { expires, rest }, None);
         }
         self.counters.sessions_removed += 1;
         self.report(ReportKind::SessionRemoved(id, reason));
@@ -181,6 +183,7 @@ impl Turn<'_> {
         match reason {
             Removal::Expired => self.counters.sessions_expired += 1,
             Removal::QueueFull => self.counters.sessions_overflowed += 1,
+            Removal::Lapsed => self.counters.sessions_lapsed += 1,
             Removal::Taken => self.counters.sessions_taken += 1,
             Removal::Disconnected
             | Removal::DisconnectedByServer
@@ -200,6 +203,7 @@ impl Turn<'_> {
         }
         self.end_connecting(key);
         self.stop_clock(key);
+        self.end_admission(key);
         self.unsubscribe_all(key);
         self.calm(key);
         let Some(session) = self.sessions.remove(key) else {

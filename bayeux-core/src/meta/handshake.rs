@@ -20,6 +20,8 @@ use crate::store::{
     Destination, Echo, Fence, Laziness, NewEntry, SessionRecord, StoreReply, StoreRequest,
 };
 use crate::tickets::StoreUse;
+use crate::time::Instant;
+use crate::timer::Alarm;
 use crate::turn::Turn;
 
 /// How far a handshake has come.
@@ -266,6 +268,7 @@ impl Turn<'_> {
         session.transport = request.transport();
         let key = self.sessions.insert(session);
         self.start_fresh_clock(key);
+        self.start_admission(key);
         request.session = Some(key);
         if let (Some(connection), Some(transport)) = (request.connection(), request.transport())
             && !transport.is_exchange()
@@ -284,6 +287,27 @@ impl Turn<'_> {
         if fresh {
             let timings = self.timings(key);
             self.start_clock(key, timings.until_expiry());
+        }
+    }
+
+    /// HS-18: sets the end of an admission that has one. A clock that is set later does not move it.
+    pub(crate) fn start_admission(&mut self, key: SessionKey) {
+        let wall_clock = self.config.wall_clock;
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let Some(until) = session.settings.until else {
+            return;
+        };
+        let at = Instant::EPOCH + until.saturating_sub(wall_clock);
+        session.until = Some(at);
+        self.timers.set(at, Alarm::Admission(key));
+    }
+
+    pub(crate) fn end_admission(&mut self, key: SessionKey) {
+        let session = self.sessions.get_mut(key);
+        if let Some(at) = session.and_then(|session| session.until.take()) {
+            self.timers.clear(at, Alarm::Admission(key));
         }
     }
 

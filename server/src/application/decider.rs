@@ -99,4 +99,4 @@ impl Fallback {
 }
 
 /// Somebody who hears all reports, on the threads of the shards. A panic is logged, no more.
-pub type Listener = Arc<dyn Fn(&Report) + Send + Sync>;
+pub(crate) type Listener = Arc<dyn Fn(&Report) + Send + Sync>;

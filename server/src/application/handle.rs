@@ -240,6 +240,12 @@ impl Handle {
         &self.router.site.tally
     }
 
+    /// All metrics of this process in the text format of OpenMetrics, for Prometheus; its content type is
+    /// `application/openmetrics-text; version=1.0.0; charset=utf-8`. It waits for every shard.
+    pub async fn metrics(&self) -> String {
+        crate::metrics::scrape(&self.router, None).await
+    }
+
     /// Has `decide` asked from now on, when this resolves; the name is for
     /// [`remove_decider`](Self::remove_decider).
     ///

@@ -15,21 +15,25 @@ use super::slot::shown;
 
 const SERVER: &str = "server";
 
-/// Puts what the file at `path` says into `draft`; or says in one line what is wrong with it.
-pub(crate) fn read(path: &Path, draft: &mut Draft) -> Result<(), String> {
+/// Puts what the file at `path` says into `draft`; or says what is wrong with it, one line each.
+pub(crate) fn read(path: &Path, draft: &mut Draft) -> Result<(), Vec<String>> {
     let name = path.display().to_string();
-    let bytes = fs::read(path).map_err(|error| format!("cannot read {name}: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let before = error.as_bytes().iter().take(valid);
-        let line = before.filter(|byte| **byte == b'\n').count() + 1;
-        format!("{name}:{line}: is not UTF-8")
-    })?;
+    let text = text(path, &name).map_err(|why| vec![why])?;
     File {
         name: &name,
         text: &text,
     }
     .apply(draft)
+}
+
+fn text(path: &Path, name: &str) -> Result<String, String> {
+    let bytes = fs::read(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().iter().take(valid);
+        let line = before.filter(|byte| **byte == b'\n').count() + 1;
+        format!("{name}:{line}: is not UTF-8")
+    })
 }
 
 struct File<'a> {
@@ -48,25 +52,28 @@ struct Entry<'a> {
 }
 
 impl File<'_> {
-    fn apply(&self, draft: &mut Draft) -> Result<(), String> {
+    fn apply(&self, draft: &mut Draft) -> Result<(), Vec<String>> {
         let root = DeTable::parse(self.text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            format!(
+            vec![format!(
                 "{}: {}{}",
                 self.at(at),
                 self.key_at(at),
                 error.message().replace('\n', ", ")
-            )
+            )]
         })?;
         let entries = Self::entries(root.get_ref());
-        for entry in &entries {
-            self.apply_entry(draft, entry)?;
+        let mistakes = entries
+            .iter()
+            .filter_map(|entry| self.apply_entry(draft, entry).err());
+        let mistakes: Vec<_> = mistakes.collect();
+        if !mistakes.is_empty() {
+            return Err(mistakes);
         }
         // Whatever the order of the file: the more special key counts.
-        for entry in entries.iter().filter(|entry| !entry.table.is_empty()) {
-            self.apply_entry(draft, entry)?;
-        }
-        Ok(())
+        let special = entries.iter().filter(|entry| !entry.table.is_empty());
+        let mut mistakes = special.filter_map(|entry| self.apply_entry(draft, entry).err());
+        mistakes.next().map_or(Ok(()), |why| Err(vec![why]))
     }
 
     /// All entries, in the order of the file, so that the first mistake is the one to be told of.

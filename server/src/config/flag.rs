@@ -6,7 +6,7 @@ use bayeux_core::http::{ForwardedBy, Mount, Network, Origin, Origins, TrustedPro
 
 use super::draft::{Draft, Endpoint};
 use super::slot::quoted;
-use super::{Conformance, Store, mounts};
+use super::{Conformance, LogFormat, Store, mounts};
 
 /// The most engines of one process.
 pub(crate) const MOST_SHARDS: NonZeroU32 = match NonZeroU32::new(1_024) {
@@ -70,7 +70,7 @@ impl Flag {
 }
 
 /// All flags but those that are about flags: `--config`, `--help` and `--version`.
-pub(crate) static FLAGS: [Flag; 8] = [
+pub(crate) static FLAGS: [Flag; 10] = [
     Flag {
         name: "listen",
         value: "ADDR",
@@ -121,12 +121,28 @@ pub(crate) static FLAGS: [Flag; 8] = [
         apply: trusted_proxy,
     },
     Flag {
+        name: "client-file",
+        value: "FILE",
+        times: Times::Once,
+        meaning: "Faye's client for browsers, to be served below each path as client.js",
+        default: "none: a page that says where to get it",
+        apply: client_file,
+    },
+    Flag {
         name: "log",
         value: "FILTER",
         times: Times::Once,
         meaning: "What to log: off, error, warn, info, debug or trace, also by target: info,hyper=warn",
         default: "info",
         apply: log,
+    },
+    Flag {
+        name: "log-format",
+        value: "FORMAT",
+        times: Times::Once,
+        meaning: "How to log: text, to standard error; or json, to standard output, one object a line",
+        default: "text",
+        apply: log_format,
     },
     Flag {
         name: "conformance",
@@ -235,6 +251,15 @@ fn trusted_proxy(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
     Ok(())
 }
 
+fn client_file(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    for given in given {
+        let text = std::fs::read(&given.text)
+            .map_err(|error| given.refused(format_args!("cannot be read: {error}")))?;
+        draft.settings.client_file = Some(text.into());
+    }
+    Ok(())
+}
+
 fn log(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
     for given in given {
         if !given.text.split(',').all(is_directive) {
@@ -243,6 +268,17 @@ fn log(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
             ));
         }
         draft.settings.log = given.text.as_str().into();
+    }
+    Ok(())
+}
+
+fn log_format(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
+    for given in given {
+        draft.settings.log_format = match given.text.as_str() {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            _ => return Err(given.refused("must be text or json")),
+        };
     }
     Ok(())
 }

@@ -10,8 +10,7 @@ use bayeux_core::http::{
     upgrade,
 };
 use bayeux_core::{
-    Batch, BrowserId, CloseReason, DecodeError, DecodeLimits, HttpVersion, Messages, Peer,
-    PeerDetails, Transport,
+    Batch, BrowserId, CloseReason, DecodeError, HttpVersion, Messages, Peer, PeerDetails, Transport,
 };
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, HeaderValue};
@@ -25,6 +24,7 @@ use super::response::{Body, Delivery, add_header, refusal, response};
 use crate::carrier::Carrier;
 use crate::inbox::Opening;
 use crate::line::{Asking, Line};
+use crate::probe::Probe;
 use crate::router::{Engagement, Gateway, Place};
 use crate::runtime::{Runtime, Task};
 use crate::tally::Tally;
@@ -68,6 +68,12 @@ where
         let stage = Stage::answered(refusal(refused));
         return Responding { stage, asking };
     }
+    if caller.line.is_some()
+        && let Some(response) = page::client_file(&caller.gateway.router.site, &request)
+    {
+        let stage = Stage::answered(response);
+        return Responding { stage, asking };
+    }
     let (asked, route) = {
         let head = head_of(&request);
         let asked = Asked::new(&caller, &request, &head);
@@ -80,11 +86,19 @@ where
         (asked, route)
     };
     let stage = match route {
-        Route::NotOurs => Stage::answered(page::respond(&caller.gateway.router.site, &request)),
+        Route::NotOurs => match Probe::of(&request) {
+            Some(probe) => Stage::Reading(Box::pin(async move {
+                Stage::answered(probe.answer(&caller).await)
+            })),
+            None => Stage::answered(page::respond(&caller.gateway.router.site, &request)),
+        },
         Route::Preflight(head) => Stage::answered(response(head, Body::default())),
         Route::Refuse(refused) => {
+            let tally = &caller.gateway.router.site.tally;
             if refused == Refusal::origin_not_allowed() {
-                caller.gateway.router.site.tally.origins_refused.up();
+                tally.origins_refused.up();
+            } else {
+                tally.requests_refused.up();
             }
             Stage::answered(refusal(refused))
         }
@@ -138,7 +152,7 @@ impl Stage {
 
     /// Has the engine answer the messages.
     fn exchange(caller: Arc<Caller>, asked: Asked, texts: Vec<Bytes>, shape: Shape) -> Self {
-        match decode(texts, &caller.gateway.router.site.decode) {
+        match Messages::decode_all(texts, &caller.gateway.router.site.decode) {
             Ok(messages) => Self::Waiting(Waiting::new(caller, asked, messages, shape)),
             Err(error) => Self::failed(&caller, Failure::Frame(error), &shape.cors),
         }
@@ -309,10 +323,7 @@ impl Failure {
             Self::Body(BodyFailure::TooSlow) => Refusal::new(408, "too slow", cors),
             Self::Body(BodyFailure::Broken) => Refusal::bad_request("no body", cors),
             Self::Form(error) => Refusal::bad_request(error.as_str(), cors),
-            Self::Frame(error) => match error.http_status() {
-                413 => Refusal::too_large(cors),
-                status => Refusal::new(status, "not a list of messages", cors),
-            },
+            Self::Frame(error) => Refusal::undecodable(*error, cors),
         }
     }
 }
@@ -332,19 +343,6 @@ where
         .map_err(Failure::Body)?;
     let content_type = content_type.as_ref().and_then(|value| value.to_str().ok());
     body_texts(content_type, &body).map_err(Failure::Form)
-}
-
-/// The messages of all texts, in order (DE-20).
-fn decode(texts: Vec<Bytes>, limits: &DecodeLimits) -> Result<Messages, DecodeError> {
-    let mut all = Messages::default();
-    for text in texts {
-        let messages = Messages::decode(text, limits)?;
-        if all.len() + messages.len() > limits.max_messages {
-            return Err(DecodeError::TooMany);
-        }
-        all.append(messages);
-    }
-    Ok(all)
 }
 
 /// A request that waits for its answer.
@@ -410,7 +408,8 @@ impl Waiting {
             }
             Outcome::Closed(reason) => {
                 engagement.release();
-                let response = refuse(&caller, reason, &shape.cors);
+                let duplicate = caller.gateway.router.site.duplicate_status;
+                let response = refusal(Refusal::closed(reason, duplicate, &shape.cors));
                 (response, reason == CloseReason::Shutdown)
             }
         };
@@ -451,16 +450,4 @@ fn answer(
         add_header(&mut response, cookie.name, &cookie.value);
     }
     response
-}
-
-/// The response that says why there is none.
-fn refuse(caller: &Caller, reason: CloseReason, cors: &Cors) -> Response<Body> {
-    let duplicate = caller.gateway.router.site.duplicate_status;
-    refusal(match (reason, reason.http_status(duplicate)) {
-        (CloseReason::Duplicate | CloseReason::Superseded, status) => {
-            Refusal::duplicate_connect(status, cors)
-        }
-        (_, 503) => Refusal::unavailable(cors),
-        (_, status) => Refusal::new(status, "closed", cors),
-    })
 }

@@ -120,7 +120,7 @@ pub(super) fn response(head: ResponseHead, body: Body) -> Response<Body> {
 }
 
 /// Adds a header, if it is one.
-pub(super) fn add_header(response: &mut Response<Body>, name: &'static str, value: &str) {
+pub(crate) fn add_header(response: &mut Response<Body>, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response
             .headers_mut()

@@ -71,6 +71,17 @@ impl HttpConnection {
         self.wire.send(bytes);
     }
 
+    /// Says that nothing more will be sent.
+    pub fn finish(&mut self) {
+        self.wire.finish();
+    }
+
+    /// Waits until the server has read all that was sent.
+    #[track_caller]
+    pub fn until_taken(&self) {
+        self.wire.until_taken();
+    }
+
     /// The answer to a request with that method.
     #[track_caller]
     pub fn response(&mut self, method: &str) -> Response {

@@ -116,18 +116,15 @@ impl Poller {
             .request("POST", Server::PATH, &headers, &messages.to_string())
     }
 
-    /// Sends a connect over a connection of its own and leaves it there.
-    ///
-    /// The server has served that connection before, so that it reads this connect before anything sent later to the
-    /// same shard.
+    /// Sends a connect over a connection of its own and leaves it there. The server has read it, so that it comes before
+    /// anything sent later to the same shard.
     #[track_caller]
     pub fn hold(&self) -> Held {
         let mut connection = HttpConnection::open(self.address);
         let headers = headers(&self.headers);
-        let nobody = json!([{"channel": "/nobody", "clientId": "nobody"}]).to_string();
-        connection.request("POST", Server::PATH, &headers, &nobody);
         let connect = json!([self.connect()]).to_string();
         connection.send("POST", Server::PATH, &headers, &connect);
+        connection.until_taken();
         Held { connection }
     }
 }
@@ -139,9 +136,11 @@ impl Held {
         self.connection.response("POST")
     }
 
-    /// Breaks the connection.
-    pub fn abort(self) {
-        drop(self);
+    /// Breaks the connection, and waits until the server has noticed.
+    #[track_caller]
+    pub fn abort(mut self) {
+        self.connection.finish();
+        self.connection.expect_end();
     }
 }
 

@@ -44,6 +44,11 @@ impl Process {
         self.child.id()
     }
 
+    /// What the system tells of it under that name.
+    pub fn told(&self, name: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{name}", self.id())).unwrap_or_default()
+    }
+
     /// Writes one line to its standard input.
     pub fn write_line(&mut self, line: &str) {
         let written = self

@@ -1,14 +1,15 @@
 //! The server binary as an operator runs it.
 
+use std::env::VarError;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::Process;
+use super::{Process, executable};
 
 /// What a server is started with beyond its defaults.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,8 @@ pub struct Settings {
     arguments: Vec<String>,
     /// The text of its configuration file.
     file: String,
+    /// How many descriptors it may have, if not as many as the test.
+    descriptors: Option<u32>,
 }
 
 impl Settings {
@@ -45,6 +48,29 @@ impl Settings {
         self.with(&["--conformance"])
     }
 
+    /// The file at the paths of Faye's client.
+    #[must_use]
+    pub fn client_file(self, path: &str) -> Self {
+        self.with(&["--client-file", path])
+    }
+
+    /// How many descriptors it may have at a time.
+    #[must_use]
+    pub fn descriptors(mut self, most: u32) -> Self {
+        self.descriptors = Some(most);
+        self
+    }
+
+    fn command(&self) -> Command {
+        let Some(most) = self.descriptors else {
+            return Command::new(binary());
+        };
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+        command.args(["-c", &script]).arg(binary());
+        command
+    }
+
     fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments
             .extend(arguments.iter().map(ToString::to_string));
@@ -65,12 +91,22 @@ impl Server {
 
     /// Starts it on a free port of the loopback interface and waits until it listens.
     pub fn start(settings: &Settings) -> Self {
-        let mut command = Command::new(binary());
+        let mut command = settings.command();
         command
             .args(["--listen", "127.0.0.1:0", "--config", "/dev/stdin"])
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
         process.write_last(&settings.file);
+        Self::listening(process)
+    }
+
+    /// Starts an example, which takes its address as an argument; `target` are the arguments that cargo knows it by.
+    pub fn example(target: &[&str]) -> Self {
+        let mut command = Command::new(executable(target));
+        Self::listening(Process::start("the example", command.arg("127.0.0.1:0")))
+    }
+
+    fn listening(mut process: Process) -> Self {
         let address = process.wait_for("say where it listens", |line| {
             let (_, url) = line.rsplit_once("http://")?;
             url.strip_suffix(Self::PATH)?.parse().ok()
@@ -102,15 +138,37 @@ impl Server {
 
     /// The memory that it occupies, in bytes.
     pub fn resident(&mut self) -> u64 {
-        let path = format!("/proc/{}/status", self.process.id());
-        let status = std::fs::read_to_string(&path).unwrap_or_default();
+        let status = self.process.told("status");
         let kilobytes = status.lines().find_map(|line| {
             let value = line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?;
             value.trim().parse::<u64>().ok()
         });
         match kilobytes {
             Some(kilobytes) => kilobytes * 1024,
-            None => self.process.fail(&format!("tells no VmRSS in {path}")),
+            None => self.process.fail("tells no VmRSS"),
+        }
+    }
+
+    /// How many descriptors it has open.
+    pub fn open_descriptors(&mut self) -> usize {
+        let folder = format!("/proc/{}/fd", self.process.id());
+        match std::fs::read_dir(&folder) {
+            Ok(entries) => entries.count(),
+            Err(error) => self.process.fail(&format!("has no {folder}: {error}")),
+        }
+    }
+
+    /// The processor time that it has taken, in hundredths of a second.
+    pub fn processor_time(&mut self) -> u64 {
+        // In user mode and in the system; the name before them may hold anything.
+        let stat = self.process.told("stat");
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let mut numbers = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(user)), Some(Ok(system))) => user + system,
+            _ => self
+                .process
+                .fail(&format!("tells no processor time: {stat:?}")),
         }
     }
 
@@ -145,32 +203,19 @@ impl Server {
     }
 }
 
-/// `BAYEUX_SERVER_BIN` names it; otherwise it is built here, once a test process, so that it is never out of date.
+/// `BAYEUX_SERVER_BIN` names its file; otherwise it is built here, once a test process, so that it is never out of date.
 fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("BAYEUX_SERVER_BIN") {
         Some(path) => path.into(),
-        None => build(),
+        None => executable(&["--package", package(), "--bins"]),
     })
 }
-
-fn build() -> PathBuf {
-    const PACKAGE: &str = "bayeux-server-tokio";
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .args(["build", "--package", PACKAGE, "--bins"])
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit());
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
+/// The package of the server on the runtime that `BAYEUX_SERVER` names: `tokio`, as by default, or `smol`.
+fn package() -> &'static str {
+    match std::env::var("BAYEUX_SERVER").as_deref() {
+        Ok("tokio") | Err(VarError::NotPresent) => "bayeux-server-tokio",
+        Ok("smol") => "bayeux-server-smol",
+        other => panic!("BAYEUX_SERVER must be tokio or smol, not {other:?}"),
     }
-    let output = cargo.output().expect("cargo can be started");
-    assert!(output.status.success(), "{PACKAGE} cannot be built");
-
-    let executable = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executable.expect("cargo names the executable that it built")
 }

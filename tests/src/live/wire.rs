@@ -1,7 +1,7 @@
 //! A TCP connection read byte by byte, with deadlines.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::Deadline;
@@ -20,6 +20,7 @@ impl Wire {
         let stream = TcpStream::connect(address)
             .unwrap_or_else(|error| panic!("{address} does not accept: {error}"));
         stream.set_nodelay(true).ok();
+        stream.set_write_timeout(Some(Deadline::USUAL)).ok();
         Self {
             stream,
             buffer: Vec::new(),
@@ -29,6 +30,22 @@ impl Wire {
     /// Sends bytes as they are. A peer that has closed is no failure yet: what it said last can still be read.
     pub fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).ok();
+    }
+
+    /// Waits until the peer, on this machine, has read all that was sent.
+    #[track_caller]
+    pub fn until_taken(&self) {
+        let ends = self
+            .stream
+            .local_addr()
+            .ok()
+            .zip(self.stream.peer_addr().ok());
+        let (here, there) = ends.expect("a connected socket");
+        let deadline = Deadline::usual();
+        while Queues::of(here, there).sent > 0 || Queues::of(there, here).received > 0 {
+            assert!(deadline.left().is_some(), "the server does not read");
+            std::thread::yield_now();
+        }
     }
 
     /// Says that nothing more will be sent.
@@ -101,4 +118,43 @@ impl Wire {
             }
         }
     }
+}
+
+/// How many bytes the system keeps for one end of a connection; none for an end that is gone.
+#[derive(Debug, Default)]
+struct Queues {
+    /// Sent and not yet acknowledged.
+    sent: u32,
+    /// Received and not yet read.
+    received: u32,
+}
+
+impl Queues {
+    fn of(here: SocketAddr, there: SocketAddr) -> Self {
+        let table =
+            std::fs::read_to_string("/proc/net/tcp").expect("Linux tells of its connections");
+        let ends = [kernels(here), kernels(there)];
+        let queues = table.lines().find_map(|line| {
+            let mut words = line.split_whitespace().skip(1);
+            let is_it = ends.iter().all(|end| words.next() == Some(end));
+            let (sent, received) = words.nth(1).filter(|_| is_it)?.split_once(':')?;
+            Some(Self {
+                sent: u32::from_str_radix(sent, 16).ok()?,
+                received: u32::from_str_radix(received, 16).ok()?,
+            })
+        });
+        queues.unwrap_or_default()
+    }
+}
+
+/// An address as the kernel prints it.
+fn kernels(address: SocketAddr) -> String {
+    let IpAddr::V4(ip) = address.ip() else {
+        panic!("{address} is no address of IPv4");
+    };
+    format!(
+        "{:08X}:{:04X}",
+        u32::from_ne_bytes(ip.octets()),
+        address.port()
+    )
 }

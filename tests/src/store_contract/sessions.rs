@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bayeux_core::{
-    BrowserId, DeciderId, Echo, Fence, Notice, Position, SessionId, SessionRecord, SessionSettings,
-    StoreReply, StoreRequest,
+    BrowserId, DeciderId, Echo, Fence, Identity, Notice, Payload, Position, SessionId,
+    SessionRecord, SessionSettings, StoreReply, StoreRequest,
 };
 
 use super::trial::{
@@ -40,6 +40,8 @@ fn rich(number: usize) -> SessionRecord {
             max_interval: Some(Duration::from_nanos(7_000_000)),
             echo: Some(Echo::ToOthers),
             outgoing: vec![DeciderId(3), DeciderId(1)],
+            identity: Some(Identity::new(Payload::string("ann"))),
+            until: Some(Duration::from_secs(1_700_000_000)),
         },
         start: Position::new(1 << 40),
         subscriptions: subscriptions(&[

@@ -591,3 +591,33 @@ fn what_was_counted_is_told() {
         0
     );
 }
+
+#[test]
+fn the_census_has_each_session_where_it_stands() {
+    let mut script = Script::new(Config::default());
+    let count =
+        |script: &Script, phase, transport| script.engine().census().count(phase, transport);
+    let (polling, socket) = (Some(Transport::LongPolling), Some(Transport::WebSocket));
+
+    let alice = script.handshaken();
+    assert_eq!(count(&script, Phase::Fresh, polling), 1);
+    script.first_connect(&alice);
+    assert_eq!(count(&script, Phase::Fresh, polling), 0);
+    assert_eq!(count(&script, Phase::Away, polling), 1);
+    let bob = script.connected_over(Transport::WebSocket, json!({}));
+    script.connect(&bob);
+    assert_eq!(count(&script, Phase::Held, socket), 1);
+    opened(&mut script);
+    assert_eq!(count(&script, Phase::Local, None), 1);
+
+    let census = *script.engine().census();
+    assert_eq!(census.plus(&census).count(Phase::Held, socket), 2);
+    script.after(400_000);
+    let left: Vec<_> = script
+        .engine()
+        .census()
+        .iter()
+        .filter(|kind| kind.2 > 0)
+        .collect();
+    assert_eq!(left, [(Phase::Local, None, 1)]);
+}

@@ -87,9 +87,7 @@ impl Turn<'_> {
         self.end_connecting(key);
         self.timers.set(until, Alarm::Session(key));
         self.counters.connects_held += 1;
-        if let Some(session) = self.sessions.get_mut(key) {
-            session.state = State::Held(Box::new(hold));
-        }
+        self.sessions.change(key, State::Held(Box::new(hold)), None);
         if let Some(entry) = self.connections.get_mut(connection) {
             entry.held = Some(key);
         }
@@ -127,10 +125,9 @@ impl Turn<'_> {
 
     /// Takes the hold from a session, which is then between two connects.
     pub(crate) fn end_hold(&mut self, key: SessionKey) -> Option<Box<Hold>> {
-        let now = self.now;
-        let session = self.sessions.get_mut(key)?;
-        session.hold()?;
-        let state = core::mem::replace(&mut session.state, State::Away { expires: now });
+        self.sessions.get(key)?.hold()?;
+        let away = State::Away { expires: self.now };
+        let state = self.sessions.change(key, away, None)?;
         let State::Held(hold) = state else {
             return None;
         };

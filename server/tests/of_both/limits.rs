@@ -1,21 +1,15 @@
 //! What is refused or cut off is counted.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "what goes wrong here is to be seen"
-)]
-
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bayeux_server_tokio::{Running, Server, Settings};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use futures_executor::block_on;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::server::{Running, Server, Settings};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(100);
 
 const MESSAGE: &str = r#"{"channel":"/a"}"#;
@@ -24,12 +18,12 @@ const UPGRADE: &str = "GET /bayeux HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-async fn started(set: impl FnOnce(&mut Settings)) -> Running {
+fn started(set: impl FnOnce(&mut Settings)) -> Running {
     let builder = Server::builder().shards(NonZeroU32::MIN);
     let mut builder = builder.listen("127.0.0.1:0".parse().unwrap());
     builder.settings().shutdown_window = SHORT;
     set(builder.settings());
-    builder.start().await.unwrap()
+    block_on(builder.start()).unwrap()
 }
 
 /// All counts that are not 0.
@@ -40,18 +34,25 @@ fn counted(running: &Running) -> Vec<(&'static str, u64)> {
 }
 
 /// What comes back until the server closes the connection.
-async fn exchange(address: SocketAddr, sent: &[u8]) -> String {
-    let mut socket = TcpStream::connect(address).await.unwrap();
-    socket.write_all(sent).await.unwrap();
-    rest(socket).await
+fn exchange(address: SocketAddr, sent: &[u8]) -> String {
+    let mut socket = connect(address);
+    socket.write_all(sent).unwrap();
+    rest(socket)
 }
 
-async fn rest(mut socket: TcpStream) -> String {
+fn connect(address: SocketAddr) -> TcpStream {
+    let socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_write_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+fn rest(mut socket: TcpStream) -> String {
     let mut response = Vec::new();
     // A reset is an end as well.
-    let _ = timeout(PATIENCE, socket.read_to_end(&mut response))
-        .await
-        .unwrap();
+    if let Err(error) = socket.read_to_end(&mut response) {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "the end comes");
+    }
     String::from_utf8_lossy(&response).into_owned()
 }
 
@@ -74,8 +75,8 @@ fn websocket(text: &str) -> Vec<u8> {
 }
 
 // Proves: FR-3, FR-6, HT-8
-#[tokio::test]
-async fn what_is_no_list_of_messages_within_the_limits_is_counted() {
+#[test]
+fn what_is_no_list_of_messages_within_the_limits_is_counted() {
     let table = [
         ("too_large", format!("{MESSAGE:1025}")),
         ("too_many_messages", format!("[{}]", [MESSAGE; 4].join(","))),
@@ -92,25 +93,24 @@ async fn what_is_no_list_of_messages_within_the_limits_is_counted() {
             limits.max_message_size = 1_024;
             limits.max_batch = 3;
             limits.max_depth = 10;
-        })
-        .await;
+        });
         let address = running.addresses()[0];
         let within = format!("[{}]", [MESSAGE; 3].join(","));
-        exchange(address, request("Host: a\r\n", &within).as_bytes()).await;
+        exchange(address, request("Host: a\r\n", &within).as_bytes());
         assert_eq!(counted(&running), [], "{name}");
 
-        let response = exchange(address, request("Host: a\r\n", &text).as_bytes()).await;
+        let response = exchange(address, request("Host: a\r\n", &text).as_bytes());
         assert!(response.starts_with("HTTP/1.1 4"), "{name}: {response}");
         assert_eq!(counted(&running), [(name, 1)]);
-        exchange(address, &websocket(&text)).await;
+        exchange(address, &websocket(&text));
         assert_eq!(counted(&running), [(name, 2)]);
-        running.shutdown().await;
+        block_on(running.shutdown());
     }
 }
 
 // Proves: DE-19, HT-8
-#[tokio::test]
-async fn each_deadline_that_ends_a_connection_is_counted_by_its_name() {
+#[test]
+fn each_deadline_that_ends_a_connection_is_counted_by_its_name() {
     let unfinished = "POST /bayeux HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n";
     let page = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     let table = [
@@ -134,81 +134,78 @@ async fn each_deadline_that_ends_a_connection_is_counted_by_its_name() {
                 }
                 _ => deadlines.websocket_idle = Some(SHORT),
             }
-        })
-        .await;
+        });
 
-        let mut socket = TcpStream::connect(running.addresses()[0]).await.unwrap();
-        socket.write_all(sent.as_bytes()).await.unwrap();
+        let mut socket = connect(running.addresses()[0]);
+        socket.write_all(sent.as_bytes()).unwrap();
         if !sent_later.is_empty() {
             // The answer begins.
-            socket.read_u8().await.unwrap();
-            socket.write_all(sent_later).await.unwrap();
+            socket.read_exact(&mut [0]).unwrap();
+            socket.write_all(sent_later).unwrap();
         }
-        rest(socket).await;
+        rest(socket);
 
         assert_eq!(counted(&running), [(name, 1)]);
-        running.shutdown().await;
+        block_on(running.shutdown());
     }
 }
 
 // Proves: HT-8
-#[tokio::test]
-async fn a_peer_that_does_not_read_is_cut_off_and_counted() {
-    let running = started(|settings| settings.deadlines.write = SHORT).await;
-    let mut socket = TcpStream::connect(running.addresses()[0]).await.unwrap();
+#[test]
+fn a_peer_that_does_not_read_is_cut_off_and_counted() {
+    let running = started(|settings| settings.deadlines.write = SHORT);
+    let mut socket = connect(running.addresses()[0]);
     let page = "GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1_000);
 
     // Pages, none of which is read, until there is no room for more.
-    let asking = async { while socket.write_all(page.as_bytes()).await.is_ok() {} };
-    timeout(PATIENCE, asking).await.unwrap();
+    while socket.write_all(page.as_bytes()).is_ok() {}
 
     assert_eq!(counted(&running), [("writes_late", 1)]);
-    running.shutdown().await;
+    block_on(running.shutdown());
 }
 
 // Proves: DE-16, XO-4
-#[tokio::test]
-async fn what_the_door_refuses_is_counted() {
-    let running = started(|_| ()).await;
+#[test]
+fn what_the_door_refuses_is_counted() {
+    let running = started(|_| ());
     let address = running.addresses()[0];
     let list = format!("[{MESSAGE}]");
 
-    let response = exchange(address, request("", &list).as_bytes()).await;
+    let response = exchange(address, request("", &list).as_bytes());
     assert!(response.starts_with("HTTP/1.1 400"), "{response}");
     assert_eq!(counted(&running), [("hosts_refused", 1)]);
-    running.shutdown().await;
+    block_on(running.shutdown());
 
-    let running = started(|_| ()).await;
+    let running = started(|_| ());
     let address = running.addresses()[0];
     let foreign = "Host: a\r\nOrigin: http://b\r\n";
-    let response = exchange(address, request(foreign, &list).as_bytes()).await;
+    let response = exchange(address, request(foreign, &list).as_bytes());
     assert!(response.starts_with("HTTP/1.1 403"), "{response}");
     assert_eq!(counted(&running), [("origins_refused", 1)]);
-    running.shutdown().await;
+    block_on(running.shutdown());
 
-    let running = started(|settings| settings.sockets.total = 1).await;
+    let running = started(|settings| settings.sockets.total = 1);
     let address = running.addresses()[0];
-    let first = TcpStream::connect(address).await.unwrap();
-    assert_eq!(exchange(address, b"").await, "");
+    let first = connect(address);
+    assert_eq!(exchange(address, b""), "");
     assert_eq!(counted(&running), [("sockets_refused", 1)]);
     drop(first);
-    running.shutdown().await;
+    block_on(running.shutdown());
 }
 
 // Proves: DE-16
-#[tokio::test]
-async fn a_request_beyond_the_connections_of_its_shard_is_refused_and_counted() {
-    let running = started(|settings| settings.engine.limits.max_connections = 0).await;
+#[test]
+fn a_request_beyond_the_connections_of_its_shard_is_refused_and_counted() {
+    let running = started(|settings| settings.engine.limits.max_connections = 0);
 
     let list = format!("[{MESSAGE}]");
     let response = exchange(
         running.addresses()[0],
         request("Host: a\r\n", &list).as_bytes(),
-    )
-    .await;
+    );
 
     assert!(response.starts_with("HTTP/1.1 5"), "{response}");
-    let counters = running.handle().counters().await.unwrap();
+    let counters = block_on(running.handle().counters()).unwrap();
     assert_eq!(counters.connections_limited, 1);
-    running.shutdown().await;
+    block_on(running.shutdown());
 }

@@ -1,42 +1,42 @@
 //! A server: built, started, running, stopped.
 
+mod front;
+mod thread;
+
 use std::fmt;
-use std::future::{Future as _, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::marker::PhantomData;
+use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::Poll;
 
 use bayeux_core::http::CookieError;
 use bayeux_core::{Config, Report};
-use bayeux_server::config::Settings;
-use bayeux_server::{Extras, Handle, Node, Service};
-use tokio::net::TcpListener;
-use tokio::sync::mpsc::unbounded_channel;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use futures_channel::oneshot;
 
-use crate::listener::accept;
-use crate::thread::{ShardThread, runtime};
-
-/// How long a shutdown waits for peers beyond its window.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How long it waits for the answers to close frames.
-const FAREWELL: Duration = Duration::from_millis(500);
+use self::front::Front;
+pub(crate) use self::front::bind;
+use self::thread::{Thread, start_shard};
+use crate::application::Handle;
+use crate::config::Settings;
+use crate::door::Service;
+use crate::node::{Extras, Node};
+use crate::runtime::Runtime;
+use crate::stack::Stack;
 
 /// A server that is not running yet.
 #[derive(Debug)]
-pub struct Server;
+pub struct Server<S> {
+    stack: PhantomData<fn() -> S>,
+}
 
-impl Server {
+impl<S: Stack> Server<S> {
     /// A server with the defaults: one shard for each core, mounted at `/bayeux`, `/faye` and
     /// `/cometd`, and no listener.
     #[must_use]
-    pub fn builder() -> Builder {
+    pub fn builder() -> Builder<S> {
         let mut settings = Settings::default();
         settings.listen.clear();
         Builder::new(settings)
@@ -45,18 +45,20 @@ impl Server {
 
 /// What a server is to be.
 #[derive(Debug)]
-pub struct Builder {
+pub struct Builder<S> {
     settings: Settings,
     extras: Extras,
+    stack: PhantomData<fn() -> S>,
 }
 
-impl Builder {
+impl<S: Stack> Builder<S> {
     /// A server with these settings.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
             extras: Extras::default(),
+            stack: PhantomData,
         }
     }
 
@@ -103,8 +105,8 @@ impl Builder {
         self
     }
 
-    /// Binds, and starts the threads of the shards. To be called on a tokio runtime, which accepts
-    /// connections and no more.
+    /// Binds, and starts the threads: one for each shard, and one that accepts connections. It may be
+    /// awaited on any runtime, or on none.
     ///
     /// # Errors
     ///
@@ -113,7 +115,7 @@ impl Builder {
         let mut listeners = Vec::new();
         for &address in &self.settings.listen {
             let failed = |error| StartError::Listen(address, error);
-            listeners.push(TcpListener::bind(address).await.map_err(failed)?);
+            listeners.push(bind(address).map_err(failed)?);
         }
         let addresses = listeners
             .iter()
@@ -122,27 +124,33 @@ impl Builder {
 
         let window = self.settings.shutdown_window;
         let node = Node::new(self.settings, self.extras)?;
-        let shards = (0..).zip(node.shards(|_| runtime())?);
-        let threads: Vec<_> = shards
-            .map(|(index, shard)| ShardThread::start(index, shard, node.door(index, runtime())))
+        let (sockets, mut threads): (Vec<_>, Vec<_>) = (0..node.shards())
+            .map(|index| start_shard::<S>(&node, index))
             .collect::<io::Result<_>>()?;
         node.prepare().await?;
-        let mut acceptors = JoinSet::new();
-        for listener in listeners {
-            let sockets = threads
-                .iter()
-                .map(|thread| thread.sockets.clone())
-                .collect();
-            acceptors.spawn(accept(listener, node.clone(), sockets));
-        }
-        let handle = node.handle();
-        Ok(Running {
-            node,
-            handle,
-            addresses,
-            acceptors,
-            threads,
+
+        let stack = S::new()?;
+        let listeners = listeners
+            .into_iter()
+            .map(|listener| stack.listen(listener))
+            .collect::<io::Result<_>>()?;
+        let runtime = stack.runtime();
+        let front = Front {
+            node: node.clone(),
+            runtime: runtime.clone(),
+            shards: sockets,
             window,
+        };
+        let (stop, stopped) = oneshot::channel();
+        let front = front.run::<S>(listeners, stopped);
+        threads.push(Thread::start("front".into(), stack, front)?);
+        Ok(Running {
+            handle: node.handle(),
+            node,
+            runtime,
+            addresses,
+            stop,
+            threads,
         })
     }
 }
@@ -188,10 +196,13 @@ impl From<io::Error> for StartError {
 pub struct Running {
     node: Node,
     handle: Handle,
+    /// The front thread's.
+    runtime: Runtime,
     addresses: Vec<SocketAddr>,
-    acceptors: JoinSet<()>,
-    threads: Vec<ShardThread>,
-    window: Duration,
+    /// Has the front thread stop. When that ends, nobody is left to hand sockets to the others, and
+    /// they end too.
+    stop: oneshot::Sender<()>,
+    threads: Vec<Thread>,
 }
 
 impl Running {
@@ -207,12 +218,12 @@ impl Running {
         self.handle.clone()
     }
 
-    /// A service to mount at a path of the application's own, for its own tokio runtime: a
+    /// A service to mount at a path of the application's own: a
     /// [`hyper::service::Service`](https://docs.rs/hyper/1/hyper/service/trait.Service.html), and
     /// with the feature `tower` one of those, as axum wants it.
     #[must_use]
     pub fn service(&self) -> Service {
-        self.node.service(runtime())
+        self.node.service(self.runtime.clone())
     }
 
     /// Resolves if the server breaks down by itself, which it should not. It is to be shut down
@@ -222,7 +233,7 @@ impl Running {
             let is_broken = self
                 .threads
                 .iter_mut()
-                .any(|thread| poll_ended(thread, cx).is_ready());
+                .any(|thread| thread.poll_ended(cx).is_ready());
             if is_broken {
                 Poll::Ready(())
             } else {
@@ -234,54 +245,62 @@ impl Running {
 
     /// Stops: accepts no more, answers held connects over the shutdown window, lets go of all
     /// sessions, and waits until everything is written, for a bounded time.
-    pub async fn shutdown(mut self) {
-        self.acceptors.shutdown().await;
-        if timeout(self.window + PATIENCE, self.node.drain(self.window))
-            .await
-            .is_err()
-        {
-            tracing::warn!("some peers did not read to the end");
-        }
-        let _ = timeout(FAREWELL, self.farewell()).await;
-        for mut thread in std::mem::take(&mut self.threads) {
-            // It ends by the loss of its last sender.
-            thread.sockets = unbounded_channel().0;
-            poll_fn(|cx| poll_ended(&mut thread, cx)).await;
-            let _ = thread.thread.join();
+    pub async fn shutdown(self) {
+        let _ = self.stop.send(());
+        for thread in self.threads {
+            thread.join().await;
         }
     }
-
-    /// Waits for the answers to close frames.
-    async fn farewell(&self) {
-        while self.node.websockets() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-}
-
-/// Ready once the thread is at its end, however often that is asked.
-fn poll_ended(thread: &mut ShardThread, cx: &mut Context<'_>) -> Poll<()> {
-    // tokio's would panic at the second time.
-    if !thread.ended.is_terminated() {
-        let _ = ready!(Pin::new(&mut thread.ended).poll(cx));
-    }
-    Poll::Ready(())
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_executor::block_on;
+
     use super::*;
 
-    #[tokio::test]
-    async fn a_server_that_broke_down_is_shut_down_as_any_other() {
-        let builder = Server::builder().shards(NonZeroU32::new(2).unwrap());
-        let mut running = builder.start().await.unwrap();
-        // A thread without anybody who could hand it sockets ends.
-        running.threads.first_mut().unwrap().sockets = unbounded_channel().0;
+    /// A runtime of which nothing is ever asked.
+    struct Still;
 
-        running.broken().await;
-        running.broken().await;
+    impl hyper::rt::Timer for Still {
+        fn sleep(&self, _: std::time::Duration) -> std::pin::Pin<Box<dyn hyper::rt::Sleep>> {
+            unimplemented!()
+        }
 
-        running.shutdown().await;
+        fn sleep_until(&self, _: std::time::Instant) -> std::pin::Pin<Box<dyn hyper::rt::Sleep>> {
+            unimplemented!()
+        }
+    }
+
+    #[test]
+    fn a_server_that_broke_down_is_shut_down_as_any_other() {
+        let node = Node::new(Settings::default(), Extras::default()).unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = |work: Box<dyn FnOnce() + Send>| {
+            let (ending, ended) = oneshot::channel();
+            let handle = std::thread::spawn(move || {
+                work();
+                drop(ending);
+            });
+            Thread { ended, handle }
+        };
+        let mut running = Running {
+            handle: node.handle(),
+            node,
+            runtime: Runtime::new(Still, drop),
+            addresses: Vec::new(),
+            stop,
+            threads: vec![
+                thread(Box::new(|| ())),
+                thread(Box::new(|| {
+                    let _ = block_on(stopped);
+                })),
+            ],
+        };
+
+        block_on(running.broken());
+        block_on(running.broken());
+
+        block_on(running.shutdown());
     }
 }

@@ -1,0 +1,60 @@
+//! A thread's runtime: smol's side of the seam.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+
+use async_executor::Executor;
+use async_io::{Async, block_on};
+use bayeux_server::{Runtime, Stack};
+use smol_hyper::rt::SmolTimer;
+
+use crate::socket::Socket;
+
+/// smol on one thread. Its reactor is one for the whole process, the application's too.
+#[derive(Debug)]
+pub struct Smol(Arc<Executor<'static>>);
+
+impl Stack for Smol {
+    type Listener = Async<TcpListener>;
+    type Socket = Socket;
+
+    fn new() -> io::Result<Self> {
+        Ok(Self(Arc::new(Executor::new())))
+    }
+
+    /// For this thread, from wherever it is asked; a task that comes after the end is dropped.
+    fn runtime(&self) -> Runtime {
+        // Weak, since the tasks on an executor would keep it otherwise.
+        let executor = Arc::downgrade(&self.0);
+        Runtime::new(SmolTimer::new(), move |task| {
+            if let Some(executor) = executor.upgrade() {
+                executor.spawn(task).detach();
+            }
+        })
+    }
+
+    /// smol makes no task pause.
+    fn start_whole(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(task).detach();
+    }
+
+    fn listen(&self, listener: TcpListener) -> io::Result<Async<TcpListener>> {
+        Async::new_nonblocking(listener)
+    }
+
+    fn run(self, main: impl Future<Output = ()>) {
+        block_on(self.0.run(main));
+    }
+
+    async fn accept(listener: &mut Async<TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+        let (socket, address) = listener.read_with(TcpListener::accept).await?;
+        socket.set_nonblocking(true)?;
+        Ok((socket, address))
+    }
+
+    fn adopt(socket: TcpStream) -> io::Result<Socket> {
+        Async::new_nonblocking(socket).map(Socket::new)
+    }
+}
