@@ -24,7 +24,7 @@ impl Case {
         let mut settings = Settings::default().shards(self.shards);
         if self.transport != Transport::CallbackPolling {
             // Faye may poll until its trial websocket is open, and changes over with the next connect.
-            settings = settings.option("timeout", 5_000);
+            settings = settings.option("timeout", 10_000);
         }
         if self.library.is_foreign() {
             settings = settings.allow_origin(&Pages::served().origin());
@@ -103,6 +103,9 @@ pub(crate) fn converses(case: Case) {
     publisher.publish("/news/sport", json!("still served"));
     deep.expect_event("/news/sport", "not for those who left");
     deep.expect_event("/news/sport", "still served");
+    for client in [&plain, &wildcard, &deep, &publisher] {
+        assert_eq!(client.handshakes_unasked(), 0, "all in one session");
+    }
     case.stop(server);
 }
 
@@ -221,7 +224,8 @@ pub(crate) fn survives_cut_connections(case: Case) {
 
 /// The network stands still for a while: what was published meanwhile arrives, in order.
 pub(crate) fn outlasts_a_stall(case: Case) {
-    const COUNT: u64 = 200;
+    // A client gives the server up after 1.2 times its timeout.
+    const COUNT: u64 = 50;
     let server = case.server();
     let cutter = Cutter::before(&server);
     let mut client = case.client(&cutter.url());
