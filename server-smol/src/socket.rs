@@ -122,3 +122,86 @@ impl Write for Socket {
         Poll::Ready(self.io.get_ref().shutdown(Shutdown::Write))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use async_io::block_on;
+    use hyper::rt::ReadBuf;
+
+    use super::*;
+
+    async fn read(socket: &mut Socket, room: usize) -> Vec<u8> {
+        let mut space = vec![0; room];
+        let mut buffer = ReadBuf::new(&mut space);
+        poll_fn(|cx| Pin::new(&mut *socket).poll_read(cx, buffer.unfilled()))
+            .await
+            .unwrap();
+        buffer.filled().to_vec()
+    }
+
+    #[test]
+    fn whatever_a_peer_sends_is_read_once_it_is_there_and_then_the_end() {
+        const PIECES: [usize; 7] = [1, 100, 99, 101, 1_000, 3 * SPACE, 5];
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut socket = Socket::new(Async::new(listener.accept().unwrap().0).unwrap());
+        // Sends a piece once the one before is answered, so that the socket is empty in between.
+        let sending = thread::spawn(move || {
+            for length in PIECES {
+                peer.write_all(&vec![b'a'; length]).unwrap();
+                peer.read_exact(&mut [0]).unwrap();
+            }
+            peer.shutdown(Shutdown::Write).unwrap();
+            peer.read(&mut [0]).unwrap()
+        });
+
+        block_on(async {
+            for length in PIECES {
+                let mut left = length;
+                while left > 0 {
+                    let piece = read(&mut socket, 100).await;
+                    assert!(!piece.is_empty(), "{left} of {length}");
+                    left -= piece.len();
+                }
+                let writing = poll_fn(|cx| Pin::new(&mut socket).poll_write(cx, b"b"));
+                assert_eq!(writing.await.unwrap(), 1);
+            }
+            assert!(read(&mut socket, 100).await.is_empty());
+            let closing = poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx));
+            closing.await.unwrap();
+        });
+
+        assert_eq!(sending.join().unwrap(), 0, "the other end was told");
+    }
+
+    #[test]
+    fn a_write_that_does_not_fit_goes_on_when_there_is_room() {
+        const LENGTH: usize = 32 << 20;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut socket = Socket::new(Async::new(listener.accept().unwrap().0).unwrap());
+        let reading = thread::spawn(move || {
+            let mut all = Vec::new();
+            peer.read_to_end(&mut all).unwrap();
+            all.len()
+        });
+
+        block_on(async {
+            let all = vec![b'a'; LENGTH];
+            let mut rest = &all[..];
+            while !rest.is_empty() {
+                let slices = [IoSlice::new(rest)];
+                let writing = poll_fn(|cx| Pin::new(&mut socket).poll_write_vectored(cx, &slices));
+                rest = &rest[writing.await.unwrap()..];
+            }
+        });
+
+        drop(socket);
+        assert_eq!(reading.join().unwrap(), LENGTH);
+    }
+}

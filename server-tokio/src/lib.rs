@@ -61,7 +61,7 @@ mod stack;
 pub use bayeux_server::config::Settings;
 pub use bayeux_server::{
     Answer, Body, CallError, Count, Decide, Handle, Running, Service, StartError, Subscription,
-    Tally, command_line, config,
+    Tally, command_line, config, tls,
 };
 pub use stack::Tokio;
 

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use futures_channel::mpsc::{UnboundedReceiver, unbounded};
 use futures_executor::block_on;
 use futures_util::StreamExt as _;
-use futures_util::future::{Either, select};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use futures_util::future::{Either, ready, select};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::command_line::{self, Asked, Stop, greeting};
@@ -23,12 +23,12 @@ use crate::stack::Stack;
 const ABOUT: &str = "A Bayeux server: publish and subscribe for the clients of CometD and Faye.";
 
 /// Runs a server with the command line of this process until it is told to end: by a first signal
-/// gracefully, by a second at once. `name` is the binary's.
+/// gracefully, by a second at once. At SIGHUP it reloads. `name` is the binary's.
 #[must_use]
 pub fn main<S: Stack>(name: &'static str) -> ExitCode {
     let arguments = std::env::args_os();
     let done = match command_line::asked(name, ABOUT, arguments) {
-        Ok(Asked::Serve(settings)) => serve::<S>(*settings),
+        Ok(Asked::Serve(settings)) => serve::<S>(name, *settings),
         Ok(Asked::Examine(Ok(settings))) => Ok(doctor::run(Ok(&settings))),
         Ok(Asked::Examine(Err(mistakes))) => Ok(doctor::run(Err(&mistakes))),
         Err(stop) => Err(stop),
@@ -36,33 +36,44 @@ pub fn main<S: Stack>(name: &'static str) -> ExitCode {
     done.unwrap_or_else(|stop| stop.tell())
 }
 
-fn serve<S: Stack>(settings: Settings) -> Result<ExitCode, Stop> {
+fn serve<S: Stack>(name: &'static str, settings: Settings) -> Result<ExitCode, Stop> {
     let log = Log::start(&settings);
-    block_on(run::<S>(settings, &log)).map_err(|error| log.stop(error.into()))
+    block_on(run::<S>(name, settings, &log)).map_err(|error| log.stop(error.into()))
 }
 
-async fn run<S: Stack>(settings: Settings, log: &Log) -> Result<ExitCode, StartError> {
+async fn run<S: Stack>(
+    name: &'static str,
+    settings: Settings,
+    log: &Log,
+) -> Result<ExitCode, StartError> {
     let mut signals = signals()?;
     raise_descriptors(&settings);
     let mut running = Builder::<S>::new(settings.clone()).start().await?;
     log.say(&greeting(&settings, running.addresses()));
     service::tell(State::Ready);
 
-    if let Either::Right(_) = select(signals.next(), pin!(running.broken())).await {
-        return Ok(ExitCode::FAILURE);
+    loop {
+        match select(signals.next(), pin!(running.broken())).await {
+            Either::Left((Some(SIGHUP), _)) => {}
+            Either::Left(_) => break,
+            Either::Right(_) => return Ok(ExitCode::FAILURE),
+        }
+        let arguments = std::env::args_os();
+        running.reload_or_warn(command_line::parse_again(name, ABOUT, arguments));
     }
     tracing::info!("stopping");
     service::tell(State::Stopping);
     let handle = running.handle();
-    select(pin!(running.shutdown()), signals.next()).await;
+    let mut ends = signals.filter(|signal| ready(*signal != SIGHUP));
+    select(pin!(running.shutdown()), ends.next()).await;
     tracing::info!("stopped");
     log.say(&format!("facts that crossed shards: {}", handle.crossed()));
     Ok(ExitCode::SUCCESS)
 }
 
-/// What asks a process to end, from a thread that waits for it.
+/// What asks a process to end, or to reload, from a thread that waits for it.
 fn signals() -> io::Result<UnboundedReceiver<i32>> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (sender, receiver) = unbounded();
     std::thread::Builder::new()
         .name("signals".into())

@@ -35,6 +35,30 @@ pub fn parse(
     parse_with(name, about, args, |variable| env::var_os(variable))
 }
 
+/// The settings as [`parse`] would have them now: the same arguments and variables, and what has become
+/// of the file; for a process that is to [reload](crate::Running::reload_or_warn).
+///
+/// # Errors
+///
+/// If there is a mistake in them, or if the file is none that can be read again, such as a pipe.
+pub fn parse_again(
+    name: &'static str,
+    about: &'static str,
+    args: impl Iterator<Item = OsString>,
+) -> Result<Settings, Stop> {
+    let variable = |variable: &str| env::var_os(variable);
+    let matches = command(name, about)
+        .try_get_matches_from(args)
+        .map_err(|error| Stop::of(&error))?;
+    if let Some(path) = file(&matches, &variable).filter(|path| path.exists() && !path.is_file()) {
+        return Err(Stop::usage(&format!(
+            "cannot read {} again",
+            path.display()
+        )));
+    }
+    settings(&matches, &variable).map_err(Stop::first)
+}
+
 /// The same as [`parse`] with the variables of `variable` instead of the environment's.
 ///
 /// # Errors
@@ -139,7 +163,7 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
             settings
                 .paths
                 .iter()
-                .map(|path| format!("listening on {}{path}", url(address))),
+                .map(|path| format!("listening on {}{path}", url(settings, address))),
         );
     }
     // Where Bayeux is spoken at `/` there is no page.
@@ -147,7 +171,7 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
         lines.extend(
             bound
                 .first()
-                .map(|address| format!("try it in a browser: {}/", url(address))),
+                .map(|address| format!("try it in a browser: {}/", url(settings, address))),
         );
     }
     if settings.http.origins == Origins::Own {
@@ -159,15 +183,28 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr]) -> String {
                 .into(),
         );
     }
+    let beyond_loopback = bound.iter().any(|address| !address.ip().is_loopback());
+    if beyond_loopback && settings.access.is_open() {
+        lines.push(
+            "warning: there are no [[rules]], so whoever reaches this server may subscribe and \
+             publish to every channel"
+                .into(),
+        );
+    }
     lines.join("\n")
 }
 
 /// Scheme, host and port of a server that listens at `address`.
-fn url(address: &SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        format!("http://localhost:{}", address.port())
+fn url(settings: &Settings, address: &SocketAddr) -> String {
+    let scheme = if settings.tls.is_some() {
+        "https"
     } else {
-        format!("http://{address}")
+        "http"
+    };
+    if address.ip().is_unspecified() {
+        format!("{scheme}://localhost:{}", address.port())
+    } else {
+        format!("{scheme}://{address}")
     }
 }
 
@@ -230,7 +267,9 @@ impl From<StartError> for Stop {
                 format!("{address} is in use")
             }
             StartError::Listen(..) => error.to_string(),
-            StartError::Cookie(_) | StartError::System(_) => format!("cannot start: {error}"),
+            StartError::Cookie(_) | StartError::Tls(_) | StartError::System(_) => {
+                format!("cannot start: {error}")
+            }
         };
         Self {
             code: 1,

@@ -5,12 +5,14 @@
 //! each stronger than the one before. Two tables, `config/key.rs` for what only a file can say and
 //! `config/flag.rs` for the rest, drive the reading, the help and `docs/configuration.md`.
 
+mod access;
 mod draft;
 mod file;
 mod flag;
 mod key;
 mod not_here;
 mod reference;
+mod said;
 mod slot;
 
 use core::net::{Ipv4Addr, SocketAddr};
@@ -20,13 +22,18 @@ use std::thread;
 
 use bayeux_core::http::{self, CookieOptions, Mount, TrustedProxies};
 use bayeux_core::{Config, MemoryOptions};
+
+use crate::access::Access;
 use bytes::Bytes;
+
+use crate::tls::TlsFiles;
 
 pub(crate) use self::draft::Draft;
 pub(crate) use self::file::read;
 pub(crate) use self::flag::{FLAGS, Flag, Given, Times};
 pub use self::reference::reference;
 pub(crate) use self::reference::summary;
+pub(crate) use self::said::Said;
 
 /// Everything that a server is told at its start.
 #[derive(Clone, Debug)]
@@ -35,6 +42,8 @@ pub struct Settings {
     /// Where to listen, in the order given; no two alike, but for those that leave the port to the
     /// operating system.
     pub listen: Vec<SocketAddr>,
+    /// The certificate to speak TLS with, at every address of `listen`; `None`: no TLS.
+    pub tls: Option<TlsFiles>,
     /// Where Bayeux is spoken, in the order given: each begins with `/` and, `/` itself apart, does not
     /// end with it. The same as `http.mounts`; the first is for the page.
     pub paths: Vec<Box<str>>,
@@ -69,6 +78,10 @@ pub struct Settings {
     pub client_file: Option<Bytes>,
     /// Whether clients may ask for what test suites need (DE-23).
     pub conformance: Conformance,
+    /// Who may do what.
+    pub access: Access,
+    /// What of all this was said; nothing in settings that were not read from anywhere.
+    pub(crate) said: Said,
 }
 
 impl Settings {
@@ -88,6 +101,7 @@ impl Default for Settings {
         http.mounts = mounts(Self::DEFAULT_PATHS);
         Self {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            tls: None,
             paths: Self::DEFAULT_PATHS.map(Box::from).to_vec(),
             shards: cores(),
             store: Store::Memory,
@@ -104,6 +118,8 @@ impl Default for Settings {
             shutdown_window: Duration::from_millis(2_000),
             client_file: None,
             conformance: Conformance::Off,
+            access: Access::default(),
+            said: Said::default(),
         }
     }
 }
@@ -155,6 +171,8 @@ pub enum Conformance {
 /// How long peers may take (DE-19, WS-14); one that takes longer is cut off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Deadlines {
+    /// For the TLS handshake, from the beginning of its connection: 10 s.
+    pub tls: Duration,
     /// For the head of a request, from its first byte; for the first one, from the beginning of its
     /// connection: 10 s.
     pub header: Duration,
@@ -173,6 +191,7 @@ pub struct Deadlines {
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
+            tls: Duration::from_secs(10),
             header: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
             body: Duration::from_secs(20),

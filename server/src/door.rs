@@ -53,6 +53,30 @@ impl Door {
         Self { gateway, runtime }
     }
 
+    /// Serves a socket that was accepted to its end: over TLS if the server has a certificate.
+    pub(crate) async fn accept<T>(self, io: T, address: SocketAddr, admitted: Admitted)
+    where
+        T: Read + Write + Unpin + Send + 'static,
+    {
+        let site = &self.gateway.router.site;
+        let Some(tls) = &site.tls else {
+            return self.serve(io, address, Scheme::Http, admitted).await;
+        };
+        // In a box, as it is larger than all that comes after.
+        let handshake = Box::pin(tls.handshake(io));
+        match self.runtime.within(site.deadlines.tls, handshake).await {
+            Some(Ok(io)) => self.serve(io, address, Scheme::Https, admitted).await,
+            Some(Err(error)) => {
+                site.tally.tls_handshakes_failed.up();
+                tracing::debug!(%error, "a TLS handshake failed");
+            }
+            None => {
+                site.tally.tls_handshakes_late.up();
+                tracing::debug!("a TLS handshake took too long");
+            }
+        }
+    }
+
     /// Serves a socket to its end: HTTP/1.1, or HTTP/2 if the peer begins with it. Websockets go on
     /// as tasks of their own.
     pub(crate) async fn serve<T>(

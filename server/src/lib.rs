@@ -10,6 +10,7 @@
 //! own drives `bayeux-core` directly.
 #![forbid(unsafe_code)]
 
+mod access;
 mod admission;
 mod application;
 mod binary;
@@ -38,6 +39,7 @@ mod pace;
 pub mod page;
 mod probe;
 mod process;
+mod reload;
 mod router;
 mod runtime;
 mod server;
@@ -48,12 +50,15 @@ mod socket;
 mod stack;
 mod store;
 mod tally;
+pub mod tls;
 mod websocket;
 
 pub use self::http::Body;
+pub use access::{Access, NeedsRestart};
 pub use application::{CallError, Decide, Handle, Subscription};
 pub use binary::main;
 pub use door::{Answer, Service};
+pub use reload::ReloadError;
 pub use runtime::{Runtime, Task};
 pub use server::{Builder, Running, Server, StartError};
 pub use stack::Stack;

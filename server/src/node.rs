@@ -5,26 +5,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use bayeux_core::http::{BrowserCookie, CookieError};
-use bayeux_core::{Config, DecodeLimits, Engine, MemoryOptions, Seed};
+use bayeux_core::http::BrowserCookie;
+use bayeux_core::{Config, DeciderId, DecodeLimits, Engine, MemoryOptions, Seed};
 use futures_channel::oneshot;
 
+use crate::access::{Access, Guard, NeedsRestart};
 use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
 use crate::client_file::ClientFile;
 use crate::clock::Clock;
-use crate::config::{Conformance, Settings, Store};
+use crate::config::{Conformance, Said, Settings, Store};
 use crate::conformance;
 use crate::door::{Door, Service};
+use crate::guarded::Guarded;
 use crate::inbox::Fact;
 use crate::pace::Patience;
 use crate::page;
 use crate::router::{Gateway, Place, Router};
 use crate::runtime::Runtime;
+use crate::server::StartError;
 use crate::shard::Shard;
 use crate::site::Site;
 use crate::store::{LogEnd, SharedLog};
 use crate::tally::Tally;
+use crate::tls::Tls;
 
 /// What an application adds to the settings of its server.
 #[derive(Clone, Default)]
@@ -51,6 +55,10 @@ pub(crate) struct Node {
     config: Config,
     listener: Option<Listener>,
     conformance: Conformance,
+    access: Arc<Guarded<Access>>,
+    /// The decider that `access` is.
+    guard: Arc<Guarded<Option<DeciderId>>>,
+    said: Arc<Said>,
     handles: Arc<AtomicU32>,
 }
 
@@ -59,8 +67,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// If the browser cookie would not be well-formed.
-    pub(crate) fn new(settings: Settings, extras: Extras) -> Result<Self, CookieError> {
+    /// If the browser cookie would not be well-formed, or the certificate or its key is not right.
+    pub(crate) fn new(settings: Settings, extras: Extras) -> Result<Self, StartError> {
         let shards = settings.shards.get();
         let clock = Clock::start();
         let page = page::index(settings.page_path());
@@ -73,6 +81,7 @@ impl Node {
             // The first rule counts.
             config.channels.splice(..0, conformance::rule());
         }
+        let access = settings.access.applied(&mut config);
         let limits = &config.limits;
         let decode = DecodeLimits {
             max_size: limits.max_message_size,
@@ -103,9 +112,10 @@ impl Node {
             decode,
             deadlines,
             patience,
-            headers: extras.headers,
+            headers: access.headers_with(extras.headers),
             admission: Admission::new(settings.sockets),
             page: Some(page),
+            tls: settings.tls.as_ref().map(Tls::load).transpose()?,
             client_file: ClientFile::new(&settings.paths, settings.client_file),
             tally: Tally::default(),
         };
@@ -115,6 +125,9 @@ impl Node {
             config,
             listener: extras.listener,
             conformance: settings.conformance,
+            access: Arc::new(Guarded::new(access)),
+            guard: Arc::default(),
+            said: Arc::new(settings.said),
             handles: Arc::default(),
         })
     }
@@ -153,11 +166,38 @@ impl Node {
     ///
     /// If the server has stopped.
     pub(crate) async fn prepare(&self) -> std::io::Result<()> {
+        self.guard();
         match self.conformance {
             Conformance::Off => Ok(()),
             Conformance::On => conformance::install(&self.handle())
                 .await
                 .map_err(std::io::Error::other),
+        }
+    }
+
+    /// Other rules, keys and secrets from now on, if that takes no restart.
+    pub(crate) fn reload_access(&self, access: &Access) -> Result<(), NeedsRestart> {
+        {
+            let mut current = self.access.lock();
+            *current = current.replaced_by(access)?;
+        }
+        self.guard();
+        Ok(())
+    }
+
+    /// Has the engines ask what stands in `access`, and no longer what stood there before. In between
+    /// they ask both.
+    fn guard(&self) {
+        let access = self.access.lock().clone();
+        if !access.is_on() {
+            return;
+        }
+        let guard = Guard::new(access, self.router.clock, self.config.wall_clock);
+        let mut current = self.guard.lock();
+        let handle = self.handle();
+        let former = current.replace(handle.tell_decider(Guard::role(), guard));
+        if let Some(former) = former {
+            handle.tell_no_decider(former);
         }
     }
 
@@ -211,6 +251,15 @@ impl Node {
         for drained in all {
             let _ = drained.await;
         }
+    }
+
+    /// What its settings said.
+    pub(crate) fn said(&self) -> &Said {
+        &self.said
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.router.site.tls.as_ref()
     }
 
     pub(crate) fn gateway(&self, place: Place) -> Gateway {

@@ -20,11 +20,14 @@ use self::front::Front;
 pub(crate) use self::front::bind;
 use self::thread::{Thread, start_shard};
 use crate::application::Handle;
+use crate::command_line::Stop;
 use crate::config::Settings;
 use crate::door::Service;
 use crate::node::{Extras, Node};
+use crate::reload::ReloadError;
 use crate::runtime::Runtime;
 use crate::stack::Stack;
+use crate::tls::{TlsError, TlsFiles};
 
 /// A server that is not running yet.
 #[derive(Debug)]
@@ -66,6 +69,13 @@ impl<S: Stack> Builder<S> {
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.settings.listen.push(address);
+        self
+    }
+
+    /// Speaks TLS at all its addresses, with the certificate and the key in these files.
+    #[must_use]
+    pub fn tls(mut self, files: TlsFiles) -> Self {
+        self.settings.tls = Some(files);
         self
     }
 
@@ -163,6 +173,8 @@ pub enum StartError {
     Listen(SocketAddr, io::Error),
     /// The browser cookie would not be well-formed.
     Cookie(CookieError),
+    /// The certificate or its key is not right.
+    Tls(TlsError),
     /// The system has no thread or no randomness for it.
     System(io::Error),
 }
@@ -172,6 +184,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen at {address}: {error}"),
             Self::Cookie(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::System(error) => error.fmt(f),
         }
     }
@@ -182,6 +195,12 @@ impl std::error::Error for StartError {}
 impl From<CookieError> for StartError {
     fn from(error: CookieError) -> Self {
         Self::Cookie(error)
+    }
+}
+
+impl From<TlsError> for StartError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error)
     }
 }
 
@@ -216,6 +235,34 @@ impl Running {
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// Takes from `settings` what can change while a server runs:
+    ///
+    /// - the certificate and its key, read again from their files, wherever these are now. New
+    ///   connections are shown the new certificate; those that are open go on;
+    /// - rules, keys and secrets of access control. Sessions stay who they are: what a token says of
+    ///   them is looked at again at their next handshake, and a claim that no rule asked for before is
+    ///   none of theirs.
+    ///
+    /// Everything else stays as it is until the next start. Keys of a configuration that were
+    /// changed all the same are named in a warning.
+    ///
+    /// Reads files, and waits for them.
+    ///
+    /// # Errors
+    ///
+    /// If the certificate or its key is not right, or access control cannot change so far without a
+    /// restart: those before are kept.
+    pub fn reload(&self, settings: &Settings) -> Result<(), ReloadError> {
+        self.node.reload(settings)
+    }
+
+    /// What a process does when it is told to reload: [`reload`](Self::reload) with the settings
+    /// that were just [read again](crate::command_line::parse_again). If they are wrong those before
+    /// are kept, and the certificate is read again from where it was. Everything is told in the log.
+    pub fn reload_or_warn(&self, again: Result<Settings, Stop>) {
+        self.node.reload_or_warn(again);
     }
 
     /// A service to mount at a path of the application's own: a

@@ -11,6 +11,7 @@ use crate::client_file::ClientFile;
 use crate::config::Deadlines;
 use crate::pace::Patience;
 use crate::tally::Tally;
+use crate::tls::Tls;
 
 /// The options that connections are served by.
 pub(crate) struct Site {
@@ -36,6 +37,8 @@ pub(crate) struct Site {
     pub(crate) admission: Admission,
     /// The page at `/`.
     pub(crate) page: Option<Bytes>,
+    /// What its own sockets begin with, if they speak TLS.
+    pub(crate) tls: Option<Tls>,
     /// What is where pages look for Faye's client.
     pub(crate) client_file: ClientFile,
     /// Whom it refused or cut off.

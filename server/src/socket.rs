@@ -136,9 +136,12 @@ impl<T: Write + Unpin> Write for Socket<T> {
         self.io.is_write_vectored()
     }
 
-    /// hyper flushes when it has nothing left to write: then everything it had is written.
+    /// hyper flushes when it has nothing left to write: then everything it had is written. Below TLS
+    /// that may be the rest of a record for which the socket had no room.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.line.check_alive()?;
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        let flushed = self.watch(cx, flushed);
         if matches!(flushed, Poll::Ready(Ok(()))) {
             self.line.flushed();
         }
@@ -146,7 +149,9 @@ impl<T: Write + Unpin> Write for Socket<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        self.line.check_alive()?;
+        let shut = Pin::new(&mut self.io).poll_shutdown(cx);
+        self.watch(cx, shut)
     }
 }
 

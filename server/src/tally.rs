@@ -50,6 +50,11 @@ tally! {
     too_deep
     /// HTTP bodies and websocket messages that are no messages: not JSON, or other JSON.
     not_messages
+    /// Connections ended because their TLS handshake was not through (`limits.tlsHandshakeTimeout`).
+    tls_handshakes_late
+    /// Connections ended because their TLS handshake failed: no TLS, no version or cipher in common,
+    /// a certificate that the client refused, or the peer went away.
+    tls_handshakes_failed
     /// Connections ended because the head of a request did not come (`limits.headerTimeout`).
     heads_late
     /// Requests ended because their body did not come (`limits.bodyTimeout`).

@@ -1,4 +1,4 @@
-// One unmodified Faye client, on Node.js or a page. Options: {"url", "transport"}.
+// One unmodified Faye client, on Node.js or a page. Options: {"url", "transport", "ext": what each message carries}.
 
 import faye from 'faye';
 import { obey, options, say } from './lines.mjs';
@@ -17,6 +17,8 @@ client.addExtension({
     callback(message);
   },
   outgoing(message, callback) {
+    say({ sent: message.channel });
+    if (options.ext) message.ext = { ...message.ext, ...options.ext };
     if (message.channel === '/meta/connect') say({ connecting: message.connectionType });
     callback(message);
   },

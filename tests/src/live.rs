@@ -8,6 +8,7 @@
     reason = "a JSON value without the member that is asked for gives null"
 )]
 
+mod authority;
 mod browser;
 mod build;
 mod client;
@@ -22,9 +23,10 @@ mod siege;
 mod websocket;
 mod wire;
 
+pub use authority::{Authority, Hello, Identity};
 pub use browser::{Page, Pages};
 pub use build::executable;
-pub use client::{Client, Event, Library, Transport};
+pub use client::{Client, Event, Extras, Library, Transport};
 pub use cutter::Cutter;
 pub use deadline::Deadline;
 pub use http::{HttpConnection, Response};

@@ -4,23 +4,33 @@ use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::net::ToSocketAddrs;
 
-use bayeux_core::http::SameSite;
+use bayeux_core::http::{Origins, SameSite};
 use bayeux_core::{Activity, ActivityMode, BrowserBinding};
 
 use super::Settings;
+use super::access::AccessDraft;
+use super::flag::Given;
 use super::slot::{in_milliseconds, milliseconds, quoted};
+use crate::access::Access;
+use crate::tls::TlsFiles;
 
 /// Settings on their way. [`finish`](Draft::finish) checks what no single key can tell.
 pub(crate) struct Draft {
     pub(crate) settings: Settings,
     /// Where to listen; names are looked up at the end, so that one which is overruled does not matter.
     pub(crate) listen: Vec<(String, Endpoint)>,
+    /// The file of the certificate.
+    pub(crate) tls_certificate: Option<Given>,
+    /// The file of its key.
+    pub(crate) tls_key: Option<Given>,
     /// What the activity extension does if it is on.
     pub(crate) activity: Activity,
     /// Whether it is.
     pub(crate) activity_on: bool,
     /// `trustClientSession`.
     pub(crate) trust_client_session: bool,
+    /// Who may do what.
+    pub(crate) access: AccessDraft,
     /// Where a key of the file was set: what to say in front of a complaint about it.
     pub(crate) sources: BTreeMap<String, String>,
 }
@@ -37,12 +47,15 @@ impl Default for Draft {
         Self {
             settings: Settings::default(),
             listen: Vec::new(),
+            tls_certificate: None,
+            tls_key: None,
             activity: Activity {
                 mode: ActivityMode::Client,
                 max_inactivity: milliseconds(300_000),
             },
             activity_on: false,
             trust_client_session: false,
+            access: AccessDraft::default(),
             sources: BTreeMap::new(),
         }
     }
@@ -55,6 +68,8 @@ impl Draft {
         self.check_cookie()?;
         self.check_idle()?;
         self.resolve()?;
+        self.settings.access = self.control_access()?;
+        self.pair_tls()?;
         self.settings.engine.activity = self.activity_on.then_some(self.activity);
         Ok(self.settings)
     }
@@ -111,6 +126,21 @@ impl Draft {
         }
     }
 
+    fn control_access(&self) -> Result<Access, String> {
+        let access = self.access.finish(&self.settings.engine.grammar)?;
+        if access.tokens_required && access.tokens.is_none() {
+            let why = "needs [[keys]] to check tokens with";
+            return Err(self.complaint(&["access.requireToken"], why));
+        }
+        if access.sources.cookie.is_some() && self.settings.http.origins == Origins::Any {
+            return Err(self.complaint(
+                &["access.cookie"],
+                "with allow-origin * every page could act for whoever visits it; name the origins",
+            ));
+        }
+        Ok(access)
+    }
+
     fn resolve(&mut self) -> Result<(), String> {
         if self.listen.is_empty() {
             return Ok(());
@@ -126,6 +156,19 @@ impl Draft {
             addresses.push(address);
         }
         self.settings.listen = addresses;
+        Ok(())
+    }
+
+    fn pair_tls(&mut self) -> Result<(), String> {
+        self.settings.tls = match (&self.tls_certificate, &self.tls_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some(TlsFiles {
+                certificate: certificate.text.clone().into(),
+                key: key.text.clone().into(),
+            }),
+            (Some(one), None) => return Err(format!("{}: needs tls-key too", one.source)),
+            (None, Some(one)) => return Err(format!("{}: needs tls-cert too", one.source)),
+        };
         Ok(())
     }
 

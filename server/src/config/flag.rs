@@ -65,12 +65,15 @@ impl Flag {
 
     /// Takes these values instead of any before; one or more.
     pub(crate) fn apply(&self, draft: &mut Draft, given: &[Given]) -> Result<(), String> {
-        (self.apply)(draft, given)
+        (self.apply)(draft, given)?;
+        let values = given.iter().map(|given| given.text.as_str());
+        draft.settings.said.note(self.name, values);
+        Ok(())
     }
 }
 
 /// All flags but those that are about flags: `--config`, `--help` and `--version`.
-pub(crate) static FLAGS: [Flag; 10] = [
+pub(crate) static FLAGS: [Flag; 12] = [
     Flag {
         name: "listen",
         value: "ADDR",
@@ -78,6 +81,28 @@ pub(crate) static FLAGS: [Flag; 10] = [
         meaning: "Address and port to listen at; of a name, its first IPv4 address",
         default: "127.0.0.1:8080",
         apply: listen,
+    },
+    Flag {
+        name: "tls-cert",
+        value: "FILE",
+        times: Times::Once,
+        meaning: "Certificate in PEM, with its chain: speak TLS at all addresses; read again at SIGHUP",
+        default: "none",
+        apply: |draft, given| {
+            draft.tls_certificate = given.last().cloned();
+            Ok(())
+        },
+    },
+    Flag {
+        name: "tls-key",
+        value: "FILE",
+        times: Times::Once,
+        meaning: "Private key of the certificate in PEM: PKCS#8, PKCS#1 or SEC1",
+        default: "none",
+        apply: |draft, given| {
+            draft.tls_key = given.last().cloned();
+            Ok(())
+        },
     },
     Flag {
         name: "path",

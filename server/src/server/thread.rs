@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
-use bayeux_core::http::Scheme;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_channel::oneshot;
 use futures_util::StreamExt as _;
@@ -98,7 +97,7 @@ async fn serve<S: Stack>(
     {
         match S::adopt(socket) {
             Ok(socket) => {
-                runtime.spawn(door.clone().serve(socket, address, Scheme::Http, admitted));
+                runtime.spawn(door.clone().accept(socket, address, admitted));
             }
             Err(error) => tracing::warn!(%error, "a socket could not be taken over"),
         }

@@ -4,6 +4,7 @@ mod library;
 mod seat;
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -22,6 +23,21 @@ pub struct Event {
     pub by: String,
 }
 
+/// What a client on Node.js does that its library does not by itself.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// The `ext` of all that it sends; null for none.
+    pub ext: Value,
+    /// The certificate of an authority that it trusts.
+    pub trusted: Option<PathBuf>,
+}
+
+impl Extras {
+    fn is_empty(&self) -> bool {
+        self.ext.is_null() && self.trusted.is_none()
+    }
+}
+
 /// A running client.
 #[derive(Debug)]
 pub struct Client {
@@ -35,13 +51,18 @@ pub struct Client {
 impl Client {
     /// Starts it; nothing is sent before [`Client::handshake`].
     pub fn start(library: Library, transport: Transport, url: &str) -> Self {
+        Self::start_with(library, transport, url, &Extras::default())
+    }
+
+    /// The same with more than its library does by itself.
+    pub fn start_with(library: Library, transport: Transport, url: &str, extras: &Extras) -> Self {
         let options = json!({
-            "url": url, "transport": transport.name(),
+            "url": url, "transport": transport.name(), "ext": extras.ext,
             "ack": library.acknowledges(), "http2": library.speaks_http_2(),
         });
         let name = format!("{library:?} over {transport:?}");
         let mut client = Self {
-            seat: Seat::take(library, name, &options),
+            seat: Seat::take(library, name, &options, extras),
             ack: library.acknowledges(),
             number: 0,
             said: VecDeque::new(),
@@ -77,6 +98,24 @@ impl Client {
                 .fail(&format!("was not granted acknowledgement: {reply}"));
         }
         reply["clientId"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Handshakes where that is refused, and gives the reply.
+    pub fn handshake_refused(&mut self) -> Value {
+        self.try_to_handshake();
+        let mut said = self.take("be refused a handshake", |said| {
+            let reply = &said["meta"];
+            reply["channel"] == "/meta/handshake" && reply["successful"] == false
+        });
+        said["meta"].take()
+    }
+
+    /// How many messages it has sent on this channel, by its own word.
+    pub fn sent(&mut self, channel: &str) -> usize {
+        // What it has said before it says this has been heard.
+        self.order(&json!({"do": "settle"}));
+        let sent = |said: &&Value| said["sent"] == channel;
+        self.said.iter().filter(sent).count()
     }
 
     /// Waits for the next connect that goes out over this transport.

@@ -33,6 +33,14 @@ impl HttpConnection {
         }
     }
 
+    /// Over a connection that is there already.
+    pub fn over(wire: Wire, host: impl Into<String>) -> Self {
+        Self {
+            wire,
+            host: host.into(),
+        }
+    }
+
     /// Sends a request and waits for the answer.
     #[track_caller]
     pub fn request(

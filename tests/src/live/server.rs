@@ -3,20 +3,23 @@
 use std::env::VarError;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::{Process, executable};
+use super::{Identity, Process, executable};
 
 /// What a server is started with beyond its defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     arguments: Vec<String>,
-    /// The text of its configuration file.
+    /// The text of its configuration file: what stands at its top, and its tables.
     file: String,
+    tables: String,
+    /// Where that is, if the test has written it.
+    path: Option<PathBuf>,
     /// How many descriptors it may have, if not as many as the test.
     descriptors: Option<u32>,
 }
@@ -40,6 +43,34 @@ impl Settings {
         // Numbers, strings, booleans and arrays are the same in JSON and TOML.
         writeln!(self.file, "{name} = {}", value.into()).ok();
         self
+    }
+
+    /// Tables of its configuration file.
+    #[must_use]
+    pub fn tables(mut self, text: &str) -> Self {
+        self.tables.push_str(text);
+        self
+    }
+
+    /// What it logs.
+    #[must_use]
+    pub fn log(self, filter: &str) -> Self {
+        self.with(&["--log", filter])
+    }
+
+    /// A configuration file that the test has written, and may write again.
+    #[must_use]
+    pub fn config(mut self, path: &Path) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Speaks TLS.
+    #[must_use]
+    pub fn tls(self, identity: &Identity) -> Self {
+        let path = |path: &Path| path.display().to_string();
+        let (certificate, key) = (path(&identity.certificate), path(&identity.key));
+        self.with(&["--tls-cert", &certificate, "--tls-key", &key])
     }
 
     /// Channels with which a test can ask for the server's help.
@@ -82,6 +113,7 @@ impl Settings {
 #[derive(Debug)]
 pub struct Server {
     process: Process,
+    scheme: String,
     address: SocketAddr,
 }
 
@@ -93,10 +125,11 @@ impl Server {
     pub fn start(settings: &Settings) -> Self {
         let mut command = settings.command();
         command
-            .args(["--listen", "127.0.0.1:0", "--config", "/dev/stdin"])
+            .args(["--listen", "127.0.0.1:0", "--config"])
+            .arg(settings.path.as_deref().unwrap_or(Path::new("/dev/stdin")))
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
-        process.write_last(&settings.file);
+        process.write_last(&format!("{}{}", settings.file, settings.tables));
         Self::listening(process)
     }
 
@@ -107,11 +140,16 @@ impl Server {
     }
 
     fn listening(mut process: Process) -> Self {
-        let address = process.wait_for("say where it listens", |line| {
-            let (_, url) = line.rsplit_once("http://")?;
-            url.strip_suffix(Self::PATH)?.parse().ok()
+        let (scheme, address) = process.wait_for("say where it listens", |line| {
+            let (scheme, rest) = line.split_once("://")?;
+            let scheme = scheme.rsplit(' ').next()?.to_owned();
+            Some((scheme, rest.strip_suffix(Self::PATH)?.parse().ok()?))
         });
-        Self { process, address }
+        Self {
+            process,
+            scheme,
+            address,
+        }
     }
 
     /// Starts the binary with these arguments and that text as its standard input, whatever becomes of it.
@@ -119,6 +157,12 @@ impl Server {
         let mut process = Process::start("the server", Command::new(binary()).args(arguments));
         process.write_last(input);
         process
+    }
+
+    /// The file of the binary, for who starts it in a way of their own.
+    #[must_use]
+    pub fn binary() -> &'static Path {
+        binary()
     }
 
     /// With its defaults.
@@ -133,7 +177,7 @@ impl Server {
 
     /// The URL that a client takes.
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.address, Self::PATH)
+        format!("{}://{}{}", self.scheme, self.address, Self::PATH)
     }
 
     /// The memory that it occupies, in bytes.
@@ -187,9 +231,21 @@ impl Server {
         }
     }
 
+    /// Ends it as an operator would, and gives all that it has printed since it listened.
+    pub fn stop_and_tell(mut self) -> Vec<String> {
+        self.process.terminate()
+    }
+
     /// Sends it a signal, such as `TERM`.
     pub fn signal(&mut self, name: &str) {
         self.process.signal(name);
+    }
+
+    /// Waits until it says something with that text, and gives the line.
+    pub fn says(&mut self, text: &str) -> String {
+        self.process.wait_for(&format!("say {text:?}"), |line| {
+            line.contains(text).then(|| line.to_owned())
+        })
     }
 
     /// Waits until it ends by itself, and gives its exit code.

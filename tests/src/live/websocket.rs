@@ -61,7 +61,17 @@ impl WebSocket {
     /// Opens one and gives the answer to the upgrade too.
     #[track_caller]
     pub fn upgrade(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (Self, Response) {
-        let (connection, response) = Self::ask(address, path, headers);
+        Self::over(HttpConnection::open(address), path, headers)
+    }
+
+    /// Opens one over a connection that is there already.
+    #[track_caller]
+    pub fn over(
+        mut connection: HttpConnection,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (Self, Response) {
+        let response = Self::ask(&mut connection, path, headers);
         assert_eq!(response.status, 101, "{response:?}");
         assert_eq!(response.header("Sec-WebSocket-Accept"), Some(Self::ACCEPT));
         (Self::after_upgrade(connection), response)
@@ -70,7 +80,7 @@ impl WebSocket {
     /// Asks for one and gives the answer, which should be a refusal.
     #[track_caller]
     pub fn refused(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Response {
-        let (_, response) = Self::ask(address, path, headers);
+        let response = Self::ask(&mut HttpConnection::open(address), path, headers);
         assert_ne!(
             response.status, 101,
             "the upgrade was granted: {response:?}"
@@ -79,12 +89,7 @@ impl WebSocket {
     }
 
     #[track_caller]
-    fn ask(
-        address: SocketAddr,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> (HttpConnection, Response) {
-        let mut connection = HttpConnection::open(address);
+    fn ask(connection: &mut HttpConnection, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut all = vec![
             ("Connection", "Upgrade"),
             ("Upgrade", "websocket"),
@@ -92,8 +97,7 @@ impl WebSocket {
             ("Sec-WebSocket-Key", Self::KEY),
         ];
         all.extend_from_slice(headers);
-        let response = connection.request("GET", path, &all, "");
-        (connection, response)
+        connection.request("GET", path, &all, "")
     }
 
     /// What a connection is once an upgrade was agreed on.

@@ -4,14 +4,22 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use rustls::{ClientConnection, StreamOwned};
+
 use super::Deadline;
 
 /// A connection of the test's own, below any protocol.
 #[derive(Debug)]
 pub struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     /// Received and not yet read.
     buffer: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Wire {
@@ -22,24 +30,49 @@ impl Wire {
         stream.set_nodelay(true).ok();
         stream.set_write_timeout(Some(Deadline::USUAL)).ok();
         Self {
-            stream,
+            stream: Stream::Plain(stream),
             buffer: Vec::new(),
         }
     }
 
+    /// Over a connection whose handshake is through.
+    pub(super) fn over_tls(stream: StreamOwned<ClientConnection, TcpStream>) -> Self {
+        stream.sock.set_nodelay(true).ok();
+        Self {
+            stream: Stream::Tls(Box::new(stream)),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// The TLS of it, if any.
+    pub(super) fn tls(&self) -> Option<&ClientConnection> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => Some(&stream.conn),
+        }
+    }
+
+    /// What both ends have agreed to speak over TLS.
+    pub fn protocol(&self) -> Option<&str> {
+        str::from_utf8(self.tls()?.alpn_protocol()?).ok()
+    }
+
     /// Sends bytes as they are. A peer that has closed is no failure yet: what it said last can still be read.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).ok();
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(bytes).ok(),
+            Stream::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()).ok(),
+        };
     }
 
     /// Waits until the peer, on this machine, has read all that was sent.
     #[track_caller]
     pub fn until_taken(&self) {
         let ends = self
-            .stream
+            .socket()
             .local_addr()
             .ok()
-            .zip(self.stream.peer_addr().ok());
+            .zip(self.socket().peer_addr().ok());
         let (here, there) = ends.expect("a connected socket");
         let deadline = Deadline::usual();
         while Queues::of(here, there).sent > 0 || Queues::of(there, here).received > 0 {
@@ -50,7 +83,7 @@ impl Wire {
 
     /// Says that nothing more will be sent.
     pub fn finish(&mut self) {
-        self.stream.shutdown(Shutdown::Write).ok();
+        self.socket().shutdown(Shutdown::Write).ok();
     }
 
     /// The bytes up to and including that end; `None` if the connection ends before.
@@ -88,6 +121,13 @@ impl Wire {
         std::mem::take(&mut self.buffer)
     }
 
+    fn socket(&self) -> &TcpStream {
+        match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => &stream.sock,
+        }
+    }
+
     fn take(&mut self, length: usize) -> Vec<u8> {
         let rest = self.buffer.split_off(length);
         std::mem::replace(&mut self.buffer, rest)
@@ -102,10 +142,14 @@ impl Wire {
                 panic!("the server did not answer in time; received so far: {received:?}");
             };
             let left = left.max(Duration::from_millis(1));
-            self.stream
+            self.socket()
                 .set_read_timeout(Some(left))
                 .expect("a timeout above zero");
-            match self.stream.read(&mut chunk) {
+            let read = match &mut self.stream {
+                Stream::Plain(stream) => stream.read(&mut chunk),
+                Stream::Tls(stream) => stream.read(&mut chunk),
+            };
+            match read {
                 Ok(0) => return false,
                 Ok(length) => {
                     self.buffer

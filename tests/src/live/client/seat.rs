@@ -8,6 +8,7 @@ use std::sync::{Mutex, OnceLock};
 
 use serde_json::Value;
 
+use super::Extras;
 use super::library::{Library, Runtime};
 use crate::live::lines::Lines;
 use crate::live::{CLIENTS, Deadline, Page, Pages, Process};
@@ -32,10 +33,14 @@ pub(super) struct Shared {
 
 impl Seat {
     /// Starts a client there, with these options.
-    pub(super) fn take(library: Library, name: String, options: &Value) -> Self {
-        match library.runtime() {
+    pub(super) fn take(library: Library, name: String, options: &Value, extras: &Extras) -> Self {
+        let runtime = library.runtime();
+        let on_node = matches!(runtime, Runtime::Process("node", _));
+        assert!(on_node || extras.is_empty(), "{name} has no extras");
+        match runtime {
             Runtime::Process(program, script) => {
-                Self::Process(process(name, program, script, options))
+                let trusted = extras.trusted.as_deref();
+                Self::Process(process(name, program, script, options, trusted))
             }
             Runtime::Java => Self::Shared(Shared::open(name, java(), options)),
             Runtime::Page(page) => Self::Page(Page::open_client(&url(library, page, options))),
@@ -97,7 +102,13 @@ impl Drop for Shared {
     }
 }
 
-fn process(name: String, program: &str, script: &str, options: &Value) -> Process {
+fn process(
+    name: String,
+    program: &str,
+    script: &str,
+    options: &Value,
+    trusted: Option<&Path>,
+) -> Process {
     installed("node_modules/faye", "npm ci");
     if program.contains('/') {
         installed(
@@ -109,7 +120,8 @@ fn process(name: String, program: &str, script: &str, options: &Value) -> Proces
     command
         .current_dir(CLIENTS)
         .arg(script)
-        .arg(options.to_string());
+        .arg(options.to_string())
+        .envs(trusted.map(|path| ("NODE_EXTRA_CA_CERTS", path)));
     Process::start(name, &mut command)
 }
 

@@ -1,0 +1,155 @@
+//! TLS inside of an application: what is counted, and another certificate while it runs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what goes wrong here is to be seen"
+)]
+
+use std::fs;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bayeux_server_tokio::tls::TlsFiles;
+use bayeux_server_tokio::{Running, Server, Settings};
+use rcgen::{CertificateParams, KeyPair};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder that is removed with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("bayeux-server-tokio-tls-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.0.join("cert.pem")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.0.join("key.pem")
+    }
+
+    fn fill(&self) {
+        let params = CertificateParams::new(["localhost".into()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        fs::write(self.certificate(), certificate.pem()).unwrap();
+        fs::write(self.key(), key.serialize_pem()).unwrap();
+    }
+
+    async fn server(&self, set: impl FnOnce(&mut Settings)) -> Running {
+        self.fill();
+        let builder = Server::builder()
+            .shards(NonZeroU32::MIN)
+            .listen("127.0.0.1:0".parse().unwrap());
+        let mut builder = builder.tls(TlsFiles {
+            certificate: self.certificate(),
+            key: self.key(),
+        });
+        builder.settings().shutdown_window = Duration::from_millis(100);
+        set(builder.settings());
+        builder.start().await.unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// How many handshakes were late, and how many failed.
+fn counted(running: &Running) -> (u64, u64) {
+    let handle = running.handle();
+    let tally = handle.tally();
+    (
+        tally.tls_handshakes_late.get(),
+        tally.tls_handshakes_failed.get(),
+    )
+}
+
+/// Sends that, and waits until the server closes the connection.
+async fn exchange(running: &Running, sent: &[u8]) {
+    let mut socket = TcpStream::connect(running.addresses()[0]).await.unwrap();
+    socket.write_all(sent).await.unwrap();
+    let mut rest = Vec::new();
+    // A reset is an end as well.
+    let _ = timeout(PATIENCE, socket.read_to_end(&mut rest))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_come_to_its_end_is_counted() {
+    let folder = Folder::new("late");
+    let running = folder
+        .server(|settings| settings.deadlines.tls = Duration::from_millis(100))
+        .await;
+
+    exchange(&running, b"").await;
+    exchange(&running, &[22, 3, 1, 2, 0, 1, 0]).await;
+
+    assert_eq!(counted(&running), (2, 0));
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_fails_is_counted() {
+    let folder = Folder::new("failed");
+    let running = folder
+        .server(|settings| settings.deadlines.tls = PATIENCE)
+        .await;
+
+    exchange(&running, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+
+    assert_eq!(counted(&running), (0, 1));
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn handshakes_count_against_the_limit_on_sockets() {
+    let folder = Folder::new("limit");
+    let running = folder
+        .server(|settings| {
+            settings.deadlines.tls = Duration::from_secs(3_600);
+            settings.sockets.total = 2;
+        })
+        .await;
+    let stalled = [(); 2].map(|()| TcpStream::connect(running.addresses()[0]));
+    let stalled = futures_util::future::join_all(stalled).await;
+
+    exchange(&running, b"").await;
+
+    assert_eq!(running.handle().tally().sockets_refused.get(), 1);
+    drop(stalled);
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn files_are_taken_if_they_are_right_and_what_is_wrong_with_them_is_told() {
+    let folder = Folder::new("reload");
+    let mut asked = None;
+    let running = folder
+        .server(|settings| asked = Some(settings.clone()))
+        .await;
+    let settings = asked.unwrap();
+
+    folder.fill();
+    running.reload(&settings).unwrap();
+
+    fs::write(folder.key(), "nonsense").unwrap();
+    let error = running.reload(&settings).unwrap_err().to_string();
+    let complaint = format!("{}: holds no private key", folder.key().display());
+    assert!(error.starts_with(&complaint), "{error}");
+    running.shutdown().await;
+}
