@@ -127,7 +127,7 @@ impl Turn<'_> {
         match (binding, peer.browser, session.browser) {
             (BrowserBinding::Off, _, _) | (_, None, None) => true,
             (BrowserBinding::Strict, None, Some(_)) => !exchange,
-            (BrowserBinding::Lenient, None, Some(_)) => !session.bound,
+            (BrowserBinding::Lenient, None, Some(_)) => !exchange || !session.bound,
             (_, Some(cookie), Some(browser)) => {
                 session.bound |= cookie == browser;
                 cookie == browser

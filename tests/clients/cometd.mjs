@@ -1,5 +1,5 @@
-// One unmodified CometD client. Options: {"url", "transport": "websocket" | "long-polling", "ack": bool,
-// "ext": what each message carries}.
+// One unmodified CometD client, on Node.js or a page. Options: {"url", "transport", "ack": bool, "ext": what each message
+// carries}.
 
 import { obey, options, say } from './lines.mjs';
 import { adapt } from 'cometd-nodejs-client';
@@ -39,9 +39,11 @@ function subscribe(channel, done) {
 client.addListener('/meta/handshake', (message) => {
   if (message.successful) client.batch(() => wanted.forEach((channel) => subscribe(channel, () => {})));
 });
-client.addListener('/meta/connect', (message) => {
-  if (!message.successful) say({ lost: true });
-});
+for (const channel of ['/meta/handshake', '/meta/connect']) {
+  client.addListener(channel, ({ successful }) => {
+    if (!successful) say({ lost: true });
+  });
+}
 
 function outcome({ successful, error }) {
   return successful ? { successful } : { successful: false, error: error ?? 'the request failed' };

@@ -1,11 +1,15 @@
-// One unmodified Faye client. Options: {"url", "transport": "websocket" | "long-polling",
-// "ext": what each message carries}.
+// One unmodified Faye client, on Node.js or a page. Options: {"url", "transport", "ext": what each message carries}.
 
 import faye from 'faye';
 import { obey, options, say } from './lines.mjs';
 
 const client = new faye.Client(options.url, { retry: 0.2 });
-if (options.transport !== 'websocket') client.disable('websocket');
+const others = {
+  websocket: [],
+  'long-polling': ['websocket'],
+  'callback-polling': ['websocket', 'long-polling', 'cross-origin-long-polling'],
+}[options.transport];
+others.forEach((transport) => client.disable(transport));
 
 client.addExtension({
   incoming(message, callback) {

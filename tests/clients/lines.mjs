@@ -1,6 +1,8 @@
-// The steering that all client scripts share: commands come in on standard input, one JSON object a line, and what
-// happens to the client goes out on standard output the same way. The end of the input ends the process.
+// The steering of all clients, whatever they are written in: commands come in on standard input, one JSON object a
+// line, and what happens to the client goes out on standard output the same way. The end of the input ends the process.
+// The options are the first argument. On a page, page/lines.mjs takes the place of this file.
 //
+//   out:  {"ready":true}                                            commands can come
 //   in:   {"number":3, "do":"subscribe", "channel":"/news/*"}
 //   out:  {"reply":3, "successful":true}                            that command is through
 //         {"event":{"channel":"/news/a", "data":1}, "by":"/news/*"} an event reached this subscription
@@ -8,6 +10,8 @@
 //         {"sent":"/chat"}                                          a message goes out on this channel
 //         {"connecting":"websocket"}                                a connect goes out over this transport
 //         {"lost":true}                                             the client noticed that the server is away
+//
+//   do:   handshake, subscribe, unsubscribe, disconnect; publish with "data"; burst: publishes 1 to "count" at once
 
 import { Console } from 'node:console';
 import { createInterface } from 'node:readline';

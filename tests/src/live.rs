@@ -15,6 +15,7 @@ mod client;
 mod cutter;
 mod deadline;
 mod http;
+mod lines;
 mod poller;
 mod process;
 mod server;
@@ -23,7 +24,7 @@ mod websocket;
 mod wire;
 
 pub use authority::{Authority, Hello, Identity};
-pub use browser::Page;
+pub use browser::{Page, Pages};
 pub use build::executable;
 pub use client::{Client, Event, Extras, Library, Transport};
 pub use cutter::Cutter;
@@ -35,3 +36,6 @@ pub use server::{Server, Settings};
 pub use siege::{Kept, Siege};
 pub use websocket::{CloseCode, Frame, Opcode, WebSocket};
 pub use wire::Wire;
+
+/// The scripts that steer clients, and what they need.
+const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");

@@ -243,6 +243,23 @@ mod browsers {
         }
     }
 
+    // Proves: BR-4, BR-6
+    #[test]
+    fn a_socket_older_than_the_cookie_adopts_a_session_that_has_polled_with_it() {
+        use BrowserBinding::{Lenient, Off, Strict};
+        for binding in [Strict, Lenient, Off] {
+            let mut script = Script::new(with_binding(binding));
+            let client = script.handshaken_as(with_cookie('a'), HTTP, Value::Null);
+            let bare = by(&mut script, &client, HTTP, Peer::default());
+            let socket = by(&mut script, &client, SOCKET, Peer::default());
+
+            assert!(is_known(&mut script, &client));
+
+            assert!(is_known(&mut script, &socket), "{binding:?}");
+            assert_eq!(is_known(&mut script, &bare), binding == Off, "{binding:?}");
+        }
+    }
+
     // Proves: BR-13, HS-10
     #[test]
     fn a_session_from_a_websocket_takes_the_first_cookie_that_comes() {

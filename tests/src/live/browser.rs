@@ -1,38 +1,63 @@
 //! Headless Chromium, driven through its own debugging socket: real keys, real clicks, no driver in between.
+//!
+//! One browser serves all tests of a process. Each page is in a context of its own, as in a private window: it shares
+//! neither cookies nor connections with another.
 
-use std::path::PathBuf;
+mod pages;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use serde_json::{Value, json};
 
 use super::{Process, WebSocket};
+pub use pages::Pages;
 
-/// A page open in a browser of its own; dropping it ends the browser and removes its profile.
+/// Ends with its standard input, which is the end of the test process, and leaves nothing behind.
+const BROWSER: &str = r#"
+profile=$(mktemp -d) || exit 1
+"$0" "$@" --user-data-dir="$profile" about:blank &
+read -r _
+kill $!
+wait $!
+rm -rf "$profile"
+"#;
+
+/// A running browser.
+#[derive(Debug)]
+struct Browser {
+    address: SocketAddr,
+    path: String,
+    /// To hold its standard input.
+    _process: Mutex<Process>,
+}
+
+/// A page open in the browser; dropping it closes it and forgets what belongs to it.
 #[derive(Debug)]
 pub struct Page {
-    browser: Process,
     socket: WebSocket,
     session: String,
     number: u64,
     loaded: bool,
-    /// Dropped last, when nobody writes to it any more.
-    _profile: Profile,
+    /// What scripts said to `tell` and nobody has asked for yet.
+    told: VecDeque<String>,
 }
 
-/// A folder of the browser's own.
-#[derive(Debug)]
-struct Profile(PathBuf);
-
-impl Page {
-    /// Starts Chromium and opens that URL.
-    ///
+impl Browser {
     /// `CHROMIUM` names the program, otherwise it is `chromium`.
-    pub fn open(url: &str) -> Self {
+    fn running() -> &'static Self {
+        static BROWSER: OnceLock<Browser> = OnceLock::new();
+        BROWSER.get_or_init(Self::start)
+    }
+
+    fn start() -> Self {
         let program = std::env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
-        let profile = Profile::new();
-        let mut command = Command::new(program);
+        let mut command = Command::new("sh");
         command
+            .args(["-c", BROWSER])
+            .arg(program)
             .args([
                 "--headless",
                 "--no-sandbox",
@@ -41,24 +66,61 @@ impl Page {
             ])
             .args(["--no-first-run", "--disable-background-networking"])
             .args(["--disable-component-update", "--disable-sync"])
-            .args(["--disable-dev-shm-usage", "--remote-debugging-port=0"])
-            .arg(format!("--user-data-dir={}", profile.0.display()))
-            .arg("about:blank");
-        let mut browser = Process::start("Chromium", &mut command);
-        let (address, path) = browser.wait_for("open its debugging socket", |line| {
+            // All pages are in use at once, though one alone can be in front.
+            .args(["--disable-background-timer-throttling"])
+            .args(["--disable-renderer-backgrounding"])
+            .args(["--disable-dev-shm-usage", "--remote-debugging-port=0"]);
+        let mut process = Process::start("Chromium", &mut command);
+        let (address, path) = process.wait_for("open its debugging socket", |line| {
             let rest = line.strip_prefix("DevTools listening on ws://")?;
             let (address, path) = rest.split_once('/')?;
             Some((address.parse().ok()?, format!("/{path}")))
         });
+        Self {
+            address,
+            path,
+            _process: Mutex::new(process),
+        }
+    }
+}
+
+impl Page {
+    /// Opens that URL.
+    pub fn open(url: &str) -> Self {
+        let mut page = Self::blank();
+        page.load(url);
+        page
+    }
+
+    /// Opens that URL below `/clients/`: the files there come from [`Pages`] at whatever origin, and scripts find a
+    /// function `tell`, whose argument [`Page::told`] gives.
+    pub fn open_client(url: &str) -> Self {
+        let mut page = Self::blank();
+        page.call("Runtime.addBinding", json!({"name": "tell"}));
+        let pattern = format!("*{}*", Pages::PATH);
+        page.call(
+            "Fetch.enable",
+            json!({"patterns": [{"urlPattern": pattern}]}),
+        );
+        page.load(url);
+        page
+    }
+
+    fn blank() -> Self {
+        let browser = Browser::running();
         let mut page = Self {
-            browser,
-            socket: WebSocket::open(address, &path, &[]),
+            socket: WebSocket::open(browser.address, &browser.path, &[]),
             session: String::new(),
             number: 0,
             loaded: false,
-            _profile: profile,
+            told: VecDeque::new(),
         };
-        let target = page.call("Target.createTarget", json!({"url": "about:blank"}));
+        let context = page.call(
+            "Target.createBrowserContext",
+            json!({"disposeOnDetach": true}),
+        );
+        let target = json!({"url": "about:blank", "browserContextId": context["browserContextId"]});
+        let target = page.call("Target.createTarget", target);
         let target = json!({"targetId": target["targetId"], "flatten": true});
         let session = page.call("Target.attachToTarget", target);
         session["sessionId"]
@@ -66,12 +128,16 @@ impl Page {
             .unwrap_or_default()
             .clone_into(&mut page.session);
         page.call("Page.enable", json!({}));
-        page.loaded = false;
-        page.call("Page.navigate", json!({"url": url}));
-        while !page.loaded {
-            page.message();
-        }
+        page.call("Runtime.enable", json!({}));
         page
+    }
+
+    fn load(&mut self, url: &str) {
+        self.loaded = false;
+        self.call("Page.navigate", json!({"url": url}));
+        while !self.loaded {
+            self.message();
+        }
     }
 
     /// Waits until this JavaScript expression is true in the page.
@@ -92,11 +158,21 @@ impl Page {
             "expression": expression, "awaitPromise": true, "returnByValue": true
         });
         let mut answer = self.call("Runtime.evaluate", parameters);
-        if answer.get("exceptionDetails").is_some() {
-            self.browser
-                .fail(&format!("has no value for {expression}: {answer}"));
-        }
+        assert!(
+            answer.get("exceptionDetails").is_none(),
+            "no value for {expression}: {answer}"
+        );
         answer["result"]["value"].take()
+    }
+
+    /// Waits for what a script says to `tell`.
+    pub fn told(&mut self) -> String {
+        loop {
+            if let Some(told) = self.told.pop_front() {
+                return told;
+            }
+            self.message();
+        }
     }
 
     /// Replaces what stands in an input field, as a person who marks it all and types.
@@ -125,50 +201,61 @@ impl Page {
     }
 
     fn call(&mut self, method: &str, parameters: Value) -> Value {
+        let number = self.order(method, parameters);
+        loop {
+            let mut message = self.message();
+            if message["id"] != number {
+                continue;
+            }
+            let error = message.get("error");
+            assert_eq!(error, None, "Chromium refuses {method}");
+            return message["result"].take();
+        }
+    }
+
+    /// Sends an order without waiting for its answer.
+    fn order(&mut self, method: &str, parameters: Value) -> u64 {
         self.number += 1;
         let mut request = json!({"id": self.number, "method": method, "params": parameters});
         if !self.session.is_empty() {
             request["sessionId"] = self.session.as_str().into();
         }
         self.socket.send(&request);
-        loop {
-            let mut message = self.message();
-            if message["id"] != self.number {
-                continue;
-            }
-            if let Some(error) = message.get("error") {
-                self.browser.fail(&format!("refuses {method}: {error}"));
-            }
-            return message["result"].take();
-        }
+        self.number
     }
 
     fn message(&mut self) -> Value {
-        match self.socket.frame() {
+        let message: Value = match self.socket.frame() {
             Some(frame) if frame.last => {
-                let message: Value =
-                    serde_json::from_slice(&frame.payload).expect("a message in JSON");
-                self.loaded |= message["method"] == "Page.loadEventFired";
-                message
+                serde_json::from_slice(&frame.payload).expect("a message in JSON")
             }
-            other => self.browser.fail(&format!("sent no message: {other:?}")),
+            other => panic!("Chromium sent no message: {other:?}"),
+        };
+        let parameters = &message["params"];
+        match message["method"].as_str() {
+            Some("Page.loadEventFired") => self.loaded = true,
+            Some("Fetch.requestPaused") => self.fetch(parameters),
+            Some("Runtime.bindingCalled") => {
+                let told = parameters["payload"].as_str().unwrap_or_default();
+                eprintln!("a page tells {told}");
+                self.told.push_back(told.to_owned());
+            }
+            Some("Runtime.exceptionThrown" | "Runtime.consoleAPICalled") => {
+                eprintln!("a page logs {parameters}");
+            }
+            _ => {}
         }
+        message
     }
-}
 
-impl Profile {
-    fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("bayeux-tests-chromium-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).expect("a folder for the browser's profile");
-        Self(path)
-    }
-}
-
-impl Drop for Profile {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
+    /// Lets a request below `/clients/` reach [`Pages`], unseen by the page.
+    fn fetch(&mut self, paused: &Value) {
+        let url = paused["request"]["url"].as_str().unwrap_or_default();
+        let Some((_, file)) = url.split_once(Pages::PATH) else {
+            panic!("a request that should not pause: {paused}");
+        };
+        let from = Pages::served().other_origin() + Pages::PATH + file;
+        let request = json!({"requestId": paused["requestId"], "url": from});
+        self.order("Fetch.continueRequest", request);
     }
 }

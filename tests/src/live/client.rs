@@ -1,47 +1,16 @@
-//! A client in use, unmodified, in a Node process of its own, steered step by step.
-//!
-//! One process each: clients that share one also share its cookies and count as tabs of one browser.
+//! A client in use, unmodified, steered step by step by the lines of `tests/clients/lines.mjs`.
+
+mod library;
+mod seat;
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{Deadline, Process};
-
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
-
-/// Which client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Library {
-    /// npm `faye`.
-    Faye,
-    /// npm `cometd` through `cometd-nodejs-client`.
-    CometD,
-    /// The same with its acknowledge extension.
-    CometDWithAck,
-}
-
-/// The only transport that the client may use; Faye handshakes by long-polling in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// `websocket`
-    WebSocket,
-    /// `long-polling`
-    LongPolling,
-}
-
-impl Transport {
-    /// Its name on the wire.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::WebSocket => "websocket",
-            Self::LongPolling => "long-polling",
-        }
-    }
-}
+use super::Deadline;
+pub use library::{Library, Transport};
+use seat::Seat;
 
 /// An event as the application behind the client got it.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +23,7 @@ pub struct Event {
     pub by: String,
 }
 
-/// What a client does that its library does not by itself.
+/// What a client on Node.js does that its library does not by itself.
 #[derive(Clone, Debug, Default)]
 pub struct Extras {
     /// The `ext` of all that it sends; null for none.
@@ -63,10 +32,16 @@ pub struct Extras {
     pub trusted: Option<PathBuf>,
 }
 
+impl Extras {
+    fn is_empty(&self) -> bool {
+        self.ext.is_null() && self.trusted.is_none()
+    }
+}
+
 /// A running client.
 #[derive(Debug)]
 pub struct Client {
-    process: Process,
+    seat: Seat,
     ack: bool,
     number: u64,
     /// What the client said and nobody has asked for yet.
@@ -81,32 +56,14 @@ impl Client {
 
     /// The same with more than its library does by itself.
     pub fn start_with(library: Library, transport: Transport, url: &str, extras: &Extras) -> Self {
-        let script = match library {
-            Library::Faye => "faye.mjs",
-            Library::CometD | Library::CometDWithAck => "cometd.mjs",
-        };
-        assert!(
-            Path::new(SCRIPTS).join("node_modules/faye").is_dir(),
-            "the clients are not installed: run `npm ci` in tests/clients"
-        );
-        let ack = library == Library::CometDWithAck;
         let options = json!({
-            "url": url, "transport": transport.name(), "ack": ack, "ext": extras.ext,
+            "url": url, "transport": transport.name(), "ext": extras.ext,
+            "ack": library.acknowledges(), "http2": library.speaks_http_2(),
         });
-        let mut command = Command::new("node");
-        command
-            .current_dir(SCRIPTS)
-            .arg(script)
-            .arg(options.to_string())
-            .envs(
-                extras
-                    .trusted
-                    .iter()
-                    .map(|path| ("NODE_EXTRA_CA_CERTS", path)),
-            );
+        let name = format!("{library:?} over {transport:?}");
         let mut client = Self {
-            process: Process::start(format!("{library:?} over {transport:?}"), &mut command),
-            ack,
+            seat: Seat::take(library, name, &options, extras),
+            ack: library.acknowledges(),
             number: 0,
             said: VecDeque::new(),
         };
@@ -128,11 +85,16 @@ impl Client {
         self.handshaken()
     }
 
+    /// Asks for a handshake that need not come to anything.
+    pub fn try_to_handshake(&mut self) {
+        self.send(&json!({"do": "handshake"}));
+    }
+
     /// Waits for the next successful handshake reply, also one that the client asked for by itself.
     pub fn handshaken(&mut self) -> String {
         let reply = self.meta("/meta/handshake", |reply| reply["successful"] == true);
         if self.ack && reply["ext"]["ack"] != true {
-            self.process
+            self.seat
                 .fail(&format!("was not granted acknowledgement: {reply}"));
         }
         reply["clientId"].as_str().unwrap_or_default().to_owned()
@@ -140,8 +102,7 @@ impl Client {
 
     /// Handshakes where that is refused, and gives the reply.
     pub fn handshake_refused(&mut self) -> Value {
-        self.process
-            .write_line(&json!({"do": "handshake"}).to_string());
+        self.try_to_handshake();
         let mut said = self.take("be refused a handshake", |said| {
             let reply = &said["meta"];
             reply["channel"] == "/meta/handshake" && reply["successful"] == false
@@ -160,7 +121,10 @@ impl Client {
     /// Waits for the next connect that goes out over this transport.
     pub fn connects_over(&mut self, transport: Transport) {
         let what = format!("connect over {}", transport.name());
-        self.take(&what, |said| said["connecting"] == transport.name());
+        self.take(&what, |said| {
+            let name = said["connecting"].as_str();
+            name.is_some_and(|name| transport.is_named(name))
+        });
     }
 
     /// Waits until the client has noticed that it lost the server.
@@ -174,6 +138,16 @@ impl Client {
     pub fn subscribe(&mut self, channel: &str) {
         self.order(&json!({"do": "subscribe", "channel": channel}));
         self.subscribed(channel);
+    }
+
+    /// Subscribes to all of these at once, and gives back when all are granted.
+    pub fn subscribe_all(&mut self, channels: &[String]) {
+        for channel in channels {
+            self.send(&json!({"do": "subscribe", "channel": channel}));
+        }
+        for channel in channels {
+            self.subscribed(channel);
+        }
     }
 
     /// Waits for the next successful reply to a subscribe, also one that the client sent by itself.
@@ -250,6 +224,14 @@ impl Client {
         self.said.iter().filter(handshake).count()
     }
 
+    /// Asserts that it has said nothing that tells of a session.
+    #[track_caller]
+    pub fn expect_no_session(&self) {
+        let of_session =
+            |said: &&Value| said["meta"]["successful"] == true || said.get("event").is_some();
+        assert_eq!(self.said.iter().find(of_session), None);
+    }
+
     fn meta(&mut self, channel: &str, matches: impl Fn(&Value) -> bool) -> Value {
         let what = format!("get a successful reply on {channel}");
         let mut said = self.take(&what, |said| {
@@ -261,29 +243,31 @@ impl Client {
     fn order(&mut self, command: &Value) {
         let reply = self.answer(command);
         if reply["successful"] != true {
-            self.process
-                .fail(&format!("was refused {command}: {reply}"));
+            self.seat.fail(&format!("was refused {command}: {reply}"));
         }
     }
 
     fn refused(&mut self, command: &Value) -> String {
         let reply = self.answer(command);
         if reply["successful"] != false {
-            self.process
-                .fail(&format!("was granted {command}: {reply}"));
+            self.seat.fail(&format!("was granted {command}: {reply}"));
         }
         reply["error"].as_str().unwrap_or_default().to_owned()
     }
 
     fn answer(&mut self, command: &Value) -> Value {
-        self.number += 1;
-        let number = self.number;
-        let mut command = command.clone();
-        command["number"] = number.into();
-        self.process.write_line(&command.to_string());
+        let number = self.send(command);
         self.take(&format!("be through with {command}"), |said| {
             said["reply"] == number
         })
+    }
+
+    fn send(&mut self, command: &Value) -> u64 {
+        self.number += 1;
+        let mut command = command.clone();
+        command["number"] = self.number.into();
+        self.seat.write_line(&command.to_string());
+        self.number
     }
 
     /// The oldest thing said that matches and has not been taken; waits for it.
@@ -294,7 +278,7 @@ impl Client {
             return said;
         }
         let deadline = Deadline::usual();
-        while let Some(line) = self.process.next_line(what, deadline) {
+        while let Some(line) = self.seat.next_line(what, deadline) {
             // Lines that are no JSON come from standard error; a failure prints them.
             let Ok(said) = serde_json::from_str::<Value>(&line) else {
                 continue;
@@ -304,7 +288,7 @@ impl Client {
             }
             self.said.push_back(said);
         }
-        self.process.fail(&format!("ended before this: {what}"));
+        self.seat.fail(&format!("ended before this: {what}"));
     }
 }
 

@@ -1,27 +1,17 @@
 //! A child process, its output as lines that one can wait for.
-//!
-//! What a process said is kept: a wait that fails prints it.
 
-use std::collections::VecDeque;
-use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{Read, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
 
 use super::Deadline;
-
-/// How many lines a failed wait prints.
-const KEPT: usize = 60;
+use super::lines::Lines;
 
 /// A running child; dropping it kills it.
 #[derive(Debug)]
 pub struct Process {
-    name: String,
     child: Child,
     input: Option<ChildStdin>,
-    lines: Receiver<String>,
-    seen: VecDeque<String>,
+    lines: Lines,
 }
 
 impl Process {
@@ -39,16 +29,13 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("{name} cannot be started ({command:?}): {error}"));
 
-        let (sender, lines) = channel();
-        forward(child.stdout.take(), sender.clone());
-        forward(child.stderr.take(), sender);
+        let output = child.stdout.take().map(boxed);
+        let errors = child.stderr.take().map(boxed);
         let input = child.stdin.take();
         Self {
-            name,
             child,
             input,
-            lines,
-            seen: VecDeque::new(),
+            lines: Lines::of(name, output.into_iter().chain(errors)),
         }
     }
 
@@ -83,22 +70,7 @@ impl Process {
 
     /// The next line that it prints on either stream; `None` once both have ended.
     pub fn next_line(&mut self, what: &str, deadline: Deadline) -> Option<String> {
-        let Some(left) = deadline.left() else {
-            self.fail(&format!("did not do this in time: {what}"));
-        };
-        match self.lines.recv_timeout(left) {
-            Ok(line) => {
-                if self.seen.len() == KEPT {
-                    self.seen.pop_front();
-                }
-                self.seen.push_back(line.clone());
-                Some(line)
-            }
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => {
-                self.fail(&format!("did not do this in time: {what}"))
-            }
-        }
+        self.lines.next(what, deadline)
     }
 
     /// Waits for a line from which something can be read.
@@ -139,24 +111,12 @@ impl Process {
         // An error says that it has ended already.
         self.child.kill().ok();
         self.child.wait().ok();
-        let deadline = Deadline::usual();
-        while let Some(left) = deadline.left() {
-            if self.lines.recv_timeout(left).is_err() {
-                break;
-            }
-        }
+        self.lines.drain();
     }
 
     /// Fails the test, with what this process said.
     pub fn fail(&mut self, what: &str) -> ! {
-        while let Ok(line) = self.lines.try_recv() {
-            self.seen.push_back(line);
-        }
-        let mut said = String::new();
-        for line in &self.seen {
-            writeln!(said, "  {line}").ok();
-        }
-        panic!("{} {what}\nit said:\n{said}", self.name);
+        self.lines.fail(what)
     }
 
     /// Sends it that signal.
@@ -177,20 +137,6 @@ impl Drop for Process {
     }
 }
 
-fn forward(stream: Option<impl Read + Send + 'static>, sender: Sender<String>) {
-    let Some(stream) = stream else { return };
-    thread::spawn(move || {
-        let mut reader = BufReader::new(stream);
-        let mut line = Vec::new();
-        while reader
-            .read_until(b'\n', &mut line)
-            .is_ok_and(|length| length > 0)
-        {
-            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-            if sender.send(text).is_err() {
-                break;
-            }
-            line.clear();
-        }
-    });
+fn boxed(stream: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+    Box::new(stream)
 }

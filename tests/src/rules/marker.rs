@@ -219,6 +219,20 @@ mod tests {
     }
 
     #[test]
+    fn a_table_counts_where_a_macro_makes_tests_of_it() {
+        let table = "// Proves: CH-2\ncases! {\n    // Proves: CH-3\n    plain, wildcard\n}\n";
+        let makes = |attribute: &str| {
+            let each = format!("$({attribute}\n        fn $case() {{ hold(); }})+");
+            format!(
+                "macro_rules! cases {{\n    ($($case:ident),+) => {{\n        {each}\n    }};\n}}\n{table}"
+            )
+        };
+
+        assert_eq!(sound(&makes("#[test]")), ["CH-2", "CH-3"]);
+        assert_eq!(scan(&makes(""), Language::Rust).1.len(), 2);
+    }
+
+    #[test]
     fn a_marker_where_no_test_is_is_a_fault() {
         let elsewhere = "\n\n#[test]\nfn a() {}";
         let table = [

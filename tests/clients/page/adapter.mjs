@@ -1,0 +1,2 @@
+// A browser has what CometD needs.
+export function adapt() {}
