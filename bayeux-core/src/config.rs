@@ -136,7 +136,7 @@ impl Default for Config {
             allow_connectionless_publish: false,
             subscribe_all_or_nothing: false,
             queue_policy: QueuePolicy::End,
-            strip_ext: Vec::new(),
+            strip_ext: vec!["authentication".into()],
             echo_client_id: false,
             grammar: Grammar::default(),
             acknowledge: true,

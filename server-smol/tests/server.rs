@@ -19,6 +19,8 @@ use smol_hyper::rt::FuturesIo;
 mod embedding;
 #[path = "../../server/tests/of_both/limits.rs"]
 mod limits;
+#[path = "../../server/tests/of_both/metrics.rs"]
+mod metrics;
 
 /// Serves an application that is nothing but this service.
 fn mount(listener: TcpListener, service: server::Service) {

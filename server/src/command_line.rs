@@ -167,6 +167,14 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr], admin: &[SocketAddr])
                 .into(),
         );
     }
+    let beyond_loopback = bound.iter().any(|address| !address.ip().is_loopback());
+    if beyond_loopback && settings.access.is_open() {
+        lines.push(
+            "warning: there are no [[rules]], so whoever reaches this server may subscribe and \
+             publish to every channel"
+                .into(),
+        );
+    }
     lines.join("\n")
 }
 

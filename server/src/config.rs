@@ -5,6 +5,7 @@
 //! each stronger than the one before. Two tables, `config/key.rs` for what only a file can say and
 //! `config/flag.rs` for the rest, drive the reading, the help and `docs/configuration.md`.
 
+mod access;
 mod admin;
 mod draft;
 mod file;
@@ -23,6 +24,7 @@ use bayeux_core::http::{self, CookieOptions, Mount, TrustedProxies};
 use bayeux_core::{Config, MemoryOptions};
 use bytes::Bytes;
 
+use crate::access::Access;
 use crate::entrance::Entrance;
 
 pub use self::admin::{AdminKeys, AdminOptions};
@@ -76,6 +78,8 @@ pub struct Settings {
     pub client_file: Option<Bytes>,
     /// Whether clients may ask for what test suites need (DE-23).
     pub conformance: Conformance,
+    /// Who may do what.
+    pub access: Access,
 }
 
 impl Settings {
@@ -120,6 +124,7 @@ impl Default for Settings {
             shutdown_window: Duration::from_millis(2_000),
             client_file: None,
             conformance: Conformance::Off,
+            access: Access::default(),
         }
     }
 }

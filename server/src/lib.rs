@@ -10,6 +10,7 @@
 //! own drives `bayeux-core` directly.
 #![forbid(unsafe_code)]
 
+mod access;
 mod admin;
 mod admission;
 mod application;
@@ -53,6 +54,7 @@ mod tally;
 mod websocket;
 
 pub use self::http::Body;
+pub use access::{Access, NeedsRestart};
 pub use application::{
     CallError, Cursor, CursorError, Decide, Handle, Page, Publication, Subscription,
 };

@@ -112,8 +112,11 @@ fn log_panics() {
     }));
 }
 
-/// What to log, with the libraries below kept to their warnings unless they are named.
+/// What to log, with the libraries below kept to their warnings unless they are named; and without the
+/// one that would log what peers send to the letter, the secrets among it, though it be named.
 fn directives(asked: &str) -> String {
+    let is_fit = |one: &&str| !one.trim().starts_with(INDISCREET);
+    let asked = Vec::from_iter(asked.split(',').filter(is_fit)).join(",");
     let asked_for = || asked.split(',').map(str::trim);
     let is_chatty = |level: &str| {
         level
@@ -121,14 +124,17 @@ fn directives(asked: &str) -> String {
             .is_ok_and(|level: LevelFilter| level > LevelFilter::WARN)
     };
     if !asked_for().any(is_chatty) {
-        return asked.into();
+        return asked;
     }
     let is_named = |target: &str| asked_for().any(|one| one.split('=').next() == Some(target));
-    let quiet = ["h2", "hyper", "hyper_util", "tungstenite"]
+    let quiet = ["h2", "hyper", "hyper_util", INDISCREET]
         .into_iter()
         .filter(|target| !is_named(target));
-    quiet.fold(asked.into(), |all, target| format!("{all},{target}=warn"))
+    quiet.fold(asked.clone(), |all, target| format!("{all},{target}=warn"))
 }
+
+/// It logs every frame, with all that stands in it.
+const INDISCREET: &str = "tungstenite";
 
 #[cfg(test)]
 mod tests {
@@ -148,6 +154,8 @@ mod tests {
                 "debug, h2=trace,hyper=warn,hyper_util=warn,tungstenite=warn",
             ),
             ("warn,hyper=debug", "warn,hyper=debug"),
+            ("warn,tungstenite=trace", "warn"),
+            ("warn, tungstenite::protocol=trace", "warn"),
         ] {
             assert_eq!(directives(asked), all);
         }

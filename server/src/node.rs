@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bayeux_core::http::{BrowserCookie, CookieError};
-use bayeux_core::{Config, DecodeLimits, Engine, MemoryOptions, Seed};
+use bayeux_core::{Config, DeciderId, DecodeLimits, Engine, MemoryOptions, Seed};
 use futures_channel::oneshot;
 
+use crate::access::{Access, Guard, NeedsRestart};
 use crate::admin::Admin;
 use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
@@ -18,6 +19,7 @@ use crate::config::{Conformance, Settings, Store};
 use crate::conformance;
 use crate::door::{Door, Service};
 use crate::entrance::Entrance;
+use crate::guarded::Guarded;
 use crate::inbox::Fact;
 use crate::pace::Patience;
 use crate::page;
@@ -53,6 +55,9 @@ pub(crate) struct Node {
     config: Config,
     listener: Option<Listener>,
     conformance: Conformance,
+    access: Arc<Guarded<Access>>,
+    /// The decider that `access` is.
+    guard: Arc<Guarded<Option<DeciderId>>>,
     handles: Arc<AtomicU32>,
 }
 
@@ -75,6 +80,7 @@ impl Node {
             // The first rule counts.
             config.channels.splice(..0, conformance::rule());
         }
+        let access = settings.access.applied(&mut config);
         let limits = &config.limits;
         let decode = DecodeLimits {
             max_size: limits.max_message_size,
@@ -106,7 +112,7 @@ impl Node {
             decode,
             deadlines,
             patience,
-            headers: extras.headers,
+            headers: access.headers_with(extras.headers),
             admission: Admission::new(settings.sockets),
             page: Some(page),
             admin,
@@ -119,6 +125,8 @@ impl Node {
             config,
             listener: extras.listener,
             conformance: settings.conformance,
+            access: Arc::new(Guarded::new(access)),
+            guard: Arc::default(),
             handles: Arc::default(),
         })
     }
@@ -157,11 +165,38 @@ impl Node {
     ///
     /// If the server has stopped.
     pub(crate) async fn prepare(&self) -> std::io::Result<()> {
+        self.guard();
         match self.conformance {
             Conformance::Off => Ok(()),
             Conformance::On => conformance::install(&self.handle())
                 .await
                 .map_err(std::io::Error::other),
+        }
+    }
+
+    /// Other rules, keys and secrets from now on, if that takes no restart.
+    pub(crate) fn reload_access(&self, access: &Access) -> Result<(), NeedsRestart> {
+        {
+            let mut current = self.access.lock();
+            *current = current.replaced_by(access)?;
+        }
+        self.guard();
+        Ok(())
+    }
+
+    /// Has the engines ask what stands in `access`, and no longer what stood there before. In between
+    /// they ask both.
+    fn guard(&self) {
+        let access = self.access.lock().clone();
+        if !access.is_on() {
+            return;
+        }
+        let guard = Guard::new(access, self.router.clock, self.config.wall_clock);
+        let mut current = self.guard.lock();
+        let handle = self.handle();
+        let former = current.replace(handle.tell_decider(Guard::role(), guard));
+        if let Some(former) = former {
+            handle.tell_no_decider(former);
         }
     }
 

@@ -19,6 +19,7 @@ use futures_channel::oneshot;
 use self::front::Front;
 pub(crate) use self::front::bind;
 use self::thread::{Thread, start_shard};
+use crate::access::{Access, NeedsRestart};
 use crate::application::Handle;
 use crate::config::Settings;
 use crate::door::Service;
@@ -228,6 +229,17 @@ impl Running {
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// Other rules, keys and secrets from now on. Sessions stay who they are: what a token says of them
+    /// is looked at again at their next handshake, and a claim that no rule asked for before is none
+    /// of theirs.
+    ///
+    /// # Errors
+    ///
+    /// If that takes a restart; everything is then as before.
+    pub fn reload_access(&self, access: &Access) -> Result<(), NeedsRestart> {
+        self.node.reload_access(access)
     }
 
     /// A service to mount at a path of the application's own: a

@@ -106,6 +106,24 @@ const fn ms(number: u64) -> Duration {
 
 type Seen = fn(&Settings) -> bool;
 
+macro_rules! secret_file {
+    () => {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/secret.txt")
+    };
+}
+
+/// A value of `[access]`, with a key that tokens can be checked with.
+macro_rules! with_key {
+    ($value:literal) => {
+        concat!(
+            $value,
+            "\n[[keys]]\nalgorithm = 'HS256'\nfile = '",
+            secret_file!(),
+            "'"
+        )
+    };
+}
+
 /// For each key a value that is not its default, and where it must be seen.
 const EACH_KEY: &[(&str, &str, &str, Seen)] = &[
     ("", "timeout", "20000", |s| s.engine.timeout == ms(20_000)),
@@ -366,7 +384,30 @@ const EACH_KEY: &[(&str, &str, &str, Seen)] = &[
     ("limits", "logRetention", "7", |s| {
         s.memory.retention == ms(7)
     }),
+    ("access", "requireToken", with_key!("true"), |s| {
+        said_of_access(s, "tokens_required: true")
+    }),
+    ("access", "issuers", with_key!("['me', 'you']"), |s| {
+        said_of_access(s, r#"issuers: ["me", "you"]"#)
+    }),
+    ("access", "audiences", with_key!("['chat']"), |s| {
+        said_of_access(s, r#"audiences: ["chat"]"#)
+    }),
+    ("access", "leeway", with_key!("7"), |s| {
+        said_of_access(s, "leeway: 7ms")
+    }),
+    ("access", "cookie", "'session'", |s| {
+        said_of_access(s, r#"cookie: Some("session")"#)
+    }),
+    ("access", "secretMember", "'password'", |s| {
+        said_of_access(s, r#"secret_member: "password""#)
+    }),
 ];
+
+/// What `[access]` sets is only to be seen in a trace.
+fn said_of_access(settings: &Settings, text: &str) -> bool {
+    format!("{:?}", settings.access).contains(text)
+}
 
 /// A file that sets one key.
 fn with(table: &str, key: &str, value: &str) -> String {
@@ -1277,8 +1318,14 @@ fn the_greeting_has_every_url_and_says_who_is_let_in() {
         "listening on http://127.0.0.1:8080/bayeux\nlistening on http://127.0.0.1:8080/faye\n\
          listening on http://localhost:81/bayeux\nlistening on http://localhost:81/faye\n\
          try it in a browser: http://127.0.0.1:8080/\n\
-         pages of other origins are refused; --allow-origin lets them in"
+         pages of other origins are refused; --allow-origin lets them in\n\
+         warning: there are no [[rules]], so whoever reaches this server may subscribe and publish to \
+         every channel"
     );
+    let ruled = toml("[[rules]]\npattern = '/**'\nallow = 'anyone'\n").settings();
+    assert!(!greeting(&ruled, &bound, &[]).contains("warning"));
+    let nearby = greeting(&flags(&[]).settings(), &bound[..1], &[]);
+    assert!(!nearby.contains("warning"), "{nearby}");
     let without_page = flags(&["--path", "/bayeux", "--path", "/"]).settings();
     assert!(!greeting(&without_page, &bound, &[]).contains("browser"));
     let open = flags(&["--allow-origin", "https://a.example"]).settings();
@@ -1423,4 +1470,128 @@ fn the_document_is_what_the_tables_say() {
 #[ignore = "writes docs/configuration.md"]
 fn write_the_document() {
     fs::write(DOCUMENT, reference()).unwrap();
+}
+
+// --- Who may do what.
+
+#[test]
+fn lists_of_access_are_refused_with_line_and_place() {
+    let key = concat!(
+        "[[keys]]\nalgorithm = 'HS256'\nfile = '",
+        secret_file!(),
+        "'\n"
+    );
+    let rule = "[[rules]]\npattern = '/**'\nallow = 'anyone'\n";
+    let publisher = concat!("[[publishers]]\nfile = '", secret_file!(), "'\n");
+    let claims_must = "claims: must be a table of texts, whole numbers, true or false, lists of these, \
+                       and such tables";
+    let operations_must =
+        "operations: must be a list of one or more of \"create\", \"subscribe\" and \"publish\"";
+    let table = [
+        ("rules = 1", "F:1: rules: must be a list of tables, [[rules]], got 1".into()),
+        ("keys = [1]", "F:1: keys: must be a list of tables, [[keys]], got a list".into()),
+        ("[[rules]]\n", "F:1: rule 1: has no pattern".into()),
+        ("[[rules]]\npattern = 7", "F:2: rule 1: pattern: must be a text, got 7".into()),
+        (
+            "[[rules]]\npattern = '/a/*/b'\nallow = 'anyone'",
+            "F:2: rule 1: pattern: the channel name has a wildcard where none may be, got \"/a/*/b\"".into(),
+        ),
+        (
+            "[[rules]]\npattern = '/meta/**'\nallow = 'anyone'",
+            "F:2: rule 1: pattern: rules are not for meta channels, got \"/meta/**\"".into(),
+        ),
+        (
+            "[[rules]]\npattern = '/u-{sub}'\nallow = 'anyone'",
+            "F:2: rule 1: pattern: a claim stands for a whole segment, as in /users/{sub}/**, got \
+             \"/u-{sub}\""
+                .into(),
+        ),
+        (
+            "[[rules]]\npattern = '/{sub}'\nallow = 'anyone'",
+            "F:2: rule 1: pattern: nobody is known to be anything where anyone is allowed: leave out \
+             allow"
+                .into(),
+        ),
+        (
+            "[[rules]]\npattern = '/a'\n",
+            "F:2: rule 1: pattern: nobody can be authenticated without [[keys]] to check tokens with"
+                .into(),
+        ),
+        (
+            "[[rules]]\npattern = '/a'\nallow = 'all'",
+            "F:3: rule 1: allow: must be \"anyone\" or \"authenticated\", got \"all\"".into(),
+        ),
+        (
+            "[[rules]]\npattern = '/a'\nallow = 'anyone'\nclaims = { role = 'admin' }",
+            "F:3: rule 1: allow: \"anyone\" and claims contradict each other".into(),
+        ),
+        (
+            "[[rules]]\npattern = '/a'\nclaims = { role = 1.5 }",
+            format!("F:3: rule 1: {claims_must}"),
+        ),
+        (
+            "[[rules]]\npattern = '/a'\nclaims = { role = [] }",
+            format!("F:3: rule 1: {claims_must}"),
+        ),
+        ("[[rules]]\npattern = '/a'\nclaims = 'a'", format!("F:3: rule 1: {claims_must}")),
+        (
+            "[[rules]]\npattern = '/a'\noperations = ['subscribe', 'read']",
+            format!("F:3: rule 1: {operations_must}, got \"read\""),
+        ),
+        (
+            "[[rules]]\npattern = '/a'\noperations = []",
+            format!("F:3: rule 1: {operations_must}, got a list"),
+        ),
+        (
+            "[[rules]]\npattern = '/a'\n[[rules]]\npatern = '/b'",
+            "F:4: rule 2: patern: unknown key; did you mean pattern?".into(),
+        ),
+        ("[[keys]]\nalgorithm = 'HS256'", "F:1: key 1: has no file".into()),
+        (
+            "[[keys]]\nfile = '/nowhere'\nalgorithm = 'none'",
+            "F:3: key 1: algorithm: must be one of \"HS256\", \"RS256\", \"ES256\", \"EdDSA\", got \
+             \"none\""
+                .into(),
+        ),
+        (
+            "[[keys]]\nfile = '/nowhere'\nalgorithm = 'HS256'",
+            "F:2: key 1: file: cannot read /nowhere: No such file or directory (os error 2)".into(),
+        ),
+        (
+            concat!("[[keys]]\nalgorithm = 'RS256'\nfile = '", secret_file!(), "'"),
+            "F:3: key 1: file: the file has no public RSA key in PEM".into(),
+        ),
+        (
+            concat!("[[keys]]\nfile = '", secret_file!(), "'"),
+            "F:2: key 1: file: the file has no JSON Web Key Set; for a single key, say its algorithm"
+                .into(),
+        ),
+        (publisher, "F:2: publisher 1: file: without [[rules]] everybody may publish".into()),
+        ("access.requireToken = true", "F:1: access.requireToken: needs [[keys]] to check tokens with".into()),
+        (
+            "access.cookie = 'a'\nserver.allow-origin = '*'",
+            "F:1: access.cookie: with allow-origin * every page could act for whoever visits it; name \
+             the origins"
+                .into(),
+        ),
+    ];
+
+    for (text, expected) in table {
+        assert_eq!(toml(text).mistake(), expected, "{text}");
+    }
+    let claimed = format!("{rule}{publisher}pattern = '/{{sub}}'\n");
+    assert!(
+        toml(&claimed)
+            .mistake()
+            .ends_with("a publisher has no claims")
+    );
+    let all = format!(
+        "{key}{rule}{publisher}[[rules]]\npattern = '/users/{{sub}}/**'\n\
+         claims = {{ role = ['a', 7, true], realm = {{ roles = 'x' }} }}\n"
+    );
+    let settings = toml(&all).settings();
+    assert!(
+        !format!("{settings:?}").contains("thirty-two"),
+        "no secret in a trace"
+    );
 }

@@ -1,4 +1,5 @@
-// One unmodified CometD client. Options: {"url", "transport": "websocket" | "long-polling", "ack": bool}.
+// One unmodified CometD client. Options: {"url", "transport": "websocket" | "long-polling", "ack": bool,
+// "ext": what each message carries}.
 
 import { obey, options, say } from './lines.mjs';
 import { adapt } from 'cometd-nodejs-client';
@@ -19,6 +20,8 @@ client.registerExtension('observer', {
     return message;
   },
   outgoing(message) {
+    say({ sent: message.channel });
+    if (options.ext) message.ext = { ...message.ext, ...options.ext };
     if (message.channel === '/meta/connect') say({ connecting: message.connectionType });
     return message;
   },

@@ -1,4 +1,5 @@
-// One unmodified Faye client. Options: {"url", "transport": "websocket" | "long-polling"}.
+// One unmodified Faye client. Options: {"url", "transport": "websocket" | "long-polling",
+// "ext": what each message carries}.
 
 import faye from 'faye';
 import { obey, options, say } from './lines.mjs';
@@ -12,6 +13,8 @@ client.addExtension({
     callback(message);
   },
   outgoing(message, callback) {
+    say({ sent: message.channel });
+    if (options.ext) message.ext = { ...message.ext, ...options.ext };
     if (message.channel === '/meta/connect') say({ connecting: message.connectionType });
     callback(message);
   },

@@ -5,6 +5,7 @@
 //   out:  {"reply":3, "successful":true}                            that command is through
 //         {"event":{"channel":"/news/a", "data":1}, "by":"/news/*"} an event reached this subscription
 //         {"meta":{"channel":"/meta/handshake", "successful":true}} any reply on a meta channel, as it arrived
+//         {"sent":"/chat"}                                          a message goes out on this channel
 //         {"connecting":"websocket"}                                a connect goes out over this transport
 //         {"lost":true}                                             the client noticed that the server is away
 
@@ -25,7 +26,8 @@ export function obey(handlers) {
   const input = createInterface({ input: process.stdin });
   input.on('line', (line) => {
     const command = JSON.parse(line);
-    handlers[command.do](command, (outcome) => say({ reply: command.number, ...outcome }));
+    if (command.do === 'settle') say({ reply: command.number, successful: true });
+    else handlers[command.do](command, (outcome) => say({ reply: command.number, ...outcome }));
   });
   input.on('close', () => process.exit(0));
   say({ ready: true });

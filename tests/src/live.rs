@@ -9,6 +9,7 @@
 )]
 
 mod browser;
+mod build;
 mod client;
 mod cutter;
 mod deadline;
@@ -21,6 +22,7 @@ mod websocket;
 mod wire;
 
 pub use browser::Page;
+pub use build::executable;
 pub use client::{Client, Event, Library, Transport};
 pub use cutter::Cutter;
 pub use deadline::Deadline;

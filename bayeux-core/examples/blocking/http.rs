@@ -143,7 +143,8 @@ impl Exchange<'_> {
             }
             Ok(Order::Receive) | Err(_) => (Ok(false), Input::Closed { connection }),
         };
-        net.end(connection, fact);
+        net.forget(connection);
+        net.say(fact);
         written
     }
 

@@ -75,10 +75,9 @@ impl Net {
         let _ = self.facts.send(fact);
     }
 
-    /// A connection is over with this fact: no more orders.
-    pub(crate) fn end(&self, connection: ConnectionId, fact: Input) {
+    /// There are no more orders for a connection. A fact that says why is to follow.
+    pub(crate) fn forget(&self, connection: ConnectionId) {
         self.orders().remove(&connection);
-        self.say(fact);
     }
 
     fn orders(&self) -> MutexGuard<'_, HashMap<ConnectionId, Sender<Order>>> {

@@ -40,7 +40,7 @@ pub(crate) fn serve(
         scope.spawn(|| {
             let code = read(net, connection, &mut incoming, credits);
             close(&mut incoming, code);
-            net.end(connection, Input::Closed { connection }); // which ends `orders`
+            net.forget(connection); // which ends `orders`
         });
         // Ends the thread that reads, if it waits for the peer.
         let cut = || drop(stream.shutdown(Shutdown::Both));
@@ -63,6 +63,7 @@ pub(crate) fn serve(
         }
         drop(credit); // The same, if it waits for leave to read.
     });
+    net.say(Input::Closed { connection });
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -170,6 +170,9 @@ fn upgrade(
 
 /// The texts in the body of a request.
 async fn read(net: &Net, request: Request<Incoming>, cors: &Cors) -> Result<Vec<Bytes>, Refusal> {
+    if request.body().size_hint().lower() > net.limits.max_size as u64 {
+        return Err(Refusal::too_large(cors)); // It says so before it comes.
+    }
     let content_type = request.headers().get(CONTENT_TYPE).cloned();
     let body = Limited::new(request.into_body(), net.limits.max_size).collect();
     let body = match timeout(PATIENCE, body).await {

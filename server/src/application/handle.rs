@@ -273,6 +273,13 @@ impl Handle {
         role: Role,
         decide: impl Decide,
     ) -> Result<DeciderId, CallError> {
+        let id = self.tell_decider(role, decide);
+        self.heard().await?;
+        Ok(id)
+    }
+
+    /// The same without waiting until all shards have heard of it.
+    pub(crate) fn tell_decider(&self, role: Role, decide: impl Decide) -> DeciderId {
         let id = DeciderId(NEXT_DECIDER.fetch_add(1, Ordering::Relaxed));
         let decide: DynDecide = Arc::new(decide);
         self.router.decider_added();
@@ -284,8 +291,7 @@ impl Handle {
             self.router
                 .tell(shard, Fact::AddDecider(decider, Arc::clone(&decide)));
         }
-        self.heard().await?;
-        Ok(id)
+        id
     }
 
     /// No longer asks a decider, when this resolves.
@@ -294,10 +300,14 @@ impl Handle {
     ///
     /// If the server has stopped.
     pub async fn remove_decider(&self, id: DeciderId) -> Result<(), CallError> {
+        self.tell_no_decider(id);
+        self.heard().await
+    }
+
+    pub(crate) fn tell_no_decider(&self, id: DeciderId) {
         for shard in 0..self.router.shards() {
             self.router.tell(shard, Fact::RemoveDecider(id));
         }
-        self.heard().await
     }
 
     /// How many facts were told by one shard to another so far.

@@ -4,12 +4,14 @@ use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::net::ToSocketAddrs;
 
-use bayeux_core::http::SameSite;
+use bayeux_core::http::{Origins, SameSite};
 use bayeux_core::{Activity, ActivityMode, BrowserBinding};
 
 use super::Settings;
+use super::access::AccessDraft;
 use super::flag::Given;
 use super::slot::{in_milliseconds, milliseconds, quoted};
+use crate::access::Access;
 
 /// Settings on their way. [`finish`](Draft::finish) checks what no single key can tell.
 pub(crate) struct Draft {
@@ -26,6 +28,8 @@ pub(crate) struct Draft {
     pub(crate) activity_on: bool,
     /// `trustClientSession`.
     pub(crate) trust_client_session: bool,
+    /// Who may do what.
+    pub(crate) access: AccessDraft,
     /// Where a key of the file was set: what to say in front of a complaint about it.
     pub(crate) sources: BTreeMap<String, String>,
 }
@@ -50,6 +54,7 @@ impl Default for Draft {
             },
             activity_on: false,
             trust_client_session: false,
+            access: AccessDraft::default(),
             sources: BTreeMap::new(),
         }
     }
@@ -63,6 +68,7 @@ impl Draft {
         self.check_idle()?;
         self.resolve()?;
         self.admit_backends()?;
+        self.settings.access = self.control_access()?;
         self.settings.engine.activity = self.activity_on.then_some(self.activity);
         Ok(self.settings)
     }
@@ -117,6 +123,21 @@ impl Draft {
             )),
             _ => Ok(()),
         }
+    }
+
+    fn control_access(&self) -> Result<Access, String> {
+        let access = self.access.finish(&self.settings.engine.grammar)?;
+        if access.tokens_required && access.tokens.is_none() {
+            let why = "needs [[keys]] to check tokens with";
+            return Err(self.complaint(&["access.requireToken"], why));
+        }
+        if access.sources.cookie.is_some() && self.settings.http.origins == Origins::Any {
+            return Err(self.complaint(
+                &["access.cookie"],
+                "with allow-origin * every page could act for whoever visits it; name the origins",
+            ));
+        }
+        Ok(access)
     }
 
     fn resolve(&mut self) -> Result<(), String> {

@@ -7,6 +7,7 @@ use strsim::damerau_levenshtein;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::access;
 use super::draft::Draft;
 use super::flag::{FLAGS, Given, Times};
 use super::key::{KEYS, Key, Table};
@@ -66,7 +67,8 @@ impl File<'_> {
         let mistakes = entries
             .iter()
             .filter_map(|entry| self.apply_entry(draft, entry).err());
-        let mistakes: Vec<_> = mistakes.collect();
+        let mut mistakes: Vec<_> = mistakes.collect();
+        mistakes.extend(access::read(root.get_ref(), &|at| self.at(at), draft));
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
@@ -81,6 +83,9 @@ impl File<'_> {
         let mut entries = Vec::new();
         for (name, value) in root {
             let (name, at) = (name_of(name), name.span().start);
+            if access::LISTS.contains(&name) {
+                continue;
+            }
             match value.get_ref().as_table().filter(|_| is_table(name)) {
                 Some(inner) => entries.extend(inner.iter().map(|(key, value)| Entry {
                     table: name,
@@ -282,7 +287,7 @@ fn suggestion(entry: &Entry<'_>) -> Option<String> {
 }
 
 /// Of `names` the one most like `name`, if it is like it at all.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
     let name = plain(name);
     names

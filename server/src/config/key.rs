@@ -25,15 +25,17 @@ pub(crate) enum Table {
     LongPolling,
     CallbackPolling,
     Limits,
+    Access,
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Top,
         Self::WebSocket,
         Self::LongPolling,
         Self::CallbackPolling,
         Self::Limits,
+        Self::Access,
     ];
 
     /// Its name in the file; none for the top.
@@ -44,6 +46,7 @@ impl Table {
             Self::LongPolling => Some("long-polling"),
             Self::CallbackPolling => Some("callback-polling"),
             Self::Limits => Some("limits"),
+            Self::Access => Some("access"),
         }
     }
 
@@ -917,6 +920,60 @@ pub(crate) static KEYS: &[Key] = &[
         time!(0, DAY, settings.memory.retention),
         "How long they are kept.",
     ),
+    key(
+        Table::Access,
+        "requireToken",
+        boolean!(access.require_token),
+        "A handshake needs a token that is good.",
+    ),
+    key(
+        Table::Access,
+        "issuers",
+        Slot::Texts {
+            get: |draft| texts(&draft.access.issuers),
+            set: |draft, names| set_texts(&mut draft.access.issuers, names),
+        },
+        "Who may have issued a token: its `iss`. None: anybody who has the key.",
+    ),
+    key(
+        Table::Access,
+        "audiences",
+        Slot::Texts {
+            get: |draft| texts(&draft.access.audiences),
+            set: |draft, names| set_texts(&mut draft.access.audiences, names),
+        },
+        "Whom a token may be for: its `aud`. None: anybody.",
+    ),
+    key(
+        Table::Access,
+        "leeway",
+        time!(0, 3_600_000, access.leeway),
+        "How far the clock of an issuer may be from the server's.",
+    ),
+    key(
+        Table::Access,
+        "cookie",
+        Slot::Text {
+            get: |draft| draft.access.sources.cookie.as_deref().map(String::from),
+            set: |draft, name| {
+                draft.access.sources.cookie = Some(token(name)?);
+                Ok(())
+            },
+        },
+        "The cookie that has a token, if neither `ext` nor a header has one.",
+    ),
+    key(
+        Table::Access,
+        "secretMember",
+        Slot::Text {
+            get: |draft| Some(draft.access.sources.secret_member.to_string()),
+            set: |draft, name| {
+                draft.access.sources.secret_member = name.into();
+                Ok(())
+            },
+        },
+        "The member of `ext` that has the secret of a publisher.",
+    ),
 ];
 
 const CALLBACK_PARAMETER: Slot = Slot::Text {
@@ -988,4 +1045,16 @@ fn set_transports(draft: &mut Draft, names: &[&'static str]) {
     draft.settings.engine.allowed_transports = transports.collect();
     draft.settings.http.websocket = names.contains(&Transport::WebSocket.name());
     draft.settings.http.callback_polling = names.contains(&Transport::CallbackPolling.name());
+}
+
+fn texts(names: &[Box<str>]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn set_texts(names: &mut Vec<Box<str>>, given: &[&str]) -> Result<(), String> {
+    if given.iter().any(|name| name.is_empty()) {
+        return Err("must have no empty text".into());
+    }
+    *names = given.iter().map(|name| Box::from(*name)).collect();
+    Ok(())
 }

@@ -60,6 +60,30 @@ allow-origin = \"https://chat.example\"
 ```
 ";
 
+const LISTS: &str = "
+### Lists of tables
+
+[access.md](access.md) says what they are for. Relative names of files begin at the server's working directory.
+
+`[[keys]]`, with which tokens are checked:
+
+- `file`: a public key in PEM, the secret of HS256, or a JSON Web Key Set.
+- `algorithm`: `HS256`, `RS256`, `ES256` or `EdDSA`; left out for a key set.
+- `id`: the `kid` of the tokens that it has signed; unset: any.
+
+`[[publishers]]`, who may publish because they know a secret:
+
+- `file`: the file that has it.
+- `pattern`: where to; unset: `/**`.
+
+`[[rules]]`, by which all others may do something:
+
+- `pattern`: on which channels; `{name}` as a whole segment is what the token says under that name.
+- `operations`: what, a list of `create`, `subscribe` and `publish`; unset: to subscribe and to publish.
+- `allow`: who, `authenticated` or `anyone`; unset: those with a token.
+- `claims`: a table of what the token has to say besides.
+";
+
 /// All that can be set, in Markdown: the text of `docs/configuration.md`.
 #[must_use]
 pub fn reference() -> String {
@@ -95,6 +119,7 @@ pub fn reference() -> String {
             line(&mut page, format_args!("{}", row(key, &draft)));
         }
     }
+    page.push_str(LISTS);
     line(
         &mut page,
         format_args!("\n### Options of CometD that are refused\n"),

@@ -67,6 +67,11 @@ pub struct Client {
 impl Client {
     /// Starts it; nothing is sent before [`Client::handshake`].
     pub fn start(library: Library, transport: Transport, url: &str) -> Self {
+        Self::start_with(library, transport, url, &Value::Null)
+    }
+
+    /// The same, with this `ext` on all that it sends.
+    pub fn start_with(library: Library, transport: Transport, url: &str, ext: &Value) -> Self {
         let script = match library {
             Library::Faye => "faye.mjs",
             Library::CometD | Library::CometDWithAck => "cometd.mjs",
@@ -76,7 +81,9 @@ impl Client {
             "the clients are not installed: run `npm ci` in tests/clients"
         );
         let ack = library == Library::CometDWithAck;
-        let options = json!({"url": url, "transport": transport.name(), "ack": ack});
+        let options = json!({
+            "url": url, "transport": transport.name(), "ack": ack, "ext": ext,
+        });
         let mut command = Command::new("node");
         command
             .current_dir(SCRIPTS)
@@ -114,6 +121,25 @@ impl Client {
                 .fail(&format!("was not granted acknowledgement: {reply}"));
         }
         reply["clientId"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Handshakes where that is refused, and gives the reply.
+    pub fn handshake_refused(&mut self) -> Value {
+        self.process
+            .write_line(&json!({"do": "handshake"}).to_string());
+        let mut said = self.take("be refused a handshake", |said| {
+            let reply = &said["meta"];
+            reply["channel"] == "/meta/handshake" && reply["successful"] == false
+        });
+        said["meta"].take()
+    }
+
+    /// How many messages it has sent on this channel, by its own word.
+    pub fn sent(&mut self, channel: &str) -> usize {
+        // What it has said before it says this has been heard.
+        self.order(&json!({"do": "settle"}));
+        let sent = |said: &&Value| said["sent"] == channel;
+        self.said.iter().filter(sent).count()
     }
 
     /// Waits for the next connect that goes out over this transport.

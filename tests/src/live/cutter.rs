@@ -32,6 +32,8 @@ struct State {
     needle: Option<Vec<u8>>,
     stalled: bool,
     ended: bool,
+    /// How many bytes clients have sent.
+    sent: usize,
     links: Vec<Link>,
     report: Sender<()>,
 }
@@ -57,6 +59,7 @@ impl Cutter {
                 needle: None,
                 stalled: false,
                 ended: false,
+                sent: 0,
                 links: Vec::new(),
                 report,
             }),
@@ -112,6 +115,11 @@ impl Cutter {
                 "the server closes what its client closed"
             );
         }
+    }
+
+    /// How many bytes clients have sent through it so far.
+    pub fn sent(&self) -> usize {
+        self.shared.lock().sent
     }
 
     /// New connections go to that server.
@@ -189,7 +197,8 @@ fn link(
     shared: &Arc<Shared>,
 ) -> std::io::Result<()> {
     let (open, closed) = channel();
-    let up = Pipe::new(&client, &server, shared)?;
+    let mut up = Pipe::new(&client, &server, shared)?;
+    up.is_up = true;
     let down = Pipe::new(&server, &client, shared)?;
     thread::spawn(move || up.run(Watch::Nothing));
     thread::spawn(move || {
@@ -208,6 +217,8 @@ fn link(
 
 /// One direction of one connection.
 struct Pipe {
+    /// From the client.
+    is_up: bool,
     from: TcpStream,
     to: TcpStream,
     shared: Arc<Shared>,
@@ -222,6 +233,7 @@ enum Watch {
 impl Pipe {
     fn new(from: &TcpStream, to: &TcpStream, shared: &Arc<Shared>) -> std::io::Result<Self> {
         Ok(Self {
+            is_up: false,
             from: from.try_clone()?,
             to: to.try_clone()?,
             shared: Arc::clone(shared),
@@ -241,6 +253,9 @@ impl Pipe {
                 }
                 Watch::Nothing => None,
             };
+            if self.is_up {
+                state.sent += length;
+            }
             if end.is_some() {
                 state.needle = None;
             }

@@ -3,22 +3,23 @@
 use std::env::VarError;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::Process;
+use super::{Process, executable};
 
 /// What a server is started with beyond its defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     arguments: Vec<String>,
-    /// The text of its configuration file.
+    /// The text of its configuration file: what stands at its top, and its tables.
     file: String,
     /// Whether it listens to backends.
     admin: bool,
+    tables: String,
     /// How many descriptors it may have, if not as many as the test.
     descriptors: Option<u32>,
 }
@@ -42,6 +43,19 @@ impl Settings {
         // Numbers, strings, booleans and arrays are the same in JSON and TOML.
         writeln!(self.file, "{name} = {}", value.into()).ok();
         self
+    }
+
+    /// Tables of its configuration file.
+    #[must_use]
+    pub fn tables(mut self, text: &str) -> Self {
+        self.tables.push_str(text);
+        self
+    }
+
+    /// What it logs.
+    #[must_use]
+    pub fn log(self, filter: &str) -> Self {
+        self.with(&["--log", filter])
     }
 
     /// Channels with which a test can ask for the server's help.
@@ -74,12 +88,6 @@ impl Settings {
     #[must_use]
     pub fn admin_key(self, key: &str) -> Self {
         self.option("server.admin-key", key)
-    }
-
-    /// What it logs.
-    #[must_use]
-    pub fn log(self, filter: &str) -> Self {
-        self.with(&["--log", filter])
     }
 
     fn command(&self) -> Command {
@@ -118,7 +126,17 @@ impl Server {
             .args(["--listen", "127.0.0.1:0", "--config", "/dev/stdin"])
             .args(&settings.arguments);
         let mut process = Process::start("the server", &mut command);
-        process.write_last(&settings.file);
+        process.write_last(&format!("{}{}", settings.file, settings.tables));
+        Self::listening(process)
+    }
+
+    /// Starts an example, which takes its address as an argument; `target` are the arguments that cargo knows it by.
+    pub fn example(target: &[&str]) -> Self {
+        let mut command = Command::new(executable(target));
+        Self::listening(Process::start("the example", command.arg("127.0.0.1:0")))
+    }
+
+    fn listening(mut process: Process) -> Self {
         let address = process.wait_for("say where it listens", |line| {
             let (_, url) = line.rsplit_once("http://")?;
             url.strip_suffix(Self::PATH)?.parse().ok()
@@ -141,6 +159,12 @@ impl Server {
         let mut process = Process::start("the server", Command::new(binary()).args(arguments));
         process.write_last(input);
         process
+    }
+
+    /// The file of the binary, for who starts it in a way of their own.
+    #[must_use]
+    pub fn binary() -> &'static Path {
+        binary()
     }
 
     /// With its defaults.
@@ -218,8 +242,8 @@ impl Server {
         }
     }
 
-    /// Ends it as an operator would, and gives what it said since it listens.
-    pub fn last_words(mut self) -> Vec<String> {
+    /// Ends it as an operator would, and gives all that it has printed since it listened.
+    pub fn stop_and_tell(mut self) -> Vec<String> {
         self.process.terminate()
     }
 
@@ -244,10 +268,9 @@ fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("BAYEUX_SERVER_BIN") {
         Some(path) => path.into(),
-        None => build(),
+        None => executable(&["--package", package(), "--bins"]),
     })
 }
-
 /// The package of the server on the runtime that `BAYEUX_SERVER` names: `tokio`, as by default, or `smol`.
 fn package() -> &'static str {
     match std::env::var("BAYEUX_SERVER").as_deref() {
@@ -255,25 +278,4 @@ fn package() -> &'static str {
         Ok("smol") => "bayeux-server-smol",
         other => panic!("BAYEUX_SERVER must be tokio or smol, not {other:?}"),
     }
-}
-
-fn build() -> PathBuf {
-    let package = package();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .args(["build", "--package", package, "--bins"])
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit());
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    let output = cargo.output().expect("cargo can be started");
-    assert!(output.status.success(), "{package} cannot be built");
-
-    let executable = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executable.expect("cargo names the executable that it built")
 }

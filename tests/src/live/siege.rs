@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::{Deadline, HttpConnection, Server, Settings, WebSocket};
+use super::{Deadline, HttpConnection, Poller, Server, Settings, WebSocket};
 
 /// A server of one thread, so that whatever keeps that busy is noticed, and two clients that are served meanwhile.
 #[derive(Debug)]
@@ -21,11 +21,9 @@ impl Siege {
     /// A channel to which nobody may succeed to publish: the healthy clients would notice.
     pub const FORBIDDEN: &str = "/forbidden";
 
-    /// How many turns the healthy clients take before the server is measured.
-    const WARM: u32 = 2 * Self::LOGGED;
-
-    /// How many events the server keeps.
-    const LOGGED: u32 = 100;
+    /// How many events the server keeps: more than an attacker publishes within a turn of the healthy clients, since a
+    /// session that has not been told of what is no longer kept is lost.
+    const LOGGED: usize = 2_000;
 
     /// How often an attack is repeated.
     const REPEATED: u32 = 3;
@@ -39,8 +37,18 @@ impl Siege {
             .option("limits.maxLogEntries", Self::LOGGED);
         let mut server = Server::start(&settings);
         let mut healthy = Healthy::new(server.address());
-        for _ in 0..Self::WARM {
-            healthy.take_turn();
+        for _ in 0..2 {
+            let mut publisher = Poller::connected(server.address());
+            let event = publisher.publish("/unheard", "x".repeat(64));
+            let half = Value::from(vec![event; Self::LOGGED / 2]);
+            for _ in 0..2 {
+                let replies = publisher.post(half.clone());
+                assert!(replies.iter().all(is_success), "the log can be filled");
+            }
+            publisher.post(json!([publisher.disconnect()]));
+            for _ in 0..10 {
+                healthy.take_turn();
+            }
         }
         let (bytes, descriptors) = (server.resident(), server.open_descriptors());
         Self {

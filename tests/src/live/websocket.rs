@@ -64,8 +64,7 @@ impl WebSocket {
         let (connection, response) = Self::ask(address, path, headers);
         assert_eq!(response.status, 101, "{response:?}");
         assert_eq!(response.header("Sec-WebSocket-Accept"), Some(Self::ACCEPT));
-        let wire = connection.into_wire();
-        (Self { wire }, response)
+        (Self::after_upgrade(connection), response)
     }
 
     /// Asks for one and gives the answer, which should be a refusal.
@@ -95,6 +94,12 @@ impl WebSocket {
         all.extend_from_slice(headers);
         let response = connection.request("GET", path, &all, "");
         (connection, response)
+    }
+
+    /// What a connection is once an upgrade was agreed on.
+    pub fn after_upgrade(connection: HttpConnection) -> Self {
+        let wire = connection.into_wire();
+        Self { wire }
     }
 
     /// Sends an array of messages.

@@ -149,7 +149,7 @@ fn neither_a_key_nor_a_session_is_ever_printed() {
     backend.post("disconnect", &body);
     backend.refused("disconnect", &body);
 
-    let said = server.last_words().join("\n");
+    let said = server.stop_and_tell().join("\n");
     let ended = format!("session=SessionId({}..)", &session[..4]);
     assert!(said.contains(&ended), "it logs that it was ended:\n{said}");
     for secret in [KEY, wrong, &session] {

@@ -1,0 +1,268 @@
+//! A driver that is a program with sockets, and prints the facts that its engine is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::conversation::post;
+use super::told::connection_of;
+use super::{Conversation, Driver, Names, PAGE, Played, Step};
+use crate::live::{HttpConnection, Opcode, Process, Response, WebSocket, executable};
+
+/// A program, how it is started, and how it marks a fact that it prints.
+#[derive(Clone, Debug)]
+pub struct Program {
+    name: &'static str,
+    executable: PathBuf,
+    arguments: Vec<&'static str>,
+    mark: &'static str,
+}
+
+impl Program {
+    /// A server with the command line that all of ours have.
+    #[must_use]
+    pub fn server(package: &'static str) -> Self {
+        let log = ["--log", "bayeux_server::shard=trace"];
+        let start = ["--listen", "127.0.0.1:0", "--shards", "1"];
+        Self {
+            name: package,
+            executable: executable(&["--package", package, "--bins"]),
+            arguments: [&start[..], &log].concat(),
+            mark: " TRACE bayeux_server::shard: fact=",
+        }
+    }
+
+    /// An example; `target` are the arguments that cargo knows it by.
+    #[must_use]
+    pub fn example(name: &'static str, target: &[&str]) -> Self {
+        Self {
+            name,
+            executable: executable(target),
+            arguments: vec!["127.0.0.1:0", "--facts"],
+            mark: "fact: ",
+        }
+    }
+}
+
+impl Driver for Program {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn play(&self, conversation: &Conversation) -> Played {
+        let mut stage = Stage::start(self);
+        for step in &conversation.steps {
+            stage.play(step);
+        }
+        stage.end()
+    }
+}
+
+/// A running program, and the clients of a conversation.
+struct Stage {
+    process: Process,
+    mark: &'static str,
+    address: SocketAddr,
+    lines: BTreeMap<u8, Line>,
+    facts: Vec<String>,
+    answers: Vec<String>,
+    names: Names,
+}
+
+enum Line {
+    Http(HttpConnection),
+    WebSocket(WebSocket),
+}
+
+impl Stage {
+    fn start(program: &Program) -> Self {
+        let mut command = Command::new(&program.executable);
+        command.args(&program.arguments);
+        command.args(["--allow-origin", PAGE]);
+        let mut process = Process::start(program.name, &mut command);
+        let mut facts = Vec::new();
+        let address = process.wait_for("say where it listens", |line| {
+            facts.extend(fact_in(line, program.mark));
+            let (_, url) = line.rsplit_once("http://")?;
+            url.strip_suffix("/bayeux")?.parse().ok()
+        });
+        Self {
+            process,
+            mark: program.mark,
+            address,
+            lines: BTreeMap::new(),
+            facts,
+            answers: Vec::new(),
+            names: Names::default(),
+        }
+    }
+
+    fn play(&mut self, step: &Step) {
+        match step {
+            Step::Say { line, bytes } => self.say(*line, bytes),
+            Step::Hear { line, who } => {
+                let (answer, cookie) = self.hear(*line);
+                if let Some(who) = who {
+                    self.names.learn(who, &answer, cookie.as_deref());
+                }
+                self.answers.push(answer);
+            }
+            Step::Taken { id } => {
+                self.taken(id);
+            }
+            Step::HangUp { line, id } => {
+                self.lines.remove(line);
+                let connection = self.taken(id);
+                self.wait_for_fact("notice that a client went away", |fact| {
+                    fact.starts_with("Closed") && connection_of(fact) == connection
+                });
+            }
+        }
+    }
+
+    fn say(&mut self, line: u8, bytes: &[u8]) {
+        let bytes = self.names.fill(bytes);
+        let open = || Line::Http(HttpConnection::open(self.address));
+        match self.lines.entry(line).or_insert_with(open) {
+            Line::Http(connection) => connection.send_raw(&bytes),
+            Line::WebSocket(socket) => socket.send_raw(&bytes),
+        }
+    }
+
+    /// The next answer on a line, and the cookie that it sets.
+    fn hear(&mut self, number: u8) -> (String, Option<String>) {
+        let line = self
+            .lines
+            .remove(&number)
+            .expect("a line that something was said on");
+        match line {
+            Line::Http(mut connection) => {
+                let response = connection.response("GET");
+                let next = match response.status {
+                    101 => Line::WebSocket(WebSocket::after_upgrade(connection)),
+                    _ => Line::Http(connection),
+                };
+                self.lines.insert(number, next);
+                let cookie = response.header("Set-Cookie").map(str::to_owned);
+                (shown(&response), cookie)
+            }
+            Line::WebSocket(mut socket) => {
+                let frame = socket.frame();
+                self.lines.insert(number, Line::WebSocket(socket));
+                let shown = frame.map_or("the end".to_owned(), |frame| {
+                    if frame.opcode == Opcode::Text {
+                        return String::from_utf8_lossy(&frame.payload).into_owned();
+                    }
+                    format!("{:?} {:?}", frame.opcode, frame.payload)
+                });
+                (shown, None)
+            }
+        }
+    }
+
+    /// Waits until the engine was told that message, and gives the connection that it came by.
+    fn taken(&mut self, id: &str) -> Option<u64> {
+        let id = format!("id: Given({id:?})");
+        let is_it = |fact: &str| fact.starts_with("Received") && fact.contains(&id);
+        connection_of(self.wait_for_fact("take a message in", is_it))
+    }
+
+    /// The first fact of that kind, now or later.
+    fn wait_for_fact(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> &str {
+        let known = self.facts.iter().position(|fact| is_it(fact));
+        let place = known.unwrap_or_else(|| {
+            while !is_it(self.next_fact(what)) {}
+            self.facts.len() - 1
+        });
+        self.facts.get(place).map_or("", String::as_str)
+    }
+
+    fn next_fact(&mut self, what: &str) -> &str {
+        let next = |line: &str| fact_in(line, self.mark);
+        let fact = self.process.wait_for(what, next);
+        self.facts.push(fact);
+        self.facts.last().map_or("", String::as_str)
+    }
+
+    /// All hang up. What the engine is told before a last request was answered twice, it was told in the conversation:
+    /// the store has replied by then to whatever it was asked.
+    fn end(mut self) -> Played {
+        self.lines.clear();
+        for last in ["last", "very last"] {
+            let farewell =
+                format!(r#"[{{"channel":"/meta/connect","id":"{last}","clientId":"none"}}]"#);
+            self.say(0, &post("", &farewell));
+            self.hear(0);
+            self.taken(last);
+        }
+        while !open(&self.facts).is_empty() {
+            self.next_fact("finish with every connection");
+        }
+        let farewells = BTreeSet::from_iter(
+            self.facts
+                .iter()
+                .filter_map(|fact| connection_of(fact).filter(|_| fact.contains(r#"last")"#))),
+        );
+        self.facts
+            .retain(|fact| connection_of(fact).is_none_or(|it| !farewells.contains(&it)));
+        Played {
+            facts: self.facts,
+            answers: self.answers,
+            names: self.names,
+        }
+    }
+}
+
+fn fact_in(line: &str, mark: &str) -> Option<String> {
+    Some(line.split_once(mark)?.1.to_owned())
+}
+
+/// The connections that have not had their end.
+fn open(facts: &[String]) -> BTreeSet<u64> {
+    let mut exchanges = BTreeSet::new();
+    let mut all = BTreeSet::new();
+    for fact in facts {
+        let Some(connection) = connection_of(fact) else {
+            continue;
+        };
+        if fact.starts_with("Opened") {
+            all.insert(connection);
+            if !fact.contains("transport: WebSocket") {
+                exchanges.insert(connection);
+            }
+        }
+        let is_written = fact.starts_with("Written") && exchanges.contains(&connection);
+        if is_written || fact.starts_with("Closed") {
+            all.remove(&connection);
+        }
+    }
+    all
+}
+
+/// What matters of a response. Whether a refusal ends the connection is the driver's affair.
+fn shown(response: &Response) -> String {
+    let matters = [
+        "content-type",
+        "cache-control",
+        "x-content-type-options",
+        "access-control-allow-origin",
+        "access-control-allow-credentials",
+        "access-control-allow-headers",
+        "access-control-allow-methods",
+        "access-control-max-age",
+        "vary",
+        "allow",
+        "set-cookie",
+        "upgrade",
+        "sec-websocket-accept",
+        "sec-websocket-protocol",
+    ];
+    let mut shown = response.status.to_string();
+    for name in matters {
+        for value in response.header_values(name) {
+            shown = format!("{shown}\n{name}: {value}");
+        }
+    }
+    format!("{shown}\n{}", String::from_utf8_lossy(&response.body))
+}

@@ -1,0 +1,40 @@
+//! The examples serve the clients that are in use, unmodified.
+
+use bayeux_tests::live::{Client, Library, Server, Transport};
+use serde_json::json;
+
+const CLIENTS: [(Library, Transport); 5] = [
+    (Library::Faye, Transport::WebSocket),
+    (Library::Faye, Transport::LongPolling),
+    (Library::CometD, Transport::WebSocket),
+    (Library::CometDWithAck, Transport::LongPolling),
+    (Library::Faye, Transport::WebSocket),
+];
+
+/// Each client hears what the next one says, and leaves.
+fn converse(server: &Server) {
+    let connected = |(library, transport)| Client::connected(library, transport, &server.url());
+    let mut speaker = connected(CLIENTS[0]);
+    for (number, client) in CLIENTS.into_iter().enumerate().skip(1) {
+        let channel = format!("/news/{number}");
+        let mut listener = connected(client);
+        listener.subscribe(&channel);
+        speaker.publish(&channel, json!({ "number": number }));
+        listener.expect_event(&channel, json!({ "number": number }));
+        speaker.disconnect();
+        speaker = listener;
+    }
+    speaker.disconnect();
+}
+
+#[test]
+fn faye_and_cometd_talk_to_each_other_over_a_loop_that_blocks() {
+    let target = ["--package", "bayeux-core", "--example", "blocking"];
+    converse(&Server::example(&target));
+}
+
+#[test]
+fn faye_and_cometd_talk_to_each_other_over_async_std() {
+    let target = ["--package", "bayeux-example-async-std"];
+    converse(&Server::example(&target));
+}
