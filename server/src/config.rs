@@ -23,10 +23,9 @@ use std::thread;
 
 use bayeux_core::http::{self, CookieOptions, Mount, TrustedProxies};
 use bayeux_core::{Config, MemoryOptions};
-
-use crate::access::Access;
 use bytes::Bytes;
 
+use crate::access::Access;
 use crate::entrance::Entrance;
 use crate::tls::TlsFiles;
 

@@ -92,7 +92,7 @@ fn the_api_is_closed_until_a_key_is_set() {
     assert_eq!(refused, (403, "no_key_set".into()));
 
     let mut connection = HttpConnection::open(server.admin_address());
-    for path in ["/live", "/ready", "/api/v1/openapi.json"] {
+    for path in ["/live", "/ready", "/metrics", "/api/v1/openapi.json"] {
         let response = connection.request("GET", path, &[], "");
         assert_eq!(response.status, 200, "{path}");
     }
@@ -126,6 +126,7 @@ fn the_two_doors_lead_to_different_rooms() {
     let mut client = HttpConnection::open(server.address());
     let response = client.request("GET", "/api/v1/sessions", &[(name, &value)], "");
     assert_eq!(response.status, 404);
+    assert_eq!(client.request("GET", "/metrics", &[], "").status, 404);
     for path in ["/live", "/ready"] {
         let response = client.request("GET", path, &[], "");
         assert_eq!(response.status, 200, "{path}");

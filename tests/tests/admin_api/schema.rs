@@ -53,6 +53,12 @@ impl Description {
                 "minLength" => value
                     .as_str()
                     .is_none_or(|text| text.len() as u64 >= argument.as_u64().unwrap_or(u64::MAX)),
+                "pattern" => {
+                    assert_eq!(argument, "^/.", "the only one that is known here");
+                    value
+                        .as_str()
+                        .is_none_or(|text| text.len() > 1 && text.starts_with('/'))
+                }
                 "oneOf" => {
                     let schemas = argument.as_array().expect("schemas");
                     let fits = |schema: &&Value| self.broken(schema, value, at).is_none();
