@@ -192,16 +192,14 @@ mod tests {
             | Operation::Counters
             | Operation::Describe => String::new(),
         };
+        let query = if route.operation == Operation::Subscribers {
+            "channel=/a"
+        } else {
+            ""
+        };
         let request = Request::builder()
             .method(&route.method)
-            .uri(format!(
-                "{}?{}",
-                route.path,
-                match route.operation {
-                    Operation::Subscribers => "channel=/a",
-                    _ => "",
-                }
-            ))
+            .uri(format!("{}?{query}", route.path))
             .header("authorization", format!("Bearer {KEY}"))
             .header("content-type", "application/json; charset=utf-8")
             .body(Whole(Some(body.into())))
@@ -231,21 +229,19 @@ mod tests {
             let response = ask(route);
             let method = route.method.as_str().to_lowercase();
             let described = &description["paths"][route.path][method]["responses"]["503"];
-            match route.operation {
-                Operation::Describe => assert_eq!(response.status(), 200),
-                Operation::PublishBatch => {
-                    assert!(described.is_null(), "each has a result of its own");
-                    assert_eq!(response.status(), 200);
-                    let results = format!(r#"{{"results":[{{"error":{STOPPED}}}]}}"#);
-                    assert_eq!(text(response), results);
-                }
-                _ => {
-                    assert!(!described.is_null(), "{}", route.path);
-                    assert_eq!(response.status(), 503, "{}", route.path);
-                    assert_eq!(response.headers()["retry-after"], "1");
-                    let error = format!(r#"{{"error":{STOPPED}}}"#);
-                    assert_eq!(text(response), error, "{}", route.path);
-                }
+            if route.operation == Operation::Describe {
+                assert_eq!(response.status(), 200);
+            } else if route.operation == Operation::PublishBatch {
+                assert!(described.is_null(), "each has a result of its own");
+                assert_eq!(response.status(), 200);
+                let results = format!(r#"{{"results":[{{"error":{STOPPED}}}]}}"#);
+                assert_eq!(text(response), results);
+            } else {
+                assert!(!described.is_null(), "{}", route.path);
+                assert_eq!(response.status(), 503, "{}", route.path);
+                assert_eq!(response.headers()["retry-after"], "1");
+                let error = format!(r#"{{"error":{STOPPED}}}"#);
+                assert_eq!(text(response), error, "{}", route.path);
             }
         }
     }

@@ -269,7 +269,9 @@ fn a_token_is_taken_from_ext_then_from_the_header_then_from_the_cookie() {
     let cookie = |token: &str| format!("a=b; token={token}; c=d");
     let nothing = json!(null);
     let text = |token: &str| json!({"authentication": {"token": token}});
-    let table: Vec<(Value, Option<String>, Option<String>, Result<(), &str>)> = vec![
+    /// Its `ext`, its `Authorization`, its cookies; then why it is refused, if it is.
+    type Row<'a> = (Value, Option<String>, Option<String>, Result<(), &'a str>);
+    let table: Vec<Row<'_>> = vec![
         (text(&good), None, None, Ok(())),
         (nothing.clone(), Some(bearer(&good)), None, Ok(())),
         (
