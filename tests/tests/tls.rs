@@ -596,3 +596,18 @@ fn faye_converses_over_websocket() {
 fn faye_converses_over_long_polling() {
     converses(Library::Faye, Transport::LongPolling);
 }
+
+#[test]
+fn cometd_on_java_converses_over_websocket() {
+    converses(Library::CometDOnJava, Transport::WebSocket);
+}
+
+#[test]
+fn cometd_on_java_converses_over_http_1() {
+    converses(Library::CometDOnJava, Transport::LongPolling);
+}
+
+#[test]
+fn cometd_on_java_converses_over_http_2_that_it_agrees_upon() {
+    converses(Library::CometDOnJavaOverHttp2, Transport::LongPolling);
+}

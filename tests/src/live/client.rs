@@ -23,19 +23,13 @@ pub struct Event {
     pub by: String,
 }
 
-/// What a client on Node.js does that its library does not by itself.
+/// What a client on Node.js does that its library does not by itself; one in Java can trust.
 #[derive(Clone, Debug, Default)]
 pub struct Extras {
     /// The `ext` of all that it sends; null for none.
     pub ext: Value,
     /// The certificate of an authority that it trusts.
     pub trusted: Option<PathBuf>,
-}
-
-impl Extras {
-    fn is_empty(&self) -> bool {
-        self.ext.is_null() && self.trusted.is_none()
-    }
 }
 
 /// A running client.
@@ -57,7 +51,7 @@ impl Client {
     /// The same with more than its library does by itself.
     pub fn start_with(library: Library, transport: Transport, url: &str, extras: &Extras) -> Self {
         let options = json!({
-            "url": url, "transport": transport.name(), "ext": extras.ext,
+            "url": url, "transport": transport.name(), "ext": extras.ext, "trusted": extras.trusted,
             "ack": library.acknowledges(), "http2": library.speaks_http_2(),
         });
         let name = format!("{library:?} over {transport:?}");
