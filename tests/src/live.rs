@@ -30,7 +30,7 @@ pub use build::executable;
 pub use client::{Client, Event, Extras, Library, Transport};
 pub use cutter::Cutter;
 pub use deadline::Deadline;
-pub use http::{HttpConnection, Response};
+pub use http::{HttpConnection, Response, percent};
 pub use http2::Http2;
 pub use poller::{Held, Poller};
 pub use process::Process;
