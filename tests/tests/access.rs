@@ -532,6 +532,36 @@ fn denied_clients_of_faye_and_cometd_are_told_so_and_do_not_hammer() {
 }
 
 #[test]
+fn clients_of_faye_and_cometd_are_known_by_the_cookie_of_their_site() {
+    let server = Server::start(&settings("requireToken = true\ncookie = 'token'"));
+    let cookie = format!("token={}", token(ANN.unwrap_or_default(), FUTURE));
+    let extras = Extras {
+        cookie: Some(cookie),
+        ..Extras::default()
+    };
+    for (library, transport) in [
+        (Library::Faye, Transport::LongPolling),
+        // It shakes hands over HTTP in any case.
+        (Library::Faye, Transport::WebSocket),
+        (Library::CometD, Transport::LongPolling),
+    ] {
+        let mut ann = Client::start_with(library, transport, &server.url(), &extras);
+        ann.handshake();
+        ann.connects_over(transport);
+
+        ann.subscribe("/users/ann/inbox");
+        ann.publish("/users/ann/inbox", json!("mine"));
+        ann.expect_event("/users/ann/inbox", "mine");
+        let refused = ann.subscribe_refused("/users/bob/inbox");
+        assert!(
+            refused.contains("subscribe_denied"),
+            "{library:?}: {refused}"
+        );
+    }
+    server.stop();
+}
+
+#[test]
 fn clients_of_faye_and_cometd_that_are_denied_a_channel_keep_their_session_and_do_not_hammer() {
     let server = Server::start(&settings("requireToken = true").option("timeout", HOLD));
     for library in [Library::Faye, Library::CometD] {

@@ -28,6 +28,8 @@ pub struct Event {
 pub struct Extras {
     /// The `ext` of all that it sends; null for none.
     pub ext: Value,
+    /// The cookies that it has when it begins, as a header has them; CometD sends them when it polls only.
+    pub cookie: Option<String>,
     /// The certificate of an authority that it trusts.
     pub trusted: Option<PathBuf>,
 }
@@ -51,7 +53,8 @@ impl Client {
     /// The same with more than its library does by itself.
     pub fn start_with(library: Library, transport: Transport, url: &str, extras: &Extras) -> Self {
         let options = json!({
-            "url": url, "transport": transport.name(), "ext": extras.ext, "trusted": extras.trusted,
+            "url": url, "transport": transport.name(), "ext": extras.ext,
+            "cookie": extras.cookie, "trusted": extras.trusted,
             "ack": library.acknowledges(), "http2": library.speaks_http_2(),
         });
         let name = format!("{library:?} over {transport:?}");

@@ -38,6 +38,7 @@ impl Seat {
         let on_node = matches!(runtime, Runtime::Process("node", _));
         let on_java = runtime == Runtime::Java;
         assert!(on_node || extras.ext.is_null(), "{name} sends no ext");
+        assert!(on_node || extras.cookie.is_none(), "{name} has no cookie");
         assert!(
             on_node || on_java || extras.trusted.is_none(),
             "{name} trusts nobody"
