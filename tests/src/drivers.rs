@@ -11,18 +11,21 @@
 //! - whether an engine hears of a websocket before its first message, so those that bring none are left out.
 
 pub mod conversation;
+mod in_page;
+mod line;
 mod names;
 mod program;
 mod told;
 
 pub use conversation::{Conversation, Step};
+pub use in_page::InPage;
 pub use names::Names;
 pub use program::Program;
 pub use told::{Played, Told, answer};
 
 /// Something that owns sockets, or pretends to, and drives an engine with a configuration of
 /// [`Config::default`](bayeux_core::Config), one shard, and pages of [`PAGE`] allowed.
-pub trait Driver {
+pub trait Driver: Send + Sync {
     /// What it is called where it differs from others.
     fn name(&self) -> &str;
 

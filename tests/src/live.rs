@@ -26,7 +26,7 @@ mod wire;
 
 pub use authority::{Authority, Hello, Identity};
 pub use browser::{Page, Pages};
-pub use build::executable;
+pub use build::{executable, page_with_an_engine};
 pub use client::{Client, Event, Extras, Library, Transport};
 pub use cutter::Cutter;
 pub use deadline::Deadline;

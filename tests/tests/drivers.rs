@@ -5,20 +5,20 @@ use std::sync::OnceLock;
 use bayeux_tests::drivers::conversation::{
     frame, from_page, handshake, message, request, script, upgrade,
 };
-use bayeux_tests::drivers::{Conversation, Driver, Names, Program, Told};
+use bayeux_tests::drivers::{Conversation, Driver, InPage, Names, Program, Told};
 
 /// All drivers; the others do as the first.
-fn drivers() -> &'static [Program] {
-    static DRIVERS: OnceLock<Vec<Program>> = OnceLock::new();
+fn drivers() -> &'static [Box<dyn Driver>] {
+    static DRIVERS: OnceLock<Vec<Box<dyn Driver>>> = OnceLock::new();
     DRIVERS.get_or_init(|| {
+        let blocking = &["--package", "bayeux-core", "--example", "blocking"];
+        let async_std = &["--package", "bayeux-example-async-std"];
         vec![
-            Program::server("bayeux-server-tokio"),
-            Program::server("bayeux-server-smol"),
-            Program::example(
-                "blocking",
-                &["--package", "bayeux-core", "--example", "blocking"],
-            ),
-            Program::example("async-std", &["--package", "bayeux-example-async-std"]),
+            Box::new(Program::server("bayeux-server-tokio")),
+            Box::new(Program::server("bayeux-server-smol")),
+            Box::new(Program::example("blocking", blocking)),
+            Box::new(Program::example("async-std", async_std)),
+            Box::new(InPage::built()),
         ]
     })
 }

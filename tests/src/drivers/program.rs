@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::conversation::post;
-use super::told::{answer, connection_of};
+use super::line::Line;
+use super::told::connection_of;
 use super::{Conversation, Driver, Names, PAGE, Played, Step};
-use crate::live::{HttpConnection, Opcode, Process, WebSocket, executable};
+use crate::live::{Process, executable};
 
 /// A program, how it is started, and how it marks a fact that it prints.
 #[derive(Clone, Debug)]
@@ -70,11 +71,6 @@ struct Stage {
     names: Names,
 }
 
-enum Line {
-    Http(HttpConnection),
-    WebSocket(WebSocket),
-}
-
 impl Stage {
     fn start(program: &Program) -> Self {
         let mut command = Command::new(&program.executable);
@@ -123,11 +119,8 @@ impl Stage {
 
     fn say(&mut self, line: u8, bytes: &[u8]) {
         let bytes = self.names.fill(bytes);
-        let open = || Line::Http(HttpConnection::open(self.address));
-        match self.lines.entry(line).or_insert_with(open) {
-            Line::Http(connection) => connection.send_raw(&bytes),
-            Line::WebSocket(socket) => socket.send_raw(&bytes),
-        };
+        let open = || Line::open(self.address);
+        self.lines.entry(line).or_insert_with(open).say(&bytes);
     }
 
     /// The next answer on a line, and the cookie that it sets.
@@ -136,32 +129,9 @@ impl Stage {
             .lines
             .remove(&number)
             .expect("a line that something was said on");
-        match line {
-            Line::Http(mut connection) => {
-                let response = connection.response("GET");
-                let next = match response.status {
-                    101 => Line::WebSocket(WebSocket::after_upgrade(connection)),
-                    _ => Line::Http(connection),
-                };
-                self.lines.insert(number, next);
-                let cookie = response.header("Set-Cookie").map(str::to_owned);
-                (
-                    answer(response.status, response.headers(), &response.body),
-                    cookie,
-                )
-            }
-            Line::WebSocket(mut socket) => {
-                let frame = socket.frame();
-                self.lines.insert(number, Line::WebSocket(socket));
-                let shown = frame.map_or("the end".to_owned(), |frame| {
-                    if frame.opcode == Opcode::Text {
-                        return String::from_utf8_lossy(&frame.payload).into_owned();
-                    }
-                    format!("{:?} {:?}", frame.opcode, frame.payload)
-                });
-                (shown, None)
-            }
-        }
+        let (line, answer, cookie) = line.hear();
+        self.lines.insert(number, line);
+        (answer, cookie)
     }
 
     /// Waits until the engine was told that message, and gives the connection that it came by.

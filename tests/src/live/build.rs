@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -30,4 +31,25 @@ pub fn executable(target: &[&str]) -> PathBuf {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .find_map(|message| message["executable"].as_str().map(PathBuf::from));
     executable.expect("cargo names the executable that it built")
+}
+
+/// Builds the page of `examples/wasm`, once for all tests of a process, and gives its URL: it is one file.
+///
+/// # Panics
+///
+/// If it cannot be built.
+#[must_use]
+pub fn page_with_an_engine() -> String {
+    static URL: OnceLock<String> = OnceLock::new();
+    let build = || {
+        let program = executable(&["--package", "bayeux-example-wasm", "--bins"]);
+        let output = Command::new(program)
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("what was built can be started");
+        assert!(output.status.success(), "the page cannot be built");
+        let file = String::from_utf8_lossy(&output.stdout);
+        format!("file://{}", file.trim_end())
+    };
+    URL.get_or_init(build).clone()
 }
