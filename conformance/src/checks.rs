@@ -5,12 +5,18 @@
     reason = "a JSON value without the member that is asked for gives null"
 )]
 
+mod callback;
 mod channels;
+mod composition;
 mod connect;
+mod cross_origin;
+mod disconnect;
 mod fields;
 mod framing;
 mod handshake;
+mod http;
 mod publish;
+mod service;
 mod subscribe;
 
 use serde_json::Value;
@@ -27,6 +33,12 @@ pub fn groups() -> &'static [Group] {
         connect::GROUP,
         subscribe::GROUP,
         publish::GROUP,
+        service::GROUP,
+        disconnect::GROUP,
+        composition::GROUP,
+        http::GROUP,
+        cross_origin::GROUP,
+        callback::GROUP,
     ];
     GROUPS
 }

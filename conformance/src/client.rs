@@ -1,7 +1,7 @@
 //! A Bayeux client that does what a check tells it, over any transport.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -12,8 +12,8 @@ use crate::websocket::{Ending, WebSocket};
 
 /// A client with a session of its own, or none yet.
 ///
-/// Over the transports that poll each request has a connection of its own, so that nothing waits for a connect that is
-/// held. The client returns the cookie that it is given, as a browser does.
+/// Over the transports that poll, a request goes over a connection that is free, or else over a new one: nothing waits for
+/// a connect that is held. The client returns the cookie that it is given, as a browser does.
 #[derive(Debug)]
 pub struct Client<'a> {
     scene: &'a Scene<'a>,
@@ -26,6 +26,8 @@ pub struct Client<'a> {
     /// The cookie, as it goes back; none is sent if there is none.
     pub cookie: Option<String>,
     last_id: u32,
+    /// A connection that is free for the next request, and since when.
+    idle: Option<(HttpConnection, Instant)>,
     /// Events that came and were not yet asked for.
     events: VecDeque<Value>,
     /// The ids of connects over the websocket that have not been answered.
@@ -54,6 +56,9 @@ pub enum Reaction {
     Closed(Ending),
 }
 
+/// Servers close connections on which nothing happens, some after few seconds.
+const LONGEST_IDLE: Duration = Duration::from_secs(1);
+
 const CALLBACK: &str = "suite.callback";
 
 impl<'a> Client<'a> {
@@ -70,6 +75,7 @@ impl<'a> Client<'a> {
             greeting: Value::Null,
             cookie: None,
             last_id: 0,
+            idle: None,
             events: VecDeque::new(),
             open: BTreeSet::new(),
             late: Vec::new(),
@@ -248,8 +254,8 @@ impl<'a> Client<'a> {
     pub fn exchange(&mut self, messages: &[Value]) -> Checked<Vec<Value>> {
         let text = Value::from(messages).to_string();
         if self.socket.is_none() {
-            let mut connection = self.start(&text)?;
-            let response = connection.response(self.method())?;
+            let connection = self.start(&text)?;
+            let response = self.response_over(connection)?;
             return self.read(&response);
         }
         self.send(&text)?;
@@ -270,8 +276,8 @@ impl<'a> Client<'a> {
     /// If it does nothing.
     pub fn react(&mut self, text: &str) -> Checked<Reaction> {
         if self.socket.is_none() {
-            let mut connection = self.start(text)?;
-            let response = connection.response(self.method())?;
+            let connection = self.start(text)?;
+            let response = self.response_over(connection)?;
             return match response.status {
                 200 => self.read(&response).map(Reaction::Messages),
                 status => Ok(Reaction::Status(status)),
@@ -307,7 +313,9 @@ impl<'a> Client<'a> {
             self.send(&text)?;
             None
         } else {
-            Some(self.start(&text)?.patient(self.scene.facts.timeout))
+            let mut connection = self.start(&text)?;
+            connection.set_patience(self.scene.longest_hold());
+            Some(connection)
         };
         Ok(Hold { id, connection })
     }
@@ -341,8 +349,8 @@ impl<'a> Client<'a> {
     ///
     /// If it is not answered.
     pub fn answered(&mut self, hold: Hold) -> Checked<Vec<Value>> {
-        if let Some(mut connection) = hold.connection {
-            let response = connection.response(self.method())?;
+        if let Some(connection) = hold.connection {
+            let response = self.response_over(connection)?;
             return self.read(&response);
         }
         let is_it = |message: &Value| message["id"] == hold.id.as_str();
@@ -378,7 +386,7 @@ impl<'a> Client<'a> {
     /// If there is none.
     pub fn response_to(&mut self, hold: Hold) -> Checked<Response> {
         match hold.connection {
-            Some(mut connection) => connection.response(self.method()),
+            Some(connection) => self.response_over(connection),
             None => Err(Stop::not_checked("a websocket has no responses")),
         }
     }
@@ -443,7 +451,13 @@ impl<'a> Client<'a> {
     ///
     /// If there is one.
     pub fn nothing_more(&mut self) -> Checked {
-        match self.events.front() {
+        // Who subscribes to everything gets what other checks publish.
+        let own = self.scene.channel("");
+        let is_own = |event: &&Value| {
+            let channel = event["channel"].as_str().unwrap_or_default();
+            channel.starts_with(&own) || !channel.starts_with("/suite-")
+        };
+        match self.events.iter().find(is_own) {
             None => Ok(()),
             Some(event) => Err(Stop::failed(format!("an event too many: {event}"))),
         }
@@ -498,9 +512,18 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Sends a request over a connection of its own.
-    pub(crate) fn start(&self, text: &str) -> Checked<HttpConnection> {
-        let mut connection = self.scene.http()?;
+    /// Forgets the connection that is free: the next request goes over a new one.
+    pub fn hang_up(&mut self) {
+        self.idle = None;
+    }
+
+    /// Sends a request.
+    fn start(&mut self, text: &str) -> Checked<HttpConnection> {
+        let idle = self.idle.take();
+        let mut connection = match idle.filter(|(_, since)| since.elapsed() < LONGEST_IDLE) {
+            Some((connection, _)) => connection,
+            None => self.scene.http()?,
+        };
         let mut headers = Vec::new();
         if let Some(cookie) = &self.cookie {
             headers.push(("Cookie", &**cookie));
@@ -514,6 +537,19 @@ impl<'a> Client<'a> {
             connection.send("POST", base, &headers, text.as_bytes());
         }
         Ok(connection)
+    }
+
+    /// The response; the connection is free again if it may be.
+    fn response_over(&mut self, mut connection: HttpConnection) -> Checked<Response> {
+        let response = connection.response(self.method())?;
+        let is_last = response
+            .header("Connection")
+            .is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        if !is_last && response.status == 200 {
+            connection.set_patience(self.scene.options.patience);
+            self.idle = Some((connection, Instant::now()));
+        }
+        Ok(response)
     }
 
     fn method(&self) -> &'static str {

@@ -76,11 +76,9 @@ impl HttpConnection {
         self.wire.send(bytes);
     }
 
-    /// Waits so much longer than usual for an answer.
-    #[must_use]
-    pub fn patient(mut self, longer: Duration) -> Self {
-        self.wire.patience += longer;
-        self
+    /// Waits so long for an answer, from now on.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.wire.patience = patience;
     }
 
     /// Whether nothing comes for so long.
