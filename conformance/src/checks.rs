@@ -5,19 +5,23 @@
     reason = "a JSON value without the member that is asked for gives null"
 )]
 
+mod acknowledge;
 mod callback;
 mod channels;
 mod composition;
 mod connect;
 mod cross_origin;
 mod disconnect;
+mod extensions;
 mod fields;
 mod framing;
 mod handshake;
 mod http;
 mod publish;
 mod service;
+mod sessions;
 mod subscribe;
+mod websocket;
 
 use serde_json::Value;
 
@@ -39,6 +43,10 @@ pub fn groups() -> &'static [Group] {
         http::GROUP,
         cross_origin::GROUP,
         callback::GROUP,
+        sessions::GROUP,
+        websocket::GROUP,
+        acknowledge::GROUP,
+        extensions::GROUP,
     ];
     GROUPS
 }

@@ -120,7 +120,12 @@ impl WebSocket {
         self.wire.send(&bytes);
     }
 
-    /// Waits so much longer than usual for what is to come, from now on.
+    /// Sends bytes that need not be a frame.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        self.wire.send(bytes);
+    }
+
+    /// Waits so long for what is to come, from now on.
     pub fn set_patience(&mut self, patience: Duration) {
         self.wire.patience = patience;
     }

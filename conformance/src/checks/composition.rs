@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::channels_of;
 use crate::check::{Check, Checked, Group, Over, Transport, equal, hold};
-use crate::client::{accepted, is_event};
+use crate::client::is_event;
 use crate::options::Profile;
 use crate::scene::Scene;
 
@@ -43,12 +43,11 @@ pub(super) const GROUP: Group = Group {
             deliver_only,
         ),
         Check::new(
-            &["QU-7", "MO-5"],
-            "one answer takes all events that wait, in order",
-            Over::Polling,
+            &["QU-1", "MO-5", "MO-6"],
+            "all events that wait come, in order and once",
+            Over::All,
             all_that_waits,
-        )
-        .differs(&[(FAYE, "its reply stands first")]),
+        ),
         Check::new(
             &["RC-4", "RC-3"],
             "a refused message brings no events of anybody",
@@ -130,11 +129,13 @@ fn all_that_waits(scene: &Scene<'_>) -> Checked {
     for number in 0..50 {
         publisher.publish(&channel, number)?;
     }
-    let connect = client.connect_message();
-    let mut answer = client.exchange(&[connect])?;
-    accepted(&answer.pop().unwrap_or_default())?;
-    let data: Vec<_> = answer.iter().map(|event| event["data"].as_u64()).collect();
-    equal("the data", data, (0..50).map(Some).collect::<Vec<_>>())
+    let end = scene.channel("end");
+    client.subscribe(end.as_str())?;
+    publisher.publish(&end, 50)?;
+    let events = client.events_until(&end)?;
+    let data: Vec<_> = events.iter().map(|event| event["data"].as_u64()).collect();
+    equal("the data", data, (0..=50).map(Some).collect::<Vec<_>>())?;
+    client.nothing_more()
 }
 
 fn nothing_for_the_refused(scene: &Scene<'_>) -> Checked {
