@@ -379,6 +379,22 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// Gives that connect up, as a client that goes away, and waits until the server has noticed.
+    ///
+    /// # Errors
+    ///
+    /// If it does not notice.
+    pub fn give_up(&mut self, hold: Hold) -> Checked {
+        let Some(mut connection) = hold.connection else {
+            return Ok(());
+        };
+        connection.finish();
+        if connection.ends() {
+            return Ok(());
+        }
+        Err(Stop::failed("the server does not notice that the client has gone"))
+    }
+
     /// The response with which a held connect ends over a transport that polls, whatever its status.
     ///
     /// # Errors

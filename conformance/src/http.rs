@@ -118,6 +118,11 @@ impl HttpConnection {
         Ok(response)
     }
 
+    /// Says that nothing more will be sent.
+    pub fn finish(&self) {
+        self.wire.finish();
+    }
+
     /// Whether the server closes the connection now, without a byte.
     pub fn ends(&mut self) -> bool {
         self.wire.rest().is_ok_and(|rest| rest.is_empty())

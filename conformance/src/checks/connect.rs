@@ -369,7 +369,7 @@ fn dropped_poll(scene: &Scene<'_>) -> Checked {
     for number in 0..5 {
         let mut hold = client.hold()?;
         client.is_held(&mut hold)?;
-        drop(hold);
+        client.give_up(hold)?;
         publisher.publish(&channel, number)?;
         equal("data", &client.event_on(&channel)?["data"], number)?;
     }
