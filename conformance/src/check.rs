@@ -147,5 +147,7 @@ pub(crate) fn hold(condition: bool, why: impl FnOnce() -> String) -> Checked {
 
 /// Fails unless both are equal.
 pub(crate) fn equal<A: PartialEq<B> + Debug, B: Debug>(what: &str, is: A, due: B) -> Checked {
-    hold(is == due, || format!("{what} is {is:?} where {due:?} is due"))
+    hold(is == due, || {
+        format!("{what} is {is:?} where {due:?} is due")
+    })
 }

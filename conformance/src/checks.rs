@@ -90,5 +90,7 @@ fn only(answer: Vec<Value>) -> Checked<Value> {
 /// The channels of messages, in order.
 fn channels_of(messages: &[Value]) -> Vec<&str> {
     let channels = messages.iter().map(|message| &message["channel"]);
-    channels.map(|name| name.as_str().unwrap_or_default()).collect()
+    channels
+        .map(|name| name.as_str().unwrap_or_default())
+        .collect()
 }

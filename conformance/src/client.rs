@@ -1,5 +1,10 @@
 //! A Bayeux client that does what a check tells it, over any transport.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a JSON value without the member that is asked for gives null"
+)]
+
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -392,7 +397,9 @@ impl<'a> Client<'a> {
         if connection.ends() {
             return Ok(());
         }
-        Err(Stop::failed("the server does not notice that the client has gone"))
+        Err(Stop::failed(
+            "the server does not notice that the client has gone",
+        ))
     }
 
     /// The response with which a held connect ends over a transport that polls, whatever its status.
@@ -415,13 +422,14 @@ impl<'a> Client<'a> {
     pub fn answered_at_once(&mut self, hold: Hold) -> Checked<Value> {
         let start = Instant::now();
         let soon = self.scene.needs_long_hold()?;
-        let mut answer = self.answered(hold)?;
+        let id = hold.id.clone();
+        let answer = self.answered(hold)?;
         if start.elapsed() > soon {
-            return Err(Stop::failed("the connect was held, and not answered at once"));
+            return Err(Stop::failed(
+                "the connect was held, and not answered at once",
+            ));
         }
-        let reply = answer.pop().unwrap_or_default();
-        self.events.extend(answer);
-        Ok(reply)
+        Ok(self.keep_events(answer, &id))
     }
 
     /// The events up to the first on that channel; the client connects as long as it has to.
@@ -493,11 +501,9 @@ impl<'a> Client<'a> {
     fn poll(&mut self) -> Checked {
         if self.socket.is_none() {
             let hold = self.hold()?;
-            let mut answer = self.answered(hold)?;
-            let reply = answer.pop().unwrap_or_default();
-            accepted(&reply)?;
-            self.events.extend(answer.into_iter().filter(is_event));
-            return Ok(());
+            let id = hold.id.clone();
+            let answer = self.answered(hold)?;
+            return accepted(&self.keep_events(answer, &id));
         }
         if self.open.is_empty() {
             self.hold()?;
@@ -505,6 +511,15 @@ impl<'a> Client<'a> {
         let frame = self.frame()?;
         self.events.extend(frame.into_iter().filter(is_event));
         Ok(())
+    }
+
+    /// The reply with that id, wherever it stands; the events beside it are kept for later.
+    fn keep_events(&mut self, mut answer: Vec<Value>, id: &str) -> Value {
+        let is_it = |message: &Value| !is_event(message) && message["id"] == id;
+        let place = answer.iter().rposition(is_it);
+        let reply = place.map(|place| answer.remove(place)).unwrap_or_default();
+        self.events.extend(answer.into_iter().filter(is_event));
+        reply
     }
 
     /// The next frame of the websocket, without the replies to connects that were left open.

@@ -238,4 +238,3 @@ pub(crate) fn messages(text: &str) -> Checked<Vec<Value>> {
         _ => Err(Stop::failed(format!("no array of messages but {text:?}"))),
     }
 }
-

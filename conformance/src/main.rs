@@ -38,7 +38,9 @@ fn command() -> Command {
     Command::new("bayeux-conformance")
         .about("Checks a Bayeux server, rule by rule, over each transport that it offers")
         .version(env!("CARGO_PKG_VERSION"))
-        .after_help("Ends with 0 if the server conforms, 1 if it deviates, 2 if it could not be checked.")
+        .after_help(
+            "Ends with 0 if the server conforms, 1 if it deviates, 2 if it could not be checked.",
+        )
         .arg(
             Arg::new("url")
                 .value_name("URL")
@@ -46,36 +48,86 @@ fn command() -> Command {
                 .required_unless_present("list"),
         )
         .arg(
-            value("profile", "PROFILE", "Whose known differences are put up with")
-                .value_parser(profiles)
-                .default_value("strict"),
+            value(
+                "profile",
+                "PROFILE",
+                "Whose known differences are put up with",
+            )
+            .value_parser(profiles)
+            .default_value("strict"),
         )
-        .arg(names("only", "Rule, group or transport to check, and nothing else; repeatable"))
-        .arg(names("skip", "Rule, group or transport not to check; repeatable"))
-        .arg(value("path", "PATH", "The path at which Bayeux is spoken, instead of the URL's"))
-        .arg(milliseconds("timeout", "The server's longest hold, instead of what it advises"))
-        .arg(milliseconds("max-interval", "How long a session lives after its last connect"))
+        .arg(names(
+            "only",
+            "Rule, group or transport to check, and nothing else; repeatable",
+        ))
+        .arg(names(
+            "skip",
+            "Rule, group or transport not to check; repeatable",
+        ))
+        .arg(value(
+            "path",
+            "PATH",
+            "The path at which Bayeux is spoken, instead of the URL's",
+        ))
+        .arg(milliseconds(
+            "timeout",
+            "The server's longest hold, instead of what it advises",
+        ))
+        .arg(milliseconds(
+            "max-interval",
+            "How long a session lives after its last connect",
+        ))
         .arg(
-            value("max-message-size", "BYTES", "The greatest message that the server takes")
-                .value_parser(value_parser!(usize)),
+            value(
+                "max-message-size",
+                "BYTES",
+                "The greatest message that the server takes",
+            )
+            .value_parser(value_parser!(usize)),
         )
-        .arg(value("origin", "ORIGIN", "An origin whose pages may use the server"))
+        .arg(value(
+            "origin",
+            "ORIGIN",
+            "An origin whose pages may use the server",
+        ))
         .arg(
             Arg::new("helpers")
                 .long("helpers")
                 .help("The server helps as this project's do with --conformance")
                 .action(ArgAction::SetTrue),
         )
-        .arg(value("deliver", "CHANNEL", "A service channel that delivers back"))
-        .arg(value("disconnect", "CHANNEL", "A service channel that has the sender disconnected"))
-        .arg(value("echo", "CHANNEL", "A service channel that answers a remote call with its data"))
-        .arg(value("lazy", "CHANNEL", "A channel below which all channels are lazy"))
+        .arg(value(
+            "deliver",
+            "CHANNEL",
+            "A service channel that delivers back",
+        ))
+        .arg(value(
+            "disconnect",
+            "CHANNEL",
+            "A service channel that has the sender disconnected",
+        ))
+        .arg(value(
+            "echo",
+            "CHANNEL",
+            "A service channel that answers a remote call with its data",
+        ))
+        .arg(value(
+            "lazy",
+            "CHANNEL",
+            "A channel below which all channels are lazy",
+        ))
         .arg(
             value("jobs", "N", "How many checks run at a time [default: 8]")
                 .value_parser(value_parser!(usize)),
         )
-        .arg(milliseconds("patience", "How long an answer may take [default: 15000]"))
-        .arg(milliseconds("quiet", "How long to listen where nothing may come [default: 300]"))
+        .arg(milliseconds(
+            "patience",
+            "How long an answer may take [default: 15000]",
+        ))
+        .arg(milliseconds(
+            "quiet",
+            "How long to listen where nothing may come [default: 300]",
+        ))
         .arg(file("junit", "Write the findings there as JUnit XML"))
         .arg(file("json", "Write the findings there as JSON"))
         .arg(

@@ -109,7 +109,11 @@ impl Target {
 
     /// The path of requests to the base.
     pub fn base(&self) -> &str {
-        if self.path.is_empty() { "/" } else { &self.path }
+        if self.path.is_empty() {
+            "/"
+        } else {
+            &self.path
+        }
     }
 }
 

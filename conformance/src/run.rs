@@ -1,5 +1,10 @@
 //! Does the checks.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a JSON value without the member that is asked for gives null"
+)]
+
 use std::fmt::{Display, Formatter};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -51,7 +56,10 @@ pub fn run(options: &Options, mut tell: impl FnMut(&Finding)) -> Result<Report, 
                         return;
                     };
                     let name = format!("suite-{seed}-{number}");
-                    if sender.send((number, task.done(options, facts, &name))).is_err() {
+                    if sender
+                        .send((number, task.done(options, facts, &name)))
+                        .is_err()
+                    {
                         return;
                     }
                 }

@@ -132,7 +132,10 @@ impl<'a> Scene<'a> {
     ///
     /// If the server does not accept.
     pub fn http(&self) -> Checked<HttpConnection> {
-        Ok(HttpConnection::over(self.wire()?, &self.options.target.host))
+        Ok(HttpConnection::over(
+            self.wire()?,
+            &self.options.target.host,
+        ))
     }
 
     /// The answer to a POST of that body, over a connection of its own.

@@ -43,11 +43,7 @@ impl Wire {
     /// # Errors
     ///
     /// If the server does not accept.
-    pub fn open(
-        address: SocketAddr,
-        patience: Duration,
-        transcript: &Transcript,
-    ) -> Checked<Self> {
+    pub fn open(address: SocketAddr, patience: Duration, transcript: &Transcript) -> Checked<Self> {
         let stream = TcpStream::connect_timeout(&address, patience)
             .map_err(|error| Stop::failed(format!("{address} does not accept: {error}")))?;
         stream.set_nodelay(true).ok();
@@ -139,7 +135,8 @@ impl Wire {
             match self.stream.read(&mut chunk) {
                 Ok(length @ 1..) => {
                     let bytes = chunk.get(..length).unwrap_or_default();
-                    self.transcript.note(self.number, Direction::Received, bytes);
+                    self.transcript
+                        .note(self.number, Direction::Received, bytes);
                     self.buffer.extend_from_slice(bytes);
                     return Ok(());
                 }

@@ -62,7 +62,9 @@ fn our_server_conforms_and_every_check_is_done() {
 
 #[test]
 fn every_check_names_rules_that_there_are() {
-    let digest = bayeux_tests::rules::Tree::new().read("docs/protocol.md").unwrap();
+    let digest = bayeux_tests::rules::Tree::new()
+        .read("docs/protocol.md")
+        .unwrap();
     Rules::parse(&digest).unwrap();
 
     for group in groups() {
@@ -162,31 +164,110 @@ const FAULTS: &[(Fault, &str, &str)] = {
     use Fault::{Drops, Hears, Repeats, Says};
     &[
         (Says(r#""id":"#, r#""iD":"#), "FI-2", "websocket"),
-        (Says("400::channel_missing", "400::channel_missins"), "FI-1", "websocket"),
-        (Says("402::session_unknown", "401::session_unknown"), "ER-4", "websocket"),
+        (
+            Says("400::channel_missing", "400::channel_missins"),
+            "FI-1",
+            "websocket",
+        ),
+        (
+            Says("402::session_unknown", "401::session_unknown"),
+            "ER-4",
+            "websocket",
+        ),
         (Says(r#""data":"#, r#""dato":"#), "FI-4", "long-polling"),
-        (Says("405::channel_invalid", "404::channel_invalid"), "CH-1", "callback-polling"),
+        (
+            Says("405::channel_invalid", "404::channel_invalid"),
+            "CH-1",
+            "callback-polling",
+        ),
         (Says("HTTP/1.1 400", "HTTP/1.1 200"), "FR-3", "long-polling"),
         (Says("HTTP/1.1 413", "HTTP/1.1 500"), "FR-6", "long-polling"),
-        (Says(r#""version":"1.0""#, r#""version":"1.1""#), "HS-4", "long-polling"),
-        (Says(r#""interval":"#, r#""intervol":"#), "AD-2", "websocket"),
-        (Says(r#""reconnect":"retry""#, r#""reconnect":"RETRY""#), "AD-1", "callback-polling"),
-        (Says("connection_types_unsupported", "connection_types_UNSUPPORTED"), "HS-6", "websocket"),
-        (Says(r#""reconnect":"none""#, r#""reconnect":"nope""#), "CN-12", "long-polling"),
-        (Says(r#""reconnect":"handshake""#, r#""reconnect":"handshook""#), "CN-10", "websocket"),
+        (
+            Says(r#""version":"1.0""#, r#""version":"1.1""#),
+            "HS-4",
+            "long-polling",
+        ),
+        (
+            Says(r#""interval":"#, r#""intervol":"#),
+            "AD-2",
+            "websocket",
+        ),
+        (
+            Says(r#""reconnect":"retry""#, r#""reconnect":"RETRY""#),
+            "AD-1",
+            "callback-polling",
+        ),
+        (
+            Says(
+                "connection_types_unsupported",
+                "connection_types_UNSUPPORTED",
+            ),
+            "HS-6",
+            "websocket",
+        ),
+        (
+            Says(r#""reconnect":"none""#, r#""reconnect":"nope""#),
+            "CN-12",
+            "long-polling",
+        ),
+        (
+            Says(r#""reconnect":"handshake""#, r#""reconnect":"handshook""#),
+            "CN-10",
+            "websocket",
+        ),
         (Says("HTTP/1.1 500", "HTTP/1.1 408"), "CN-9", "long-polling"),
-        (Says(r#""subscription":"#, r#""subscriptian":"#), "SU-2", "websocket"),
-        (Says("subscribe_denied", "subscribe-denied"), "SU-3", "websocket"),
-        (Hears("/meta/unsubscribe", "/meta/unsubscribf"), "SU-5", "long-polling"),
-        (Hears("Origin: http://else", "0rigin: http://else"), "XO-4", "long-polling"),
-        (Hears("charset=ISO-8859-7", "charset=ISO-8859-1"), "HT-4", "long-polling"),
-        (Says("application/json", "application/jsan"), "HT-5", "long-polling"),
-        (Says("access-control-allow-origin", "access-control-allow-0rigin"), "XO-2", "long-polling"),
-        (Says("text/javascript", "text/jarascript"), "CB-3", "callback-polling"),
+        (
+            Says(r#""subscription":"#, r#""subscriptian":"#),
+            "SU-2",
+            "websocket",
+        ),
+        (
+            Says("subscribe_denied", "subscribe-denied"),
+            "SU-3",
+            "websocket",
+        ),
+        (
+            Hears("/meta/unsubscribe", "/meta/unsubscribf"),
+            "SU-5",
+            "long-polling",
+        ),
+        (
+            Hears("Origin: http://else", "0rigin: http://else"),
+            "XO-4",
+            "long-polling",
+        ),
+        (
+            Hears("charset=ISO-8859-7", "charset=ISO-8859-1"),
+            "HT-4",
+            "long-polling",
+        ),
+        (
+            Says("application/json", "application/jsan"),
+            "HT-5",
+            "long-polling",
+        ),
+        (
+            Says("access-control-allow-origin", "access-control-allow-0rigin"),
+            "XO-2",
+            "long-polling",
+        ),
+        (
+            Says("text/javascript", "text/jarascript"),
+            "CB-3",
+            "callback-polling",
+        ),
         (Says("nosniff", "sniffit"), "CB-3", "callback-polling"),
         (Says("HttpOnly", "HttpAlso"), "BR-1", "long-polling"),
-        (Says("multiple-clients", "multiple_clients"), "BR-8", "long-polling"),
-        (Says("sec-websocket-protocol", "sec-websocket-pr0tocol"), "WS-2", "websocket"),
+        (
+            Says("multiple-clients", "multiple_clients"),
+            "BR-8",
+            "long-polling",
+        ),
+        (
+            Says("sec-websocket-protocol", "sec-websocket-pr0tocol"),
+            "WS-2",
+            "websocket",
+        ),
         (Says(r#""tc":"#, r#""tk":"#), "EX-1", "long-polling"),
         (Repeats(r#""data":"#), "SU-4", "websocket"),
         (Repeats(r#""data":"#), "WS-6", "websocket"),
@@ -221,7 +302,11 @@ fn a_broken_server_is_caught_by_the_check_of_that_rule() {
                 .map(|finding| (finding.promise, &finding.verdict))
                 .collect();
             let failed = |(_, verdict): &(_, &Verdict)| matches!(verdict, Verdict::Failed { .. });
-            assert_eq!(verdicts.iter().any(failed), is_caught, "{rule}: {verdicts:#?}");
+            assert_eq!(
+                verdicts.iter().any(failed),
+                is_caught,
+                "{rule}: {verdicts:#?}"
+            );
         }
     }
 }

@@ -102,7 +102,9 @@ fn acknowledging<'a>(scene: &'a Scene<'_>, channel: &str) -> Checked<(Client<'a>
     let reply = client.handshake_with(message)?;
     let offered = &reply["ext"]["ack"];
     if *offered != true && offered["enabled"] != true {
-        return Err(Stop::not_checked("the server does not offer acknowledgement"));
+        return Err(Stop::not_checked(
+            "the server does not offer acknowledgement",
+        ));
     }
     let answer = connect(&mut client, Some(-1))?;
     let number = number_of(&answer)?;
@@ -130,7 +132,9 @@ fn number_of(answer: &[Value]) -> Checked<i64> {
 }
 
 fn data_of(answer: &[Value]) -> Vec<Option<u64>> {
-    let events = answer.iter().filter(|message| message.get("data").is_some());
+    let events = answer
+        .iter()
+        .filter(|message| message.get("data").is_some());
     events.map(|event| event["data"].as_u64()).collect()
 }
 
@@ -168,7 +172,9 @@ fn numbers_rise(scene: &Scene<'_>) -> Checked {
         hold(next > number, || format!("{next} behind {number}"))?;
         number = next;
     }
-    hold(number < i64::from(i32::MAX), || format!("{number} is above 32 bits"))
+    hold(number < i64::from(i32::MAX), || {
+        format!("{number} is above 32 bits")
+    })
 }
 
 fn resent(scene: &Scene<'_>) -> Checked {
@@ -231,7 +237,9 @@ fn lost_answers(scene: &Scene<'_>) -> Checked {
         let connect = client.hold_with(message)?;
         let answer = client.answered(connect)?;
         number = number_of(&answer)?;
-        hold(!data_of(&answer).is_empty(), || format!("only {seen:?} came"))?;
+        hold(!data_of(&answer).is_empty(), || {
+            format!("only {seen:?} came")
+        })?;
         seen.extend(data_of(&answer));
     }
     equal("the data", seen, (0..20).map(Some).collect::<Vec<_>>())
@@ -268,7 +276,11 @@ fn one_frame(scene: &Scene<'_>) -> Checked {
     client.is_held(&mut connect)?;
     scene.connected()?.publish(&channel, 7)?;
     let frame = client.websocket()?.messages()?;
-    equal("the channels", channels_of(&frame), [&*channel, "/meta/connect"])
+    equal(
+        "the channels",
+        channels_of(&frame),
+        [&*channel, "/meta/connect"],
+    )
 }
 
 fn broken_socket(scene: &Scene<'_>) -> Checked {
@@ -287,7 +299,9 @@ fn broken_socket(scene: &Scene<'_>) -> Checked {
         message["ext"] = json!({"ack": number});
         let connect = next.hold_with(message)?;
         let answer = next.answered(connect)?;
-        hold(!data_of(&answer).is_empty(), || format!("only {seen:?} came"))?;
+        hold(!data_of(&answer).is_empty(), || {
+            format!("only {seen:?} came")
+        })?;
         seen = data_of(&answer);
         seen.sort_unstable();
     }

@@ -42,7 +42,10 @@ pub(super) const GROUP: Group = Group {
             CALLBACK,
             names,
         )
-        .differs(&[(FAYE, "it has no such bound"), (COMETD, "it does not take $")]),
+        .differs(&[
+            (FAYE, "it has no such bound"),
+            (COMETD, "it does not take $"),
+        ]),
         Check::new(
             &["CB-2"],
             "a name that is no name of a function is refused with 400",
@@ -62,7 +65,10 @@ pub(super) const GROUP: Group = Group {
             CALLBACK,
             two_names,
         )
-        .differs(&[(FAYE, "it takes them together"), (COMETD, "it takes the first")]),
+        .differs(&[
+            (FAYE, "it takes them together"),
+            (COMETD, "it takes the first"),
+        ]),
         Check::new(
             &["CB-3"],
             "the script begins with a comment, and its type is not to be guessed",
@@ -96,7 +102,10 @@ pub(super) const GROUP: Group = Group {
             CALLBACK,
             foreign_page,
         )
-        .differs(&[(COMETD, "it answers any page"), (FAYE, "it answers any page")]),
+        .differs(&[
+            (COMETD, "it answers any page"),
+            (FAYE, "it answers any page"),
+        ]),
         Check::new(
             &["CB-9"],
             "pages of the server's own host and port are answered",
@@ -182,7 +191,9 @@ fn two_names(scene: &Scene<'_>) -> Checked {
 fn prefix(scene: &Scene<'_>) -> Checked {
     let response = get(scene, &format!("jsonp=f&message={}", handshake()), &[])?;
     let text = response.text()?;
-    hold(text.starts_with("/**/f("), || format!("the script {text:?}"))?;
+    hold(text.starts_with("/**/f("), || {
+        format!("the script {text:?}")
+    })?;
     let sniffing = response.header("X-Content-Type-Options");
     equal("X-Content-Type-Options", sniffing, Some("nosniff"))
 }

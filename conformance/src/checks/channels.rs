@@ -40,14 +40,20 @@ pub(super) const GROUP: Group = Group {
             Over::All,
             normal_form,
         )
-        .differs(&[(COMETD, "it delivers under the raw name"), (FAYE, "it refuses them")]),
+        .differs(&[
+            (COMETD, "it delivers under the raw name"),
+            (FAYE, "it refuses them"),
+        ]),
         Check::new(
             &["CH-4"],
             "/meta and /service alone are no channels",
             Over::All,
             bare_kinds,
         )
-        .differs(&[(COMETD, "they are ordinary channels"), (FAYE, "they are ordinary channels")]),
+        .differs(&[
+            (COMETD, "they are ordinary channels"),
+            (FAYE, "they are ordinary channels"),
+        ]),
         Check::new(
             &["CH-4", "ER-2"],
             "a meta name in another form than the exact one is refused, and not carried out",
@@ -102,7 +108,10 @@ pub(super) const GROUP: Group = Group {
             Over::Only(crate::check::Transport::LongPolling),
             long_names,
         )
-        .differs(&[(COMETD, "it has no such bound"), (FAYE, "it has no such bound")]),
+        .differs(&[
+            (COMETD, "it has no such bound"),
+            (FAYE, "it has no such bound"),
+        ]),
         Check::new(
             &["CH-13"],
             "a channel is there as soon as somebody publishes to it",
@@ -140,7 +149,9 @@ fn allowed_characters(scene: &Scene<'_>) -> Checked {
 
 fn refused_characters(scene: &Scene<'_>) -> Checked {
     let mut client = scene.connected()?;
-    for character in ["?", "=", "&", ",", ":", "%", "\u{e4}", "\n", "\\", "\"", "<"] {
+    for character in [
+        "?", "=", "&", ",", ":", "%", "\u{e4}", "\n", "\\", "\"", "<",
+    ] {
         let name = scene.channel(&format!("a{character}b"));
         let publish = client.publish_message(&name, 1);
         let subscribe = client.subscribe_message(name);
@@ -152,7 +163,11 @@ fn refused_characters(scene: &Scene<'_>) -> Checked {
 
 fn normal_form(scene: &Scene<'_>) -> Checked {
     let channel = scene.channel("a");
-    for form in [format!("{channel}/"), format!(" {channel}\t"), channel.clone()] {
+    for form in [
+        format!("{channel}/"),
+        format!(" {channel}\t"),
+        channel.clone(),
+    ] {
         let mut client = scene.connected()?;
         let reply = client.subscribe(form.as_str())?;
         equal("subscription", &reply["subscription"], form.as_str())?;
@@ -177,7 +192,12 @@ fn bare_kinds(scene: &Scene<'_>) -> Checked {
 fn inexact_meta(scene: &Scene<'_>) -> Checked {
     let channel = scene.channel("a");
     let mut client = scene.connected()?;
-    for name in ["/meta/disconnect/", "/META/disconnect", "/meta/Disconnect", "/meta/disconnect/x"] {
+    for name in [
+        "/meta/disconnect/",
+        "/META/disconnect",
+        "/meta/Disconnect",
+        "/meta/disconnect/x",
+    ] {
         let message = client.message(name);
         client.ask_one(message)?;
     }
@@ -231,7 +251,10 @@ fn reached(scene: &Scene<'_>, subscription: &[&str], published: &[&str]) -> Chec
     let mut events = client.events_until(&end)?;
     events.pop();
     client.nothing_more()?;
-    Ok(channels_of(&events).into_iter().map(str::to_owned).collect())
+    Ok(channels_of(&events)
+        .into_iter()
+        .map(str::to_owned)
+        .collect())
 }
 
 fn wildcards(scene: &Scene<'_>) -> Checked {
@@ -255,7 +278,11 @@ fn overlaps(scene: &Scene<'_>) -> Checked {
         reached.retain(|channel| *channel == name);
         equal(pattern, reached, [&*name])?;
     }
-    equal("all at once", reached(scene, &patterns, &[&name])?, [&*name])
+    equal(
+        "all at once",
+        reached(scene, &patterns, &[&name])?,
+        [&*name],
+    )
 }
 
 fn everything(scene: &Scene<'_>) -> Checked {

@@ -13,7 +13,10 @@ const FAYE: Profile = Profile::Faye;
 const COMETD: Profile = Profile::CometD;
 const LONG: Over = Over::Only(Transport::LongPolling);
 const ANY: &[(Profile, &str)] = &[
-    (COMETD, "its filter for other origins is the application's choice"),
+    (
+        COMETD,
+        "its filter for other origins is the application's choice",
+    ),
     (FAYE, "it allows any origin"),
 ];
 
@@ -91,7 +94,11 @@ fn post(scene: &Scene<'_>, origin: &str, body: &str) -> Checked<Response> {
 fn readable(response: &Response, origin: &str) -> Checked {
     let of = |name| response.header(name).unwrap_or_default();
     let allowed = "Access-Control-Allow-Origin";
-    equal("how often it is allowed", response.header_values(allowed).count(), 1)?;
+    equal(
+        "how often it is allowed",
+        response.header_values(allowed).count(),
+        1,
+    )?;
     equal(allowed, of(allowed), origin)?;
     equal(
         "Access-Control-Allow-Credentials",
@@ -131,20 +138,34 @@ fn preflight(scene: &Scene<'_>) -> Checked {
         let headers = [
             ("Origin", &*origin),
             ("Access-Control-Request-Method", "POST"),
-            ("Access-Control-Request-Headers", "content-type, x-requested-with"),
+            (
+                "Access-Control-Request-Headers",
+                "content-type, x-requested-with",
+            ),
         ];
         let response = scene.http()?.request("OPTIONS", &path, &headers, b"")?;
         hold(matches!(response.status, 200 | 204), || {
             format!("status {}", response.status)
         })?;
         readable(&response, &origin)?;
-        let of = |name| response.header(name).unwrap_or_default().to_ascii_lowercase();
+        let of = |name| {
+            response
+                .header(name)
+                .unwrap_or_default()
+                .to_ascii_lowercase()
+        };
         let methods = of("Access-Control-Allow-Methods");
         hold(methods.contains("post"), || format!("methods {methods:?}"))?;
         let names = of("Access-Control-Allow-Headers");
-        hold(names.contains("content-type"), || format!("headers {names:?}"))?;
+        hold(names.contains("content-type"), || {
+            format!("headers {names:?}")
+        })?;
         if scene.options.profile == Profile::Strict {
-            equal("Access-Control-Max-Age", of("Access-Control-Max-Age"), "86400")?;
+            equal(
+                "Access-Control-Max-Age",
+                of("Access-Control-Max-Age"),
+                "86400",
+            )?;
         }
     }
     Ok(())

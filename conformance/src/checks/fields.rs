@@ -216,7 +216,14 @@ fn replies_without_data(scene: &Scene<'_>) -> Checked {
 fn falsy_data(scene: &Scene<'_>) -> Checked {
     let channel = scene.channel("a");
     let mut client = scene.subscriber(&[&channel])?;
-    for data in [json!(null), json!(false), json!(0), json!(""), json!([]), json!({})] {
+    for data in [
+        json!(null),
+        json!(false),
+        json!(0),
+        json!(""),
+        json!([]),
+        json!({}),
+    ] {
         // Faye takes null for no data, which it wants.
         if scene.options.profile == FAYE && data.is_null() {
             continue;
@@ -373,7 +380,10 @@ fn replies_in_order(scene: &Scene<'_>) -> Checked {
     }
     let replies = client.ask(&messages)?;
     let ids = |messages: &[Value]| -> Vec<Value> {
-        messages.iter().map(|message| message["id"].clone()).collect()
+        messages
+            .iter()
+            .map(|message| message["id"].clone())
+            .collect()
     };
     equal("the order of replies", ids(&replies), ids(&messages))
 }

@@ -79,7 +79,10 @@ pub(super) const GROUP: Group = Group {
             HTTP,
             too_large_over_http,
         )
-        .differs(&[(COMETD, "it answers 500, when it has read so much"), (FAYE, "it has no bound")]),
+        .differs(&[
+            (COMETD, "it answers 500, when it has read so much"),
+            (FAYE, "it has no bound"),
+        ]),
         Check::new(
             &["FR-6", "WS-12"],
             "a websocket message that is too large is closed upon with 1009",
@@ -93,14 +96,20 @@ pub(super) const GROUP: Group = Group {
             HTTP,
             too_many,
         )
-        .differs(&[(COMETD, "it has no such bound"), (FAYE, "it has no such bound")]),
+        .differs(&[
+            (COMETD, "it has no such bound"),
+            (FAYE, "it has no such bound"),
+        ]),
         Check::new(
             &["FR-6"],
             "128 levels of nesting are taken, and one more is refused",
             HTTP,
             nesting,
         )
-        .differs(&[(COMETD, "it has no such bound"), (FAYE, "it has no such bound")]),
+        .differs(&[
+            (COMETD, "it has no such bound"),
+            (FAYE, "it has no such bound"),
+        ]),
         Check::new(
             &["FR-7"],
             "of members of one name the last counts",
@@ -113,7 +122,10 @@ pub(super) const GROUP: Group = Group {
             Over::All,
             byte_order_mark,
         )
-        .differs(&[(COMETD, "it takes it for no JSON"), (FAYE, "it takes it for no JSON")]),
+        .differs(&[
+            (COMETD, "it takes it for no JSON"),
+            (FAYE, "it takes it for no JSON"),
+        ]),
         Check::new(
             &["FR-8"],
             "a body is read alike though it comes byte by byte",
@@ -134,7 +146,9 @@ const HANDSHAKE: &str = r#"{"channel":"/meta/handshake","id":"1","version":"1.0"
 fn a_single_object(scene: &Scene<'_>) -> Checked {
     match scene.client()?.react(HANDSHAKE)? {
         Reaction::Messages(messages) => accepted(&only(messages)?),
-        other => Err(Stop::failed(format!("{other:?} where a reply is due"))),
+        other @ (Reaction::Status(_) | Reaction::Closed(_)) => {
+            Err(Stop::failed(format!("{other:?} where a reply is due")))
+        }
     }
 }
 
@@ -150,7 +164,9 @@ fn refused_whole(scene: &Scene<'_>, text: &str, status: u16, code: u16) -> Check
 fn taken(scene: &Scene<'_>, text: &str) -> Checked<Vec<Value>> {
     match scene.client()?.react(text)? {
         Reaction::Messages(messages) => Ok(messages),
-        other => Err(Stop::failed(format!("{other:?} where a reply is due"))),
+        other @ (Reaction::Status(_) | Reaction::Closed(_)) => {
+            Err(Stop::failed(format!("{other:?} where a reply is due")))
+        }
     }
 }
 
@@ -234,9 +250,12 @@ fn data_survives(scene: &Scene<'_>) -> Checked {
     );
     let mut answer = match client.react(&text)? {
         Reaction::Messages(messages) => messages,
-        other => return Err(Stop::failed(format!("{other:?} where a reply is due"))),
+        other @ (Reaction::Status(_) | Reaction::Closed(_)) => {
+            return Err(Stop::failed(format!("{other:?} where a reply is due")));
+        }
     };
-    answer.retain(|message| message["channel"] == channel.as_str() && message.get("data").is_some());
+    answer
+        .retain(|message| message["channel"] == channel.as_str() && message.get("data").is_some());
     let event = match answer.pop() {
         Some(event) => event,
         None => client.event_on(&channel)?,

@@ -59,7 +59,10 @@ pub(super) const GROUP: Group = Group {
             Over::All,
             cross_origin_type,
         )
-        .differs(&[(FAYE, "it offers it to everybody"), (COMETD, "it does not know it")]),
+        .differs(&[
+            (FAYE, "it offers it to everybody"),
+            (COMETD, "it does not know it"),
+        ]),
         Check::new(
             &["HS-5", "ES-3"],
             "eventsource is not offered",
@@ -87,14 +90,20 @@ pub(super) const GROUP: Group = Group {
             Over::All,
             company,
         )
-        .differs(&[(COMETD, "it fails the whole request"), (FAYE, "it allows it")]),
+        .differs(&[
+            (COMETD, "it fails the whole request"),
+            (FAYE, "it allows it"),
+        ]),
         Check::new(
             &["HS-7", "AD-3", "ER-1"],
             "a handshake behind other messages is refused, without advice",
             Over::All,
             late_handshake,
         )
-        .differs(&[(COMETD, "it fails the whole request"), (FAYE, "it allows it")]),
+        .differs(&[
+            (COMETD, "it fails the whole request"),
+            (FAYE, "it allows it"),
+        ]),
         Check::new(
             &["HS-9", "AD-5", "AD-6", "ER-1", "BR-1"],
             "a client that is denied is told to stop, and gets no session and no cookie",
@@ -369,4 +378,3 @@ fn never_connects(scene: &Scene<'_>) -> Checked {
     scene.refused(&reply, "402::session_unknown")?;
     equal("reconnect", &reply["advice"]["reconnect"], "handshake")
 }
-

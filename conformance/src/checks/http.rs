@@ -49,20 +49,18 @@ pub(super) const GROUP: Group = Group {
             any_type,
         )
         .differs(&[(FAYE, "it goes by the type")]),
-        Check::new(
-            &["HT-3"],
-            "a form with messages is taken",
-            LONG,
-            form,
-        )
-        .differs(&[(COMETD, "its default transport takes JSON only")]),
+        Check::new(&["HT-3"], "a form with messages is taken", LONG, form)
+            .differs(&[(COMETD, "its default transport takes JSON only")]),
         Check::new(
             &["HT-3", "CB-1"],
             "the messages of all parameters of a form are joined, in order",
             LONG,
             joined_form,
         )
-        .differs(&[(COMETD, "its default transport takes JSON only"), (FAYE, "it takes one")]),
+        .differs(&[
+            (COMETD, "its default transport takes JSON only"),
+            (FAYE, "it takes one"),
+        ]),
         Check::new(
             &["HT-4"],
             "the request's charset counts, and the answer is in UTF-8",
@@ -82,7 +80,10 @@ pub(super) const GROUP: Group = Group {
             LONG,
             headers,
         )
-        .differs(&[(COMETD, "it leaves that to filters"), (FAYE, "it has other headers")]),
+        .differs(&[
+            (COMETD, "it leaves that to filters"),
+            (FAYE, "it has other headers"),
+        ]),
         Check::new(
             &["HT-6"],
             "a connection serves several requests, also when they are sent without waiting",
@@ -147,12 +148,20 @@ fn answers_handshake(response: &Response) -> Checked {
 
 fn post_to(scene: &Scene<'_>, path: &str) -> Checked<Response> {
     let body = handshake();
-    scene.http()?.request("POST", path, &[JSON], body.as_bytes())
+    scene
+        .http()?
+        .request("POST", path, &[JSON], body.as_bytes())
 }
 
 fn any_path_below(scene: &Scene<'_>) -> Checked {
     let base = &scene.options.target.path;
-    for suffix in ["handshake", "connect", "disconnect", "any/thing", "handshake?x=1"] {
+    for suffix in [
+        "handshake",
+        "connect",
+        "disconnect",
+        "any/thing",
+        "handshake?x=1",
+    ] {
         answers_handshake(&post_to(scene, &format!("{base}/{suffix}"))?)?;
     }
     Ok(())
@@ -216,7 +225,10 @@ fn charset(scene: &Scene<'_>) -> Checked {
     let channel = scene.channel("a");
     let mut client = scene.subscriber(&[&channel])?;
     // An alpha, and an e with an acute accent.
-    for (charset, byte, text) in [("ISO-8859-7", 0xE1, "\u{3b1}"), ("ISO-8859-1", 0xE9, "\u{e9}")] {
+    for (charset, byte, text) in [
+        ("ISO-8859-7", 0xE1, "\u{3b1}"),
+        ("ISO-8859-1", 0xE9, "\u{e9}"),
+    ] {
         let message = client.publish_message(&channel, "@");
         let mut body = Value::from(vec![message]).to_string().into_bytes();
         for place in &mut body {
@@ -250,9 +262,22 @@ fn status_and_type(scene: &Scene<'_>) -> Checked {
 
 fn headers(scene: &Scene<'_>) -> Checked {
     let response = scene.post(&[JSON], handshake())?;
-    let of = |name| response.header(name).unwrap_or_default().to_ascii_lowercase();
-    equal("Content-Type", of("Content-Type"), "application/json;charset=utf-8")?;
-    equal("X-Content-Type-Options", of("X-Content-Type-Options"), "nosniff")?;
+    let of = |name| {
+        response
+            .header(name)
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
+    equal(
+        "Content-Type",
+        of("Content-Type"),
+        "application/json;charset=utf-8",
+    )?;
+    equal(
+        "X-Content-Type-Options",
+        of("X-Content-Type-Options"),
+        "nosniff",
+    )?;
     let cache = of("Cache-Control");
     let is_off = cache.contains("no-store") && cache.contains("no-cache");
     hold(is_off, || format!("Cache-Control is {cache:?}"))

@@ -81,11 +81,18 @@ fn reaches_nobody(scene: &Scene<'_>) -> Checked {
 fn delivered(scene: &Scene<'_>) -> Checked {
     let deliver = scene.needs(&scene.options.helpers.deliver, "deliver")?;
     let mut client = scene.connected()?;
-    for channel in [scene.channel("a"), format!("/service{}", scene.channel("a"))] {
+    for channel in [
+        scene.channel("a"),
+        format!("/service{}", scene.channel("a")),
+    ] {
         let data = json!({"text": "\u{e4}", "n": [1, null]});
         client.publish(&deliver, json!({"channel": channel, "data": data}))?;
         let event = client.event_on(&channel)?;
-        equal("the event", event, json!({"channel": channel, "data": data}))?;
+        equal(
+            "the event",
+            event,
+            json!({"channel": channel, "data": data}),
+        )?;
     }
     Ok(())
 }
@@ -108,7 +115,7 @@ fn remote_call(scene: &Scene<'_>) -> Checked {
     let mut client = scene.connected()?;
     let data = json!([1, {"a": "b"}]);
     let call = client.publish_message(&echo, data.clone());
-    let mut answer = client.exchange(&[call.clone()])?;
+    let mut answer = client.exchange(std::slice::from_ref(&call))?;
     let mut is_result = |message: &Value| message.get("data").is_some();
     let place = answer.iter().position(&mut is_result);
     let result = match place {
@@ -135,10 +142,16 @@ fn lazy_waits(scene: &Scene<'_>) -> Checked {
         client.event_on(&channel)?;
     } else {
         let answer = client.answered(connect)?;
-        equal("the channels", channels_of(&answer), [&*channel, "/meta/connect"])?;
+        equal(
+            "the channels",
+            channels_of(&answer),
+            [&*channel, "/meta/connect"],
+        )?;
     }
     let waited = start.elapsed();
-    hold(waited >= scene.options.quiet, || format!("it waited {waited:?}"))
+    hold(waited >= scene.options.quiet, || {
+        format!("it waited {waited:?}")
+    })
 }
 
 fn lazy_goes_along(scene: &Scene<'_>) -> Checked {

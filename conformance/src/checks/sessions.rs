@@ -51,7 +51,10 @@ pub(super) const GROUP: Group = Group {
             Over::Polling,
             without_cookies,
         )
-        .differs(&[(Profile::CometD, "it wants the cookie, unless trustClientSession is on")]),
+        .differs(&[(
+            Profile::CometD,
+            "it wants the cookie, unless trustClientSession is on",
+        )]),
         Check::new(
             &["BR-6", "WS-5"],
             "a websocket with a wrong cookie does not get the session, and one without does",
@@ -117,8 +120,7 @@ fn handshake() -> String {
 fn cookie_is_set(scene: &Scene<'_>) -> Checked {
     let response = scene.post(&[("Content-Type", "application/json")], handshake())?;
     let cookie = response.header("Set-Cookie").unwrap_or_default();
-    let is_whole =
-        attribute(cookie, "Path").is_some() && attribute(cookie, "HttpOnly").is_some();
+    let is_whole = attribute(cookie, "Path").is_some() && attribute(cookie, "HttpOnly").is_some();
     hold(is_whole, || format!("Set-Cookie is {cookie:?}"))?;
     let client = scene.greeted()?;
     hold(client.cookie.is_some(), || "no cookie is set".to_owned())
@@ -219,7 +221,11 @@ fn second_tab(scene: &Scene<'_>) -> Checked {
     let connect = second.hold()?;
     let reply = second.answered_at_once(connect)?;
     accepted(&reply)?;
-    equal("multiple-clients", &reply["advice"]["multiple-clients"], true)?;
+    equal(
+        "multiple-clients",
+        &reply["advice"]["multiple-clients"],
+        true,
+    )?;
     complete_advice(&reply, "retry")?;
     let interval = reply["advice"]["interval"].as_u64();
     hold(interval.is_some_and(|interval| interval > 0), || {

@@ -25,14 +25,20 @@ pub(super) const GROUP: Group = Group {
             Over::All,
             wrong_type,
         )
-        .differs(&[(COMETD, "it makes text of some, and has no answer to []"), (FAYE, "that varies")]),
+        .differs(&[
+            (COMETD, "it makes text of some, and has no answer to []"),
+            (FAYE, "that varies"),
+        ]),
         Check::new(
             &["SU-1"],
             "an array with one bad name is refused whole",
             Over::All,
             bad_name_in_array,
         )
-        .differs(&[(COMETD, "it subscribes to those before"), (FAYE, "it subscribes to those before")]),
+        .differs(&[
+            (COMETD, "it subscribes to those before"),
+            (FAYE, "it subscribes to those before"),
+        ]),
         Check::new(
             &["SU-2"],
             "a reply has the subscription as it was sent",
@@ -136,7 +142,14 @@ fn missing(scene: &Scene<'_>) -> Checked {
 fn wrong_type(scene: &Scene<'_>) -> Checked {
     let mut client = scene.connected()?;
     let good = scene.channel("a");
-    for wrong in [json!(1), json!(true), json!({}), json!([]), json!(""), json!([good, 1])] {
+    for wrong in [
+        json!(1),
+        json!(true),
+        json!({}),
+        json!([]),
+        json!(""),
+        json!([good, 1]),
+    ] {
         let subscribe = client.subscribe_message(wrong.clone());
         let unsubscribe = client.unsubscribe_message(wrong);
         scene.refused(&client.ask_one(subscribe)?, "403::subscription_invalid")?;
@@ -146,7 +159,11 @@ fn wrong_type(scene: &Scene<'_>) -> Checked {
 }
 
 /// The data of the events up to a last one, when each of these channels was published to, its place being the data.
-fn seen(scene: &Scene<'_>, client: &mut crate::Client<'_>, channels: &[&str]) -> Checked<Vec<Value>> {
+fn seen(
+    scene: &Scene<'_>,
+    client: &mut crate::Client<'_>,
+    channels: &[&str],
+) -> Checked<Vec<Value>> {
     let end = scene.channel("end-of-it");
     client.subscribe(end.as_str())?;
     let mut publisher = scene.connected()?;
@@ -157,7 +174,10 @@ fn seen(scene: &Scene<'_>, client: &mut crate::Client<'_>, channels: &[&str]) ->
     let mut events = client.events_until(&end)?;
     events.pop();
     client.nothing_more()?;
-    Ok(events.into_iter().map(|event| event["data"].clone()).collect())
+    Ok(events
+        .into_iter()
+        .map(|event| event["data"].clone())
+        .collect())
 }
 
 fn bad_name_in_array(scene: &Scene<'_>) -> Checked {
@@ -171,7 +191,11 @@ fn bad_name_in_array(scene: &Scene<'_>) -> Checked {
 fn subscription_is_echoed(scene: &Scene<'_>) -> Checked {
     let mut client = scene.connected()?;
     let name = scene.channel("a");
-    for subscription in [json!(name), json!([name]), json!([name, scene.channel("b")])] {
+    for subscription in [
+        json!(name),
+        json!([name]),
+        json!([name, scene.channel("b")]),
+    ] {
         let reply = client.subscribe(subscription.clone())?;
         equal("subscription", &reply["subscription"], &subscription)?;
         let unsubscribe = client.unsubscribe_message(subscription.clone());

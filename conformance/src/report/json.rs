@@ -1,5 +1,10 @@
 //! JSON for programs.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a JSON value without the member that is asked for gives null"
+)]
+
 use serde_json::{Value, json};
 
 use super::{Finding, Report, Verdict};

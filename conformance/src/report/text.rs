@@ -10,7 +10,10 @@ impl Finding {
             Verdict::Passed => ("ok", String::new()),
             Verdict::Failed { why, transcript } => {
                 let lines = transcript.lines().map(|line| format!("      {line}\n"));
-                ("FAILED", format!("      {why}\n{}", lines.collect::<String>()))
+                (
+                    "FAILED",
+                    format!("      {why}\n{}", lines.collect::<String>()),
+                )
             }
             Verdict::NotChecked { why } => ("not checked", format!("      {why}\n")),
         };
