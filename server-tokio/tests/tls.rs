@@ -68,9 +68,11 @@ impl Drop for Folder {
     }
 }
 
-/// How many handshakes were late, and how many failed.
-fn counted(running: &Running) -> (u64, u64) {
+/// How many handshakes were late, and how many failed, by the end of the server: a peer may hear of it before it is
+/// counted.
+async fn counted(running: Running) -> (u64, u64) {
     let handle = running.handle();
+    running.shutdown().await;
     let tally = handle.tally();
     (
         tally.tls_handshakes_late.get(),
@@ -99,8 +101,7 @@ async fn a_handshake_that_does_not_come_to_its_end_is_counted() {
     exchange(&running, b"").await;
     exchange(&running, &[22, 3, 1, 2, 0, 1, 0]).await;
 
-    assert_eq!(counted(&running), (2, 0));
-    running.shutdown().await;
+    assert_eq!(counted(running).await, (2, 0));
 }
 
 #[tokio::test]
@@ -112,8 +113,7 @@ async fn a_handshake_that_fails_is_counted() {
 
     exchange(&running, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
 
-    assert_eq!(counted(&running), (0, 1));
-    running.shutdown().await;
+    assert_eq!(counted(running).await, (0, 1));
 }
 
 #[tokio::test]
@@ -150,6 +150,6 @@ async fn files_are_taken_if_they_are_right_and_what_is_wrong_with_them_is_told()
     fs::write(folder.key(), "nonsense").unwrap();
     let error = running.reload(&settings).unwrap_err().to_string();
     let complaint = format!("{}: holds no private key", folder.key().display());
-    assert!(error.starts_with(&complaint), "{error}");
+    assert!(error.contains(&complaint), "{error}");
     running.shutdown().await;
 }

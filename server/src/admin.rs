@@ -21,6 +21,7 @@ use self::route::Operation;
 use crate::admission::Admission;
 use crate::application::Handle;
 use crate::config::{AdminKeys, AdminOptions, Sockets};
+use crate::guarded::Guarded;
 use crate::http::{Body, Caller};
 use crate::probe::Probe;
 use crate::site::Site;
@@ -32,7 +33,9 @@ const CONNECTIONS: usize = 4_096;
 /// What backends are served by.
 pub(crate) struct Admin {
     pub(crate) admission: Admission,
-    keys: AdminKeys,
+    keys: Guarded<AdminKeys>,
+    /// Whether there is a listener.
+    listens: bool,
     /// What channel names look like, for backends as for clients.
     grammar: Grammar,
 }
@@ -43,16 +46,30 @@ impl Admin {
             total: CONNECTIONS,
             per_address: CONNECTIONS,
         };
-        if options.leaves_the_machine() && !speaks_tls {
-            tracing::warn!(
-                "the HTTP API listens beyond loopback without TLS: whoever can listen on the way learns its key"
-            );
-        }
+        warn_of_exposure(&options, speaks_tls);
         Self {
             admission: Admission::new(sockets),
-            keys: options.keys,
+            keys: Guarded::new(options.keys),
+            listens: !options.listen.is_empty(),
             grammar: config.grammar,
         }
+    }
+
+    /// Other keys from now on.
+    pub(crate) fn reload(&self, options: &AdminOptions, speaks_tls: bool) {
+        warn_of_exposure(options, speaks_tls);
+        if self.listens == options.listen.is_empty() {
+            tracing::warn!("the HTTP API is given or taken its listener only at the next start");
+        }
+        *self.keys.lock() = options.keys.clone();
+    }
+}
+
+fn warn_of_exposure(options: &AdminOptions, speaks_tls: bool) {
+    if options.leaves_the_machine() && !speaks_tls {
+        tracing::warn!(
+            "the HTTP API listens beyond loopback without TLS: whoever can listen on the way learns its key"
+        );
     }
 }
 
@@ -84,7 +101,7 @@ where
     let router = &caller.gateway.router;
     let Site { admin, tally, .. } = &router.site;
     if !route::is_open(head.uri.path()) {
-        gate::admit(&head, &admin.keys, tally)?;
+        gate::admit(&head, &admin.keys.lock(), tally)?;
     }
     let operation = route::find(&head)?.operation;
     let handle = Handle::new(Arc::clone(router), caller.gateway.place.shard());

@@ -7,7 +7,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use std::env;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write as _};
 use std::iter;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -153,6 +153,9 @@ fn settings(
     Err(wrong)
 }
 
+/// What a line of the greeting begins with that is a warning.
+pub(crate) const WARNING: &str = "warning: ";
+
 /// What a server prints when it listens at `bound` for clients and at `admin` for backends: where it is reached, who is let in, and
 /// what is on that a server in use would not have.
 #[must_use]
@@ -196,11 +199,10 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr], admin: &[SocketAddr])
     }
     let beyond_loopback = bound.iter().any(|address| !address.ip().is_loopback());
     if beyond_loopback && settings.access.is_open() {
-        lines.push(
-            "warning: there are no [[rules]], so whoever reaches this server may subscribe and \
+        lines.push(format!(
+            "{WARNING}there are no [[rules]], so whoever reaches this server may subscribe and \
              publish to every channel"
-                .into(),
-        );
+        ));
     }
     lines.join("\n")
 }
@@ -261,11 +263,14 @@ impl Stop {
     /// Prints the text, to standard output if it was asked for, else to standard error.
     #[must_use]
     pub fn tell(&self) -> ExitCode {
-        if self.code == 0 {
-            println!("{}", self.text);
-        } else if !self.text.is_empty() {
-            eprintln!("{}", self.text);
-        }
+        // Nobody may be there to read it, or not to the end.
+        let _ = if self.code == 0 {
+            writeln!(io::stdout(), "{}", self.text)
+        } else if self.text.is_empty() {
+            Ok(())
+        } else {
+            writeln!(io::stderr(), "{}", self.text)
+        };
         ExitCode::from(self.code)
     }
 }

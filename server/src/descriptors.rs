@@ -6,21 +6,20 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What a server has open beside the sockets of its clients, with room to spare: listeners, logs, the
 /// runtimes' own.
-pub const RESERVE: u64 = 256;
+pub(crate) const RESERVE: u64 = 256;
 
 /// The limits on open files and sockets; `None`: there is none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// What holds.
-    pub soft: Option<u64>,
+    pub(crate) soft: Option<u64>,
     /// How far the process may raise it by itself.
-    pub hard: Option<u64>,
+    pub(crate) hard: Option<u64>,
 }
 
 impl Limits {
     /// Those that hold now.
-    #[must_use]
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         Self {
             soft: current,
@@ -29,8 +28,7 @@ impl Limits {
     }
 
     /// The soft limit that `sockets` need, as far as the hard limit allows; it is never lowered.
-    #[must_use]
-    pub fn soft_for(&self, sockets: usize) -> Option<u64> {
+    pub(crate) fn soft_for(&self, sockets: usize) -> Option<u64> {
         let soft = self.soft?;
         let wanted = u64::try_from(sockets)
             .unwrap_or(u64::MAX)
@@ -46,7 +44,7 @@ impl Limits {
 /// # Errors
 ///
 /// If the operating system does not allow it after all.
-pub fn raise(sockets: usize) -> io::Result<(Limits, Limits)> {
+pub(crate) fn raise(sockets: usize) -> io::Result<(Limits, Limits)> {
     let before = Limits::now();
     let soft = before.soft_for(sockets);
     if soft != before.soft {

@@ -12,6 +12,7 @@ mod ports;
 mod threads;
 
 use std::fmt;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -74,7 +75,8 @@ pub(crate) fn run(settings: Result<&Settings, &[String]>) -> ExitCode {
             .map(|mistake| misconfigured(mistake))
             .collect(),
     };
-    print!("{}", Report(&findings));
+    // Nobody may be there to read it, or not to the end.
+    let _ = write!(io::stdout(), "{}", Report(&findings));
     match worst(&findings) {
         Severity::Fine | Severity::Warning => ExitCode::SUCCESS,
         Severity::Problem => ExitCode::FAILURE,

@@ -96,7 +96,8 @@ impl Door {
             return;
         };
         let runtime = self.runtime.clone();
-        let patience = self.gateway.router.site.patience.write;
+        let router = Arc::clone(&self.gateway.router);
+        let patience = router.site.patience.write;
         let caller = Arc::new(Caller {
             gateway: self.gateway,
             runtime: self.runtime,
@@ -135,6 +136,7 @@ impl Door {
                 .await
         };
         if let Err(error) = served {
+            router.site.tally.broken(&error);
             tracing::debug!(%error, "a connection broke");
         }
     }

@@ -23,7 +23,7 @@ mod complaints;
 pub mod config;
 mod conformance;
 mod deadlines;
-pub mod descriptors;
+mod descriptors;
 mod doctor;
 mod door;
 mod entrance;

@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use self::escaped::Escaped;
-use crate::command_line::Stop;
+use crate::command_line::{Stop, WARNING};
 use crate::config::{LogFormat, Settings};
 
 /// How many lines wait to be written at the most.
@@ -81,7 +81,14 @@ impl Log {
                 let mut out = io::stdout().lock();
                 let _ = writeln!(out, "{text}").and_then(|()| out.flush());
             }
-            LogFormat::Json => text.lines().for_each(|line| tracing::info!("{line}")),
+            LogFormat::Json => {
+                for line in text.lines() {
+                    match line.strip_prefix(WARNING) {
+                        Some(warning) => tracing::warn!("{warning}"),
+                        None => tracing::info!("{line}"),
+                    }
+                }
+            }
         }
     }
 
@@ -123,8 +130,14 @@ fn directives(asked: &str) -> String {
             .parse()
             .is_ok_and(|level: LevelFilter| level > LevelFilter::WARN)
     };
+    // A target stands for all that begin like it.
+    let takes_in = |one: &str| INDISCREET.starts_with(one.split(['=', '[']).next().unwrap_or(one));
     if !asked_for().any(is_chatty) {
-        return asked;
+        return if !asked.is_empty() && asked_for().any(takes_in) {
+            format!("{asked},{INDISCREET}=warn")
+        } else {
+            asked
+        };
     }
     let is_named = |target: &str| asked_for().any(|one| one.split('=').next() == Some(target));
     let quiet = ["h2", "hyper", "hyper_util", INDISCREET]
@@ -156,6 +169,9 @@ mod tests {
             ("warn,hyper=debug", "warn,hyper=debug"),
             ("warn,tungstenite=trace", "warn"),
             ("warn, tungstenite::protocol=trace", "warn"),
+            ("warn,tung=trace", "warn,tung=trace,tungstenite=warn"),
+            ("t", "t,tungstenite=warn"),
+            ("tungstenite=trace", ""),
         ] {
             assert_eq!(directives(asked), all);
         }

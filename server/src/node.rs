@@ -15,7 +15,7 @@ use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
 use crate::client_file::ClientFile;
 use crate::clock::Clock;
-use crate::config::{Conformance, Said, Settings, Store};
+use crate::config::{AdminOptions, Conformance, Said, Settings, Store};
 use crate::conformance;
 use crate::door::{Door, Service};
 use crate::entrance::Entrance;
@@ -187,6 +187,12 @@ impl Node {
         }
         self.guard();
         Ok(())
+    }
+
+    /// Other keys of the HTTP API from now on.
+    pub(crate) fn reload_admin(&self, options: &AdminOptions) {
+        let site = &self.router.site;
+        site.admin.reload(options, site.tls.is_some());
     }
 
     /// Has the engines ask what stands in `access`, and no longer what stood there before. In between

@@ -54,10 +54,18 @@ impl Node {
                 left.join(", ")
             );
         }
+        self.reload_admin(&settings.admin);
         // The one does not wait for the other to be right.
         let access = self.reload_access(&settings.access);
-        self.reload_tls(settings.tls.as_ref())?;
-        Ok(access?)
+        let tls = self.reload_tls(settings.tls.as_ref());
+        let (access, tls) = (
+            access.map_err(ReloadError::from),
+            tls.map_err(ReloadError::from),
+        );
+        if let (Err(error), Err(_)) = (&access, &tls) {
+            tracing::warn!("{error}");
+        }
+        tls.and(access)
     }
 
     /// As [`Running::reload_or_warn`](crate::Running::reload_or_warn).

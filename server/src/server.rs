@@ -255,7 +255,8 @@ impl Running {
     ///   connections are shown the new certificate; those that are open go on;
     /// - rules, keys and secrets of access control. Sessions stay who they are: what a token says of
     ///   them is looked at again at their next handshake, and a claim that no rule asked for before is
-    ///   none of theirs.
+    ///   none of theirs;
+    /// - keys of the HTTP API. Without any it is closed; its listeners stay as they are.
     ///
     /// Everything else stays as it is until the next start. Keys of a configuration that were
     /// changed all the same are named in a warning.

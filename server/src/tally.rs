@@ -1,5 +1,6 @@
 //! What happened to peers before an engine heard of them, counted.
 
+use std::error::Error as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bayeux_core::DecodeError;
@@ -50,6 +51,18 @@ tally! {
     too_deep
     /// HTTP bodies and websocket messages that are no messages: not JSON, or other JSON.
     not_messages
+    /// Requests whose body broke off, or was not framed as it said.
+    bodies_broken
+    /// Connections ended because what came was no HTTP/1.1: something else, or malformed.
+    not_http
+    /// Connections ended because the head of a request was larger than may be.
+    heads_too_large
+    /// HTTP/2 connections ended because the peer broke the standard (RFC 9113), or made the server work for nothing:
+    /// resets, pings and empty frames without end.
+    http2_misused
+    /// Websockets ended because a frame was against the standard (RFC 6455), of bytes, or a text that is
+    /// not UTF-8.
+    frames_refused
     /// Connections ended because their TLS handshake was not through (`limits.tlsHandshakeTimeout`).
     tls_handshakes_late
     /// Connections ended because their TLS handshake failed: no TLS, no version or cipher in common,
@@ -100,6 +113,20 @@ impl Tally {
             // Whoever sends nothing has done nothing wrong (FR-4).
             DecodeError::Empty => {}
             _ => self.not_messages.up(),
+        }
+    }
+
+    /// Serving a connection failed; the peer may just have gone.
+    pub(crate) fn broken(&self, error: &hyper::Error) {
+        let http2 = error
+            .source()
+            .and_then(|source| source.downcast_ref::<h2::Error>());
+        if error.is_parse_too_large() {
+            self.heads_too_large.up();
+        } else if error.is_parse() {
+            self.not_http.up();
+        } else if http2.is_some_and(h2::Error::is_library) {
+            self.http2_misused.up();
         }
     }
 

@@ -1,5 +1,5 @@
 // One unmodified CometD client, on Node.js or a page. Options: {"url", "transport", "ack": bool, "ext": what each message
-// carries}.
+// carries, "cookie": what each request has when it polls}.
 
 import { obey, options, say } from './lines.mjs';
 import { adapt } from 'cometd-nodejs-client';
@@ -11,7 +11,8 @@ const client = new CometD();
 for (const type of client.getTransportTypes()) {
   if (type !== options.transport) client.unregisterTransport(type);
 }
-client.configure({ url: options.url, logLevel: 'warn', backoffIncrement: 100 });
+const requestHeaders = options.cookie ? { Cookie: options.cookie } : {};
+client.configure({ url: options.url, logLevel: 'warn', backoffIncrement: 100, requestHeaders });
 if (options.ack) client.registerExtension('ack', new AckExtension());
 
 client.registerExtension('observer', {

@@ -1,4 +1,5 @@
-// One unmodified Faye client, on Node.js or a page. Options: {"url", "transport", "ext": what each message carries}.
+// One unmodified Faye client, on Node.js or a page. Options: {"url", "transport", "ext": what each message carries,
+// "cookie": what it has before the server gives it others}.
 
 import faye from 'faye';
 import { obey, options, say } from './lines.mjs';
@@ -10,6 +11,8 @@ const others = {
   'callback-polling': ['websocket', 'long-polling', 'cross-origin-long-polling'],
 }[options.transport];
 others.forEach((transport) => client.disable(transport));
+
+if (options.cookie) client.setHeader('Cookie', options.cookie);
 
 client.addExtension({
   incoming(message, callback) {

@@ -125,7 +125,7 @@ const TABLE: [(Option<&str>, &str, &str, &str); 50] = [
 #[test]
 fn the_rules_decide_what_each_client_may_do_whatever_it_talks_over() {
     let server = Server::start(&settings("").shards(2));
-    for over in [Over::Polling, Over::WebSocket] {
+    for over in OVER {
         for who in [STRANGER, ANN, ROOT, STAR] {
             let mut wire = Wire::handshaken(&server, over, who);
             for (_, operation, channel, error) in TABLE.iter().filter(|row| row.0 == who) {
@@ -190,7 +190,7 @@ fn one_denied_name_or_message_does_not_spoil_its_neighbours() {
 fn no_spelling_of_a_channel_gets_past_the_rules() {
     let server = guarded("");
     let mut root = Wire::handshaken(&server, Over::Polling, ROOT);
-    for over in [Over::Polling, Over::WebSocket] {
+    for over in OVER {
         let mut stranger = Wire::handshaken(&server, over, STRANGER);
         let session = stranger.session.clone();
         let tricks = [
@@ -264,7 +264,8 @@ fn a_token_is_taken_from_ext_then_from_the_header_then_from_the_cookie() {
         FUTURE,
     );
     let none = none(r#"{"sub": "ann", "exp": 4000000000}"#);
-    let long = "x".repeat(100_000);
+    // Longer than any that is looked at, and not too long for a URL.
+    let long = "x".repeat(10_000);
     let bearer = |token: &str| format!("Bearer {token}");
     let cookie = |token: &str| format!("a=b; token={token}; c=d");
     let nothing = json!(null);
@@ -359,7 +360,7 @@ fn a_token_is_taken_from_ext_then_from_the_header_then_from_the_cookie() {
     let settings = settings("requireToken = true\ncookie = 'token'");
     let server = Server::start(&settings);
     for (ext, header, cookie, expected) in table {
-        for over in [Over::Polling, Over::WebSocket] {
+        for over in OVER {
             let mut headers = Vec::new();
             headers.extend(header.as_deref().map(|header| ("Authorization", header)));
             headers.extend(cookie.as_deref().map(|cookie| ("Cookie", cookie)));
@@ -442,7 +443,7 @@ fn a_publisher_shows_its_secret_and_nobody_else_sees_it() {
 #[test]
 fn a_session_ends_with_its_token_and_a_new_handshake_renews_it() {
     let server = guarded("leeway = 0");
-    for over in [Over::Polling, Over::WebSocket] {
+    for over in OVER {
         let mut wire = Wire::open(&server, over, &[]);
         let short = token(ANN.unwrap_or_default(), in_seconds(3));
         let reply = wire.greet(&json!({"authentication": {"token": short}}));
@@ -472,7 +473,7 @@ fn no_secret_is_ever_printed() {
         sign("another key of thirty-two bytes and more", "{}", FUTURE),
     ];
     let server = Server::start(&settings("cookie = 'token'").log("trace"));
-    for over in [Over::Polling, Over::WebSocket] {
+    for over in OVER {
         for token in &secrets {
             let bearer = format!("Bearer {token}");
             let cookie = format!("token={token}");
@@ -526,6 +527,36 @@ fn denied_clients_of_faye_and_cometd_are_told_so_and_do_not_hammer() {
             let more = proxy.sent() - sent;
             assert!(more <= GOODBYE, "{place} sent {more} bytes more");
         }
+    }
+    server.stop();
+}
+
+#[test]
+fn clients_of_faye_and_cometd_are_known_by_the_cookie_of_their_site() {
+    let server = Server::start(&settings("requireToken = true\ncookie = 'token'"));
+    let cookie = format!("token={}", token(ANN.unwrap_or_default(), FUTURE));
+    let extras = Extras {
+        cookie: Some(cookie),
+        ..Extras::default()
+    };
+    for (library, transport) in [
+        (Library::Faye, Transport::LongPolling),
+        // It shakes hands over HTTP in any case.
+        (Library::Faye, Transport::WebSocket),
+        (Library::CometD, Transport::LongPolling),
+    ] {
+        let mut ann = Client::start_with(library, transport, &server.url(), &extras);
+        ann.handshake();
+        ann.connects_over(transport);
+
+        ann.subscribe("/users/ann/inbox");
+        ann.publish("/users/ann/inbox", json!("mine"));
+        ann.expect_event("/users/ann/inbox", "mine");
+        let refused = ann.subscribe_refused("/users/bob/inbox");
+        assert!(
+            refused.contains("subscribe_denied"),
+            "{library:?}: {refused}"
+        );
     }
     server.stop();
 }
@@ -641,8 +672,12 @@ fn in_seconds(seconds: u64) -> u64 {
 #[derive(Clone, Copy, Debug)]
 enum Over {
     Polling,
+    Callbacks,
     WebSocket,
 }
+
+/// All of them.
+const OVER: [Over; 3] = [Over::Polling, Over::Callbacks, Over::WebSocket];
 
 /// A client without a will of its own.
 struct Wire {
@@ -653,6 +688,7 @@ struct Wire {
 
 enum End {
     Polling(HttpConnection),
+    Callbacks(HttpConnection),
     WebSocket(WebSocket),
 }
 
@@ -660,6 +696,7 @@ impl Wire {
     fn open(server: &Server, over: Over, headers: &[(&str, &str)]) -> Self {
         let end = match over {
             Over::Polling => End::Polling(HttpConnection::open(server.address())),
+            Over::Callbacks => End::Callbacks(HttpConnection::open(server.address())),
             Over::WebSocket => {
                 End::WebSocket(WebSocket::open(server.address(), Server::PATH, headers))
             }
@@ -688,7 +725,7 @@ impl Wire {
     fn greet(&mut self, ext: &Value) -> Value {
         let mut handshake = json!({
             "channel": "/meta/handshake", "id": "h", "version": "1.0",
-            "supportedConnectionTypes": ["websocket", "long-polling"],
+            "supportedConnectionTypes": ["websocket", "long-polling", "callback-polling"],
         });
         if !ext.is_null() {
             handshake["ext"] = ext.clone();
@@ -715,6 +752,7 @@ impl Wire {
     fn connect(&self) -> Value {
         let kind = match self.end {
             End::Polling(_) => "long-polling",
+            End::Callbacks(_) => "callback-polling",
             End::WebSocket(_) => "websocket",
         };
         json!({
@@ -747,6 +785,7 @@ impl Wire {
             End::Polling(connection) => connection
                 .request("POST", Server::PATH, &headers, &messages.to_string())
                 .messages(),
+            End::Callbacks(connection) => connection.call(Server::PATH, &headers, messages),
             End::WebSocket(socket) => {
                 socket.send(messages);
                 let due = messages.as_array().map_or(0, Vec::len);

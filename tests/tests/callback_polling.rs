@@ -5,7 +5,7 @@
     reason = "a JSON value without the member that is asked for gives null"
 )]
 
-use bayeux_tests::live::{HttpConnection, Poller, Response, Server, Settings};
+use bayeux_tests::live::{HttpConnection, Poller, Response, Server, Settings, percent};
 use serde_json::{Value, json};
 
 /// A page's way to send messages.
@@ -51,10 +51,6 @@ fn argument<'a>(response: &'a Response, function: &str) -> &'a str {
         .and_then(|call| call.strip_prefix(function)?.strip_prefix('('))
         .and_then(|call| call.strip_suffix(";").unwrap_or(call).strip_suffix(')'))
         .unwrap_or_else(|| panic!("not a call of {function}: {text}"))
-}
-
-fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 fn handshake() -> Value {

@@ -5,7 +5,7 @@
     reason = "a JSON value without the member that is asked for gives null"
 )]
 
-use bayeux_tests::live::{HttpConnection, Poller, Response, Server, Settings, WebSocket};
+use bayeux_tests::live::{HttpConnection, Poller, Response, Server, Settings, WebSocket, percent};
 use serde_json::json;
 
 const SHOP: &str = "https://shop.example";
@@ -223,15 +223,6 @@ fn any_origin_can_be_allowed_and_is_echoed() {
         expect_open_to(&response, origin);
         WebSocket::open(server.address(), Server::PATH, &[("Origin", origin)]);
     }
-}
-
-/// Percent-encodes everything but letters and digits.
-fn percent(text: &str) -> String {
-    let encode = |byte: u8| match byte {
-        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
 }
 
 // Proves: XO-6, BR-4, HS-10

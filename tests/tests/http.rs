@@ -5,7 +5,7 @@
     reason = "a JSON value without the member that is asked for gives null"
 )]
 
-use bayeux_tests::live::{HttpConnection, Poller, Server, Settings};
+use bayeux_tests::live::{HttpConnection, Poller, Server, Settings, percent};
 use serde_json::{Value, json};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json;charset=UTF-8");
@@ -519,10 +519,6 @@ fn http_2_is_spoken_with_prior_knowledge() {
 
     let frame = wire.exactly(9).expect("a frame");
     assert_eq!(frame[3], SETTINGS, "{frame:?}");
-}
-
-fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 // Proves: HT-7

@@ -5,7 +5,7 @@
     reason = "a JSON value without the member that is asked for gives null"
 )]
 
-use bayeux_tests::live::{HttpConnection, Poller, Response, Server, Settings, WebSocket};
+use bayeux_tests::live::{HttpConnection, Poller, Response, Server, Settings, WebSocket, percent};
 use serde_json::{Value, json};
 
 fn one_shard() -> Settings {
@@ -751,8 +751,4 @@ fn nothing_is_grafted_on_a_session_that_is_being_made() {
         assert_eq!(replies[4]["error"], "400::handshake_must_be_first");
     }
     assert_eq!(heard(&mut listener), [Value::Null; 0]);
-}
-
-fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

@@ -220,6 +220,32 @@ fn the_doctor_names_every_mistake_with_its_line() {
 }
 
 #[test]
+fn who_reads_no_further_is_no_fault_of_the_doctor() {
+    for arguments in ["doctor --listen 127.0.0.1:0", "--help"] {
+        let script = format!("\"$0\" {arguments} 2>&1 >/dev/full; echo \"code $?\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(Server::binary());
+
+        let (_, lines) = Process::start("the doctor", &mut command).end();
+
+        assert_eq!(lines, ["code 0"], "{arguments}");
+    }
+}
+
+#[test]
+fn in_json_a_warning_at_the_start_is_a_warning() {
+    let always = ["--listen", "0.0.0.0:0", "--log-format", "json"];
+    let mut process = Server::run(&[&always, &["--log", "warn"][..]].concat(), "");
+
+    let line = process.wait_for("warn", |line| Some(line.to_owned()));
+
+    let said: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(said["level"], "WARN", "{line}");
+    let text = said["message"].as_str().expect("a text");
+    assert!(text.starts_with("there are no [[rules]]"), "{text}");
+}
+
+#[test]
 fn the_doctor_says_who_has_the_port() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();

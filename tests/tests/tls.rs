@@ -9,8 +9,8 @@ use std::fs;
 use std::net::SocketAddr;
 
 use bayeux_tests::live::{
-    Authority, Client, Extras, Hello, HttpConnection, Identity, Library, Opcode, Response, Server,
-    Settings, Transport, WebSocket, Wire,
+    Authority, Client, Extras, Hello, Http2, HttpConnection, Identity, Library, Opcode, Response,
+    Server, Settings, Transport, WebSocket, Wire,
 };
 use rustls::version::{TLS12, TLS13};
 use serde_json::{Value, json};
@@ -44,6 +44,14 @@ impl Secured {
 
     fn http(&self) -> HttpConnection {
         HttpConnection::over(self.wire(), self.address().to_string())
+    }
+
+    fn http_2(&self) -> Http2 {
+        let hello = Hello {
+            protocols: &["h2"],
+            ..Hello::default()
+        };
+        Http2::begin(self.authority.connect(self.address(), hello))
     }
 
     fn websocket(&self) -> WebSocket {
@@ -239,71 +247,10 @@ fn a_held_connect_is_answered_by_the_event_that_arrives() {
     assert!(messages.contains(&event), "{messages:?}");
 }
 
-/// An HTTP/2 connection, frame by frame.
-struct Http2 {
-    wire: Wire,
-}
-
-impl Http2 {
-    const DATA: u8 = 0;
-    const HEADERS: u8 = 1;
-    const SETTINGS: u8 = 4;
-
-    fn open(secured: &Secured) -> Self {
-        let hello = Hello {
-            protocols: &["h2"],
-            ..Hello::default()
-        };
-        let mut wire = secured.authority.connect(secured.address(), hello);
-        wire.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        let mut connection = Self { wire };
-        connection.send(Self::SETTINGS, 0, 0, b"");
-        connection
-    }
-
-    fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).expect("a short frame");
-        let mut bytes = length.to_be_bytes()[1..].to_vec();
-        bytes.extend([kind, flags]);
-        bytes.extend(stream.to_be_bytes());
-        bytes.extend(payload);
-        self.wire.send(&bytes);
-    }
-
-    /// Sends the headers of a request, each by its name and its value in so many letters.
-    fn request(&mut self, flags: u8, stream: u32, headers: &[(&str, &str)]) {
-        let mut block = Vec::new();
-        for (name, value) in headers {
-            block.push(0);
-            for text in [name, value] {
-                block.push(u8::try_from(text.len()).expect("a short text"));
-                block.extend(text.bytes());
-            }
-        }
-        self.send(Self::HEADERS, flags | 0x4, stream, &block);
-    }
-
-    /// What the next frame of that kind carries.
-    #[track_caller]
-    fn next(&mut self, wanted: u8) -> Vec<u8> {
-        loop {
-            let head = self.wire.exactly(9).expect("a frame");
-            let length = u16::from_be_bytes([head[1], head[2]]);
-            let payload = self.wire.exactly(length.into()).expect("a whole frame");
-            if head[3] == wanted {
-                return payload;
-            }
-        }
-    }
-}
-
-/// `:status: 200`, as it stands in HPACK's table.
-const OK: u8 = 0x88;
-
 #[test]
 fn requests_are_served_over_http_2() {
     let secured = Secured::start(Settings::default());
-    let mut connection = Http2::open(&secured);
+    let mut connection = secured.http_2();
     let authority = secured.address().to_string();
 
     connection.request(
@@ -318,7 +265,7 @@ fn requests_are_served_over_http_2() {
     );
     connection.send(Http2::DATA, 1, 1, handshake().to_string().as_bytes());
 
-    assert_eq!(connection.next(Http2::HEADERS)[0], OK);
+    assert_eq!(connection.next(Http2::HEADERS)[0], Http2::OK);
     let replies: Vec<Value> =
         serde_json::from_slice(&connection.next(Http2::DATA)).expect("replies");
     assert_eq!(replies[0]["successful"], true, "{replies:?}");
@@ -327,7 +274,7 @@ fn requests_are_served_over_http_2() {
 #[test]
 fn a_websocket_is_opened_within_an_http_2_connection() {
     let secured = Secured::start(Settings::default());
-    let mut connection = Http2::open(&secured);
+    let mut connection = secured.http_2();
     let authority = secured.address().to_string();
     let origin = format!("https://{authority}");
 
@@ -344,7 +291,7 @@ fn a_websocket_is_opened_within_an_http_2_connection() {
             ("sec-websocket-version", "13"),
         ],
     );
-    assert_eq!(connection.next(Http2::HEADERS)[0], OK);
+    assert_eq!(connection.next(Http2::HEADERS)[0], Http2::OK);
     let text = handshake().to_string();
     let length = u8::try_from(text.len()).expect("a short text");
     // Text in one frame, masked with 0.
@@ -356,6 +303,31 @@ fn a_websocket_is_opened_within_an_http_2_connection() {
     assert_eq!(answer[0], 0x81, "a text");
     let text = String::from_utf8_lossy(&answer);
     assert!(text.contains(r#""successful":true"#), "{text}");
+}
+
+#[test]
+fn the_listener_for_backends_speaks_it_too_and_nothing_else() {
+    const KEY: &str = "a-key-that-nobody-has-guessed";
+    let secured = Secured::start(Settings::default().admin().admin_key(KEY));
+    let address = secured.server.admin_address();
+    let bearer = format!("Bearer {KEY}");
+    let headers = [
+        ("Authorization", &*bearer),
+        ("Content-Type", "application/json"),
+    ];
+    let mut socket = subscribed(secured.websocket(), "/news");
+
+    let wire = secured.authority.connect(address, Hello::default());
+    let mut backend = HttpConnection::over(wire, address.to_string());
+    let body = json!({"channel": "/news", "data": 1}).to_string();
+    let response = backend.request("POST", "/api/v1/publish", &headers, &body);
+
+    assert_eq!(response.status, 200, "{response:?}");
+    socket.expect(&json!([{"channel": "/news", "data": 1}]));
+    let mut plain = Wire::open(address);
+    plain.send(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let answer = plain.rest();
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
 }
 
 #[test]
@@ -595,4 +567,19 @@ fn faye_converses_over_websocket() {
 #[test]
 fn faye_converses_over_long_polling() {
     converses(Library::Faye, Transport::LongPolling);
+}
+
+#[test]
+fn cometd_on_java_converses_over_websocket() {
+    converses(Library::CometDOnJava, Transport::WebSocket);
+}
+
+#[test]
+fn cometd_on_java_converses_over_http_1() {
+    converses(Library::CometDOnJava, Transport::LongPolling);
+}
+
+#[test]
+fn cometd_on_java_converses_over_http_2_that_it_agrees_upon() {
+    converses(Library::CometDOnJavaOverHttp2, Transport::LongPolling);
 }

@@ -83,9 +83,9 @@ fn text(payload: &Payload) -> String {
 /// RFC 6750, section 2.1.
 fn bearer(peer: &Peer) -> Option<&str> {
     let (scheme, token) = headers(peer, "authorization").next()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim_matches(' '))
+    let token = token.trim_matches(' ');
+    // HTTP/1.1 takes away the space behind a scheme that nothing follows, HTTP/2 leaves it there.
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
 fn headers<'a>(peer: &'a Peer, name: &'static str) -> impl Iterator<Item = &'a str> {

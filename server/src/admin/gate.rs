@@ -32,9 +32,8 @@ pub(super) fn admit(head: &request::Parts, keys: &AdminKeys, tally: &Tally) -> R
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
     let (scheme, key) = value.split_at_checked(b"Bearer ".len())?;
-    scheme
-        .eq_ignore_ascii_case(b"Bearer ")
-        .then(|| key.trim_ascii())
+    let key = key.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"Bearer ") && !key.is_empty()).then_some(key)
 }
 
 #[cfg(test)]
@@ -48,7 +47,7 @@ mod tests {
         for (value, key) in [
             ("Bearer abc", Some("abc")),
             ("bearer  abc ", Some("abc")),
-            ("Bearer ", Some("")),
+            ("Bearer ", None),
             ("Bearer", None),
             ("Basic abc", None),
             ("Bearerabc", None),

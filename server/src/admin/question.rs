@@ -34,7 +34,10 @@ where
             site.tally.bodies_late.up();
             Refusal::body_late()
         }
-        BodyFailure::Broken => Refusal::body_invalid("the body broke off"),
+        BodyFailure::Broken => {
+            site.tally.bodies_broken.up();
+            Refusal::body_invalid("the body broke off")
+        }
     })
 }
 

@@ -176,7 +176,7 @@ pub(crate) static FLAGS: [Flag; 15] = [
         name: "admin-key-file",
         value: "FILE",
         times: Times::Once,
-        meaning: "File with the keys of the HTTP API, one a line; empty lines and those with # do not count",
+        meaning: "File with the keys of the HTTP API, one a line; empty lines and those with # do not count; read again at SIGHUP",
         default: "none",
         apply: admin::key_file,
     },

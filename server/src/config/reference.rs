@@ -161,7 +161,10 @@ pub(crate) fn summary() -> String {
     }
     line(
         &mut text,
-        format_args!("\n[server]\n  the flags above, by their long names"),
+        format_args!(
+            "\n[server]\n  the flags above, by their long names\n\n\
+             [[keys]], [[publishers]], [[rules]]\n  who may do what: see docs/access.md"
+        ),
     );
     text
 }

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use super::Settings;
 
 /// What names of things begin with that can change while a server runs: see [`Running::reload`](crate::Running::reload).
-const RELOADED: [&str; 3] = ["tls-cert", "tls-key", "access."];
+const RELOADED: [&str; 4] = ["tls-cert", "tls-key", "access.", "admin-key"];
 
 /// All that was said, by key or flag. Of each value only a hash: it may be a secret.
 #[derive(Clone, PartialEq, Eq, Default)]

@@ -16,7 +16,7 @@ pub(crate) enum BodyFailure {
     TooLarge,
     /// It took too long.
     TooSlow,
-    /// The peer broke off.
+    /// The peer broke off, or it is not framed as it said.
     Broken,
 }
 

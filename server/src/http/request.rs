@@ -320,8 +320,7 @@ impl Failure {
         match self {
             Self::Body(BodyFailure::TooLarge) => tally.too_large.up(),
             Self::Body(BodyFailure::TooSlow) => tally.bodies_late.up(),
-            // Nobody is left whom it could be refused.
-            Self::Body(BodyFailure::Broken) => {}
+            Self::Body(BodyFailure::Broken) => tally.bodies_broken.up(),
             Self::Form(_) => tally.not_messages.up(),
             Self::Frame(error) => tally.unusable(*error),
         }

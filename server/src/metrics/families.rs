@@ -449,13 +449,18 @@ pub(super) static FAMILIES: &[Family] = &[
 
 /// Reasons of `bayeux_refused`, and what counts them.
 const REFUSED: &[(&str, &str)] = &[
+    ("body_broken", "bodies_broken"),
     ("channels", "channels_limited"),
     ("connections", "connections_limited"),
+    ("frame", "frames_refused"),
     ("frame_unasked", "frames_unasked"),
     ("handshakes", "handshakes_limited"),
+    ("head_too_large", "heads_too_large"),
     ("host", "hosts_refused"),
+    ("http2", "http2_misused"),
     ("key", "keys_refused"),
     ("not_accepted", "accepts_failed"),
+    ("not_http", "not_http"),
     ("not_messages", "not_messages"),
     ("origin", "origins_refused"),
     ("request", "requests_refused"),

@@ -35,6 +35,9 @@ use crate::socket::Socket;
 /// So long that nobody waits for it.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
+/// The close code for a message that is larger than may be.
+const TOO_LARGE: u16 = 1009;
+
 /// A websocket as both sides hold it.
 pub(super) struct Shared<T> {
     itself: Weak<Self>,
@@ -214,15 +217,18 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
                 None => return self.answer_goodbye(inner, now),
                 Some(Err(error)) => match code_of(&error) {
                     Some(code) => {
-                        if code == 1009 {
-                            self.gateway.router.site.tally.too_large.up();
-                        }
                         inner.is_deaf = true;
                         code
                     }
                     None => return Poll::Ready(Event::Over),
                 },
             };
+            let tally = &self.gateway.router.site.tally;
+            if code == TOO_LARGE {
+                tally.too_large.up();
+            } else {
+                tally.frames_refused.up();
+            }
             self.begin_closing(inner, now, code);
             return inner.poll_closing(cx);
         }
@@ -492,7 +498,7 @@ fn code_of(error: &Error) -> Option<u16> {
         reason = "what is no mistake of the peer is an end"
     )]
     match error {
-        Error::Capacity(_) => Some(1009),
+        Error::Capacity(_) => Some(TOO_LARGE),
         Error::Utf8(_) => Some(1007),
         Error::Protocol(
             async_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,

@@ -23,19 +23,15 @@ pub struct Event {
     pub by: String,
 }
 
-/// What a client on Node.js does that its library does not by itself.
+/// What a client on Node.js does that its library does not by itself; one in Java can trust.
 #[derive(Clone, Debug, Default)]
 pub struct Extras {
     /// The `ext` of all that it sends; null for none.
     pub ext: Value,
+    /// The cookies that it has when it begins, as a header has them; CometD sends them when it polls only.
+    pub cookie: Option<String>,
     /// The certificate of an authority that it trusts.
     pub trusted: Option<PathBuf>,
-}
-
-impl Extras {
-    fn is_empty(&self) -> bool {
-        self.ext.is_null() && self.trusted.is_none()
-    }
 }
 
 /// A running client.
@@ -58,6 +54,7 @@ impl Client {
     pub fn start_with(library: Library, transport: Transport, url: &str, extras: &Extras) -> Self {
         let options = json!({
             "url": url, "transport": transport.name(), "ext": extras.ext,
+            "cookie": extras.cookie, "trusted": extras.trusted,
             "ack": library.acknowledges(), "http2": library.speaks_http_2(),
         });
         let name = format!("{library:?} over {transport:?}");

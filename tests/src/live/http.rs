@@ -54,6 +54,19 @@ impl HttpConnection {
         self.response(method)
     }
 
+    /// Sends messages as a page does that loads the answer as a script (callback-polling), and gives those of the
+    /// answer.
+    #[track_caller]
+    pub fn call(&mut self, path: &str, headers: &[(&str, &str)], messages: &Value) -> Vec<Value> {
+        let message = percent(&messages.to_string());
+        let path = format!("{path}?jsonp=f&message={message}");
+        let response = self.request("GET", &path, headers, "");
+        assert_eq!(response.status, 200, "{response:?}");
+        let called = response.text().strip_prefix("/**/f(");
+        let argument = called.and_then(|call| call.trim_end_matches(';').strip_suffix(')'));
+        serde_json::from_str(argument.expect("a call")).expect("JSON")
+    }
+
     /// Sends a request: `Host` and, where there is a body, `Content-Length` are added unless given.
     pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) {
         let given = |name: &str| {
@@ -212,4 +225,10 @@ impl Response {
         assert_eq!(self.status, 200, "{self:?}");
         serde_json::from_str(self.text()).expect("a JSON array")
     }
+}
+
+/// The text as it may stand in a query or a form.
+#[must_use]
+pub fn percent(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

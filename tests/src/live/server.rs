@@ -174,7 +174,7 @@ impl Server {
     fn admin_entrance(&mut self) -> SocketAddr {
         let what = "say where it listens to backends";
         self.process.wait_for(what, |line| {
-            let (_, url) = line.split_once("backends: http://")?;
+            let (_, url) = line.split_once("backends: ")?.1.split_once("://")?;
             url.split_once('/')?.0.parse().ok()
         })
     }

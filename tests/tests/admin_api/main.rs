@@ -9,6 +9,7 @@ mod access;
 mod backend;
 mod description;
 mod events;
+mod http2;
 mod lists;
 mod peers;
 mod schema;

@@ -36,7 +36,13 @@ impl Seat {
     pub(super) fn take(library: Library, name: String, options: &Value, extras: &Extras) -> Self {
         let runtime = library.runtime();
         let on_node = matches!(runtime, Runtime::Process("node", _));
-        assert!(on_node || extras.is_empty(), "{name} has no extras");
+        let on_java = runtime == Runtime::Java;
+        assert!(on_node || extras.ext.is_null(), "{name} sends no ext");
+        assert!(on_node || extras.cookie.is_none(), "{name} has no cookie");
+        assert!(
+            on_node || on_java || extras.trusted.is_none(),
+            "{name} trusts nobody"
+        );
         match runtime {
             Runtime::Process(program, script) => {
                 let trusted = extras.trusted.as_deref();

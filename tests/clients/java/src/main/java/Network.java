@@ -1,3 +1,8 @@
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
 import java.util.Map;
 
 import org.cometd.client.http.jetty.JettyHttpClientTransport;
@@ -11,6 +16,7 @@ import org.eclipse.jetty.http2.client.HTTP2Client;
 import org.eclipse.jetty.http2.client.transport.HttpClientTransportOverHTTP2;
 import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.util.component.LifeCycle;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.eclipse.jetty.util.thread.ScheduledExecutorScheduler;
 import org.eclipse.jetty.util.thread.Scheduler;
@@ -47,15 +53,30 @@ final class Network implements AutoCloseable {
         LifeCycle.stop(container == null ? http : container);
     }
 
-    private static HttpClientTransport over(Map<String, Object> options) {
+    private static HttpClientTransport over(Map<String, Object> options) throws Exception {
         ClientConnector connector = new ClientConnector();
         connector.setSelectors(1);
         connector.setExecutor(THREADS);
         connector.setScheduler(SCHEDULER);
-        // HTTP/2 without TLS is spoken by prior knowledge.
+        if (options.get("trusted") instanceof String file) {
+            connector.setSslContextFactory(trusting(Path.of(file)));
+        }
+        // HTTP/2 is agreed upon over TLS, by ALPN; without, it is spoken by prior knowledge.
         return Boolean.TRUE.equals(options.get("http2"))
                 ? new HttpClientTransportOverHTTP2(new HTTP2Client(connector))
                 : new HttpClientTransportOverHTTP(connector);
+    }
+
+    /** TLS with servers whose certificates that authority has issued, and no others. */
+    private static SslContextFactory.Client trusting(Path authority) throws Exception {
+        KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+        store.load(null);
+        try (InputStream file = Files.newInputStream(authority)) {
+            store.setCertificateEntry("authority", CertificateFactory.getInstance("X.509").generateCertificate(file));
+        }
+        SslContextFactory.Client tls = new SslContextFactory.Client();
+        tls.setTrustStore(store);
+        return tls;
     }
 
     private static <T extends LifeCycle> T started(T part) {
