@@ -121,7 +121,8 @@ fn broken(server: SocketAddr, fault: Option<Fault>) -> SocketAddr {
 fn relay(mut from: TcpStream, mut to: TcpStream, change: impl Fn(Vec<u8>) -> Vec<u8>) {
     let mut chunk = vec![0; 1 << 16];
     while let Ok(length @ 1..) = from.read(&mut chunk) {
-        if to.write_all(&change(chunk[..length].to_vec())).is_err() {
+        let piece = chunk.get(..length).unwrap_or_default();
+        if to.write_all(&change(piece.to_vec())).is_err() {
             break;
         }
     }
@@ -154,7 +155,7 @@ fn places<'a>(bytes: &'a [u8], text: &'a str) -> impl Iterator<Item = usize> + '
 fn replaced(mut bytes: Vec<u8>, right: &str, wrong: &str) -> Vec<u8> {
     assert_eq!(right.len(), wrong.len(), "{right} and {wrong}");
     for place in places(&bytes.clone(), right) {
-        bytes[place..place + wrong.len()].copy_from_slice(wrong.as_bytes());
+        bytes.splice(place..place + wrong.len(), wrong.bytes());
     }
     bytes
 }

@@ -101,7 +101,10 @@ pub(super) const GROUP: Group = Group {
             Over::Both,
             falls_back,
         )
-        .differs(&[(Profile::CometD, "it finds it by cookie alone")]),
+        .differs(&[
+            (Profile::CometD, "it finds it by cookie alone"),
+            (Profile::Faye, "it goes on sending to the websocket"),
+        ]),
     ],
 };
 
