@@ -92,5 +92,6 @@ fn unknown_members(scene: &Scene<'_>) -> Checked {
     client.handshake_with(message)?;
     let mut message = client.connect_message();
     message["unheardOf"] = json!([1]);
+    message["advice"] = json!({"timeout": 0});
     accepted(&client.ask_one(message)?)
 }
