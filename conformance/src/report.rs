@@ -1,0 +1,123 @@
+//! What came of it, for people and for programs.
+
+mod json;
+mod junit;
+mod text;
+
+use std::collections::BTreeSet;
+
+use crate::check::Transport;
+
+/// What came of all checks.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// In the order of the groups.
+    pub findings: Vec<Finding>,
+}
+
+/// What came of one check over one transport.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The group's name.
+    pub group: &'static str,
+    /// The rules that it stands for.
+    pub rules: &'static [&'static str],
+    /// The promise.
+    pub promise: &'static str,
+    /// The transport.
+    pub transport: Transport,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+/// What came of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The server does as the rules say.
+    Passed,
+    /// It does not.
+    Failed {
+        /// What it did.
+        why: String,
+        /// All that went over the wire.
+        transcript: String,
+    },
+    /// It could not be seen.
+    NotChecked {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Report {
+    /// Whether nothing failed.
+    pub fn conforms(&self) -> bool {
+        self.failed().next().is_none()
+    }
+
+    /// What failed.
+    pub fn failed(&self) -> impl Iterator<Item = &Finding> {
+        let mut findings = self.findings.iter();
+        std::iter::from_fn(move || findings.find(|finding| finding.verdict.is_failure()))
+    }
+
+    /// The rules of which at least one check was done, whatever came of it.
+    pub fn checked_rules(&self) -> BTreeSet<&'static str> {
+        let done = |finding: &&Finding| !matches!(finding.verdict, Verdict::NotChecked { .. });
+        self.findings
+            .iter()
+            .filter(done)
+            .flat_map(|finding| finding.rules.iter().copied())
+            .collect()
+    }
+
+    /// The rules that a check stands for and of which none was done, with the reason of the first.
+    pub fn unchecked_rules(&self) -> Vec<(&'static str, &str)> {
+        let checked = self.checked_rules();
+        let mut seen = BTreeSet::new();
+        let mut unchecked = Vec::new();
+        for finding in &self.findings {
+            let Verdict::NotChecked { why } = &finding.verdict else {
+                continue;
+            };
+            for rule in finding.rules {
+                if !checked.contains(rule) && seen.insert(*rule) {
+                    unchecked.push((*rule, why.as_str()));
+                }
+            }
+        }
+        unchecked
+    }
+
+    /// How many passed, failed, and were not checked, of those of a group or of all.
+    fn counts(&self, group: Option<&str>) -> [usize; 3] {
+        let mut counts = [0; 3];
+        let [passed, failed, unchecked] = &mut counts;
+        for finding in &self.findings {
+            if group.is_some_and(|group| group != finding.group) {
+                continue;
+            }
+            match finding.verdict {
+                Verdict::Passed => *passed += 1,
+                Verdict::Failed { .. } => *failed += 1,
+                Verdict::NotChecked { .. } => *unchecked += 1,
+            }
+        }
+        counts
+    }
+
+    /// The groups, in order.
+    fn groups(&self) -> Vec<&'static str> {
+        let mut groups: Vec<_> = self.findings.iter().map(|finding| finding.group).collect();
+        groups.dedup();
+        groups
+    }
+}
+
+impl Verdict {
+    fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
+}

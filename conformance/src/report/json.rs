@@ -1,0 +1,51 @@
+//! JSON for programs.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a JSON value without the member that is asked for gives null"
+)]
+
+use serde_json::{Value, json};
+
+use super::{Finding, Report, Verdict};
+
+impl Report {
+    /// All findings, the sums and the rules, as one object.
+    pub fn to_json(&self) -> Value {
+        let [passed, failed, unchecked] = self.counts(None);
+        json!({
+            "conforms": self.conforms(),
+            "passed": passed,
+            "failed": failed,
+            "notChecked": unchecked,
+            "rulesChecked": self.checked_rules(),
+            "rulesNotChecked": self.unchecked_rules().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Finding {
+    fn to_json(&self) -> Value {
+        let mut object = json!({
+            "group": self.group,
+            "rules": self.rules,
+            "promise": self.promise,
+            "transport": self.transport.name(),
+            "seconds": self.seconds,
+        });
+        object["verdict"] = match &self.verdict {
+            Verdict::Passed => json!("passed"),
+            Verdict::Failed { why, transcript } => {
+                object["why"] = json!(why);
+                object["transcript"] = json!(transcript);
+                json!("failed")
+            }
+            Verdict::NotChecked { why } => {
+                object["why"] = json!(why);
+                json!("not checked")
+            }
+        };
+        object
+    }
+}

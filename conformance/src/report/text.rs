@@ -1,0 +1,59 @@
+//! Text for a terminal.
+
+use super::{Finding, Report, Verdict};
+
+impl Finding {
+    /// One line, and below it what went wrong.
+    pub fn to_text(&self) -> String {
+        let rules = self.rules.join(" ");
+        let (mark, below) = match &self.verdict {
+            Verdict::Passed => ("ok", String::new()),
+            Verdict::Failed { why, transcript } => {
+                let lines = transcript.lines().map(|line| format!("      {line}\n"));
+                (
+                    "FAILED",
+                    format!("      {why}\n{}", lines.collect::<String>()),
+                )
+            }
+            Verdict::NotChecked { why } => ("not checked", format!("      {why}\n")),
+        };
+        let Self {
+            group,
+            transport,
+            promise,
+            ..
+        } = self;
+        format!("{mark:<11} {group:<12} {transport:<16} {promise} [{rules}]\n{below}")
+    }
+}
+
+impl Report {
+    /// A table by group, the rules that were not checked, and the sum.
+    pub fn summary(&self) -> String {
+        let mut text = format!(
+            "\n{:<14} {:>7} {:>7} {:>12}\n",
+            "group", "passed", "failed", "not checked"
+        );
+        let mut row = |name: &str, [passed, failed, unchecked]: [usize; 3]| {
+            text.push_str(&format!(
+                "{name:<14} {passed:>7} {failed:>7} {unchecked:>12}\n"
+            ));
+        };
+        for group in self.groups() {
+            row(group, self.counts(Some(group)));
+        }
+        row("all", self.counts(None));
+        for finding in self.failed() {
+            let rules = finding.rules.join(" ");
+            text.push_str(&format!(
+                "failed: {} ({}) [{rules}]\n",
+                finding.promise, finding.transport
+            ));
+        }
+        for (rule, why) in self.unchecked_rules() {
+            text.push_str(&format!("not checked: {rule}: {why}\n"));
+        }
+        text.push_str(&format!("rules checked: {}\n", self.checked_rules().len()));
+        text
+    }
+}

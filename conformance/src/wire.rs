@@ -1,0 +1,155 @@
+//! A TCP connection read byte by byte, with a patience that ends.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::check::{Checked, Stop};
+use crate::transcript::{Direction, Transcript};
+
+/// A connection below any protocol; all that passes it is noted.
+#[derive(Debug)]
+pub struct Wire {
+    stream: TcpStream,
+    /// Received and not yet read.
+    buffer: Vec<u8>,
+    /// How long to wait for what is to come.
+    pub patience: Duration,
+    transcript: Transcript,
+    number: u32,
+}
+
+/// Why what was waited for is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// The connection ended before.
+    Ended,
+    /// It did not come in time.
+    Late,
+}
+
+impl From<Lack> for Stop {
+    fn from(lack: Lack) -> Self {
+        match lack {
+            Lack::Ended => Self::failed("the server closed the connection instead of answering"),
+            Lack::Late => Self::failed("the server did not answer in time"),
+        }
+    }
+}
+
+impl Wire {
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not accept.
+    pub fn open(address: SocketAddr, patience: Duration, transcript: &Transcript) -> Checked<Self> {
+        let stream = TcpStream::connect_timeout(&address, patience)
+            .map_err(|error| Stop::failed(format!("{address} does not accept: {error}")))?;
+        stream.set_nodelay(true).ok();
+        stream.set_write_timeout(Some(patience)).ok();
+        Ok(Self {
+            stream,
+            buffer: Vec::new(),
+            patience,
+            transcript: transcript.clone(),
+            number: transcript.connection(),
+        })
+    }
+
+    /// Sends bytes as they are. A peer that does not take them is no failure yet: what it said last can still be read.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.transcript.note(self.number, Direction::Sent, bytes);
+        self.stream.write_all(bytes).ok();
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn finish(&self) {
+        self.stream.shutdown(Shutdown::Write).ok();
+    }
+
+    /// The bytes up to and including that end.
+    ///
+    /// # Errors
+    ///
+    /// If the connection ends before, or they do not come in time.
+    pub fn until(&mut self, end: &[u8]) -> Result<Vec<u8>, Lack> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let mut windows = self.buffer.windows(end.len());
+            if let Some(place) = windows.position(|window| window == end) {
+                return Ok(self.take(place + end.len()));
+            }
+            self.fill(deadline)?;
+        }
+    }
+
+    /// Exactly that many bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`until`](Self::until).
+    pub fn exactly(&mut self, length: usize) -> Result<Vec<u8>, Lack> {
+        let deadline = Instant::now() + self.patience;
+        while self.buffer.len() < length {
+            self.fill(deadline)?;
+        }
+        Ok(self.take(length))
+    }
+
+    /// All bytes until the peer closes.
+    ///
+    /// # Errors
+    ///
+    /// If it does not close in time.
+    pub fn rest(&mut self) -> Result<Vec<u8>, Lack> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            match self.fill(deadline) {
+                Ok(()) => {}
+                Err(Lack::Ended) => return Ok(std::mem::take(&mut self.buffer)),
+                Err(Lack::Late) => return Err(Lack::Late),
+            }
+        }
+    }
+
+    /// Whether nothing comes for so long: no byte and no end.
+    pub fn is_quiet(&mut self, period: Duration) -> bool {
+        self.buffer.is_empty() && self.fill(Instant::now() + period) == Err(Lack::Late)
+    }
+
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        let rest = self.buffer.split_off(length);
+        std::mem::replace(&mut self.buffer, rest)
+    }
+
+    /// Reads once.
+    fn fill(&mut self, deadline: Instant) -> Result<(), Lack> {
+        let mut chunk = [0; 16 * 1024];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Lack::Late);
+            }
+            self.stream.set_read_timeout(Some(left)).ok();
+            match self.stream.read(&mut chunk) {
+                Ok(length @ 1..) => {
+                    let bytes = chunk.get(..length).unwrap_or_default();
+                    self.transcript
+                        .note(self.number, Direction::Received, bytes);
+                    self.buffer.extend_from_slice(bytes);
+                    return Ok(());
+                }
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut
+                    ) => {}
+                Ok(0) | Err(_) => {
+                    self.transcript.note(self.number, Direction::Ended, b"");
+                    return Err(Lack::Ended);
+                }
+            }
+        }
+    }
+}
