@@ -10,8 +10,8 @@ use core::time::Duration;
 
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
-    Admission, CloseReason, Config, Decider, DeciderId, Identity, Operations, Payload, Removal,
-    ReportKind, Role, SessionSettings, Transport, Verdict,
+    Admission, Change, CloseReason, Config, Decider, DeciderId, Identity, Input, Operations,
+    Payload, Removal, ReportKind, Role, SessionSettings, Transport, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -218,6 +218,27 @@ fn what_was_published_before_the_end_still_arrives() {
     script.at(999).publish("/news", json!("hi"));
 
     assert_eq!(script.take(held)[0], event("/news", json!("hi")));
+}
+
+// Proves: HS-18
+#[test]
+fn an_admission_ends_by_the_wall_clock_as_it_was_set_last() {
+    for (earlier, end) in [(3, 7_000), (0, 10_000)] {
+        let mut script = Script::new(guarded());
+        let until = EPOCH + Duration::from_secs(10);
+        let ann = admitted(&mut script, None, Some(until));
+        let held = script.connect(&ann);
+
+        for seconds in [5, earlier] {
+            let change = Change::WallClock(EPOCH + Duration::from_secs(seconds));
+            script.fact(Input::Configured { change });
+        }
+
+        script.at(end - 1).expect_nothing(held);
+        script.at(end);
+        expect_told_to_handshake(&script.take(held));
+        script.expect_no_trace();
+    }
 }
 
 /// An engine whose policy is asked about everything.
