@@ -215,7 +215,7 @@ impl Shard {
                 self.deciders.remove(&id);
             }
             Fact::Measure(answer) => {
-                let _ = answer.send(Box::new(self.measure()));
+                let _ = answer.send(Box::new(self.measure(now)));
             }
             Fact::Drain(over, answer) => {
                 self.drain.waiting.push(answer);
@@ -386,8 +386,9 @@ impl Shard {
         }
     }
 
-    fn measure(&self) -> Measure {
+    fn measure(&self, now: Instant) -> Measure {
         Measure {
+            at: now,
             counters: *self.engine.counters(),
             load: self.engine.load(),
             census: *self.engine.census(),
