@@ -26,6 +26,8 @@ impl Turn<'_> {
         if self.draining.is_some() {
             return;
         }
+        // What is ready says nothing of the end, so it is not the last on its connection.
+        self.build_all();
         let end = self.now + over;
         self.draining = Some(end);
         self.timers.set(end, Alarm::Drain);

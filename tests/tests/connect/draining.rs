@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 use bayeux_core::testing::event;
-use bayeux_core::{CloseReason, Load, Position, ReportKind, StoreReply, StoreRequest};
+use bayeux_core::{
+    CloseReason, DecodeLimits, Engine, Instant, Load, Messages, Output, Peer, Position, ReportKind,
+    Seed, StoreReply, StoreRequest,
+};
 use serde_json::json;
 
 use super::*;
@@ -302,4 +305,44 @@ fn a_handshake_that_the_store_keeps_too_late_is_undone() {
     };
     assert_eq!(record.session, *session);
     assert_eq!(script.engine().load().sessions, 0);
+}
+
+// Proves: TM-11
+#[test]
+fn what_was_ready_before_the_window_is_not_the_last_on_its_connection() {
+    let mut engine = Engine::new(Config::default(), Seed::new([7; 32]));
+    let now = Instant::from_epoch(Duration::from_secs(1));
+    let connection = ConnectionId::new(1);
+    let messages = Messages::decode(r#"{"id":"a"}"#, &DecodeLimits::default()).unwrap();
+    engine.handle(
+        now,
+        Input::Opened {
+            connection,
+            transport: POLLING,
+            peer: Peer::default(),
+        },
+    );
+    engine.handle(
+        now,
+        Input::Received {
+            connection,
+            messages,
+        },
+    );
+
+    // Before anybody asks for what is ready.
+    engine.handle(
+        now,
+        Input::Draining {
+            over: Duration::from_millis(WINDOW),
+        },
+    );
+
+    let sent = std::iter::from_fn(|| engine.poll_output()).find_map(|output| {
+        let Output::Send { batch, .. } = output else {
+            return None;
+        };
+        Some(batch.is_last())
+    });
+    assert_eq!(sent, Some(false));
 }
