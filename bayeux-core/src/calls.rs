@@ -382,7 +382,12 @@ impl Turn<'_> {
             Change::AddDecider(decider) => self.deciders.add(decider),
             Change::RemoveDecider(id) => self.deciders.remove(id),
             Change::Limits(limits) => self.config.limits = *limits,
-            Change::WallClock(wall_clock) => self.config.wall_clock = wall_clock,
+            Change::WallClock(wall_clock) => {
+                self.config.wall_clock = wall_clock;
+                for session in self.timers.take_admissions() {
+                    self.start_admission(session);
+                }
+            }
         }
     }
 }

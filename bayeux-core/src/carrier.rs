@@ -47,7 +47,7 @@ impl Turn<'_> {
             self.counters.facts_ignored += 1;
             return;
         };
-        if entry.closing {
+        if entry.closing || entry.finishing {
             return;
         }
         if !core::mem::take(&mut entry.reading) || entry.local {
@@ -427,6 +427,9 @@ impl Turn<'_> {
             return;
         };
         let (exchange, more) = (entry.transport.is_exchange(), !entry.ready.is_empty());
+        if entry.finishing && !more {
+            self.close(connection, CloseReason::SessionOver);
+        }
         if exchange {
             self.drop_connection(connection);
         }

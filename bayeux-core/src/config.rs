@@ -328,6 +328,7 @@ pub enum Change {
     RemoveDecider(DeciderId),
     /// Other limits.
     Limits(Box<Limits>),
-    /// The wall clock was set: the driver's epoch as the time since 1970.
+    /// The wall clock was set: the driver's epoch as the time since 1970. Sessions that were admitted until
+    /// some time of day end at that time by the new clock (HS-18).
     WallClock(Duration),
 }

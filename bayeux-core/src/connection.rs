@@ -35,6 +35,8 @@ pub(crate) struct Connection {
     pub(crate) due: bool,
     /// It was told to close.
     pub(crate) closing: bool,
+    /// It takes nothing any more, and is closed once what it has been given is written.
+    pub(crate) finishing: bool,
     /// The driver may hand over a frame.
     pub(crate) reading: bool,
     /// When it is closed for having no session (DE-8).
@@ -55,6 +57,7 @@ impl Connection {
             sending: None,
             due: false,
             closing: false,
+            finishing: false,
             reading: true,
             grace: None,
             local: false,

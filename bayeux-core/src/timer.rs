@@ -1,6 +1,7 @@
 //! What waits on time, in one ordered set: nothing ever walks all sessions.
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::channel::ChannelKey;
@@ -59,6 +60,27 @@ impl Timers {
 
     pub(crate) fn next(&self) -> Option<Instant> {
         self.0.first().map(|&(at, _)| at)
+    }
+
+    /// Takes out the ends of all admissions. It walks all alarms, which only a clock that was set is worth.
+    pub(crate) fn take_admissions(&mut self) -> Vec<SessionKey> {
+        let mut taken = Vec::new();
+        self.0.retain(|(_, alarm)| match alarm {
+            Alarm::Admission(session) => {
+                taken.push(*session);
+                false
+            }
+            Alarm::Session(_)
+            | Alarm::Lazy(_)
+            | Alarm::Request(_)
+            | Alarm::Store(_)
+            | Alarm::Decision(_)
+            | Alarm::Channel(_)
+            | Alarm::Duplex(_)
+            | Alarm::Drain
+            | Alarm::Landing => true,
+        });
+        taken
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -220,11 +220,10 @@ impl Access {
 
     /// `next` in its place, if a running server can have it.
     pub(crate) fn replaced_by(&self, next: &Self) -> Result<Self, NeedsRestart> {
-        let fixed = |access: &Self| {
-            let credentials = access.is_on().then(|| access.sources.clone());
-            (credentials, access.publishers.is_empty())
-        };
-        if fixed(self) != fixed(next) {
+        let credentials = |access: &Self| access.is_on().then(|| access.sources.clone());
+        // Engines know from the start whether anybody publishes without a session; nobody need.
+        let has_first = self.publishers.is_empty() && !next.publishers.is_empty();
+        if has_first || credentials(self) != credentials(next) {
             return Err(NeedsRestart);
         }
         Ok(Self {
@@ -234,15 +233,15 @@ impl Access {
     }
 }
 
-/// A change that a running server cannot make: whether there is access control at all, whether there
-/// are publishers, and where credentials stand.
+/// A change that a running server cannot make: whether there is access control at all, publishers where
+/// there were none, and where credentials stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NeedsRestart;
 
 impl fmt::Display for NeedsRestart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "whether there is access control, whether there are publishers, and where credentials \
+            "whether there is access control, publishers where there were none, and where credentials \
              stand change only at a restart",
         )
     }

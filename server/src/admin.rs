@@ -30,6 +30,9 @@ use crate::site::Site;
 /// entrance takes nothing from them.
 const CONNECTIONS: usize = 4_096;
 
+/// How many one of them may have, so that none keeps the others out.
+const CONNECTIONS_PER_ADDRESS: usize = 512;
+
 /// What backends are served by.
 pub(crate) struct Admin {
     pub(crate) admission: Admission,
@@ -44,7 +47,7 @@ impl Admin {
     pub(crate) fn new(options: AdminOptions, config: &Config, speaks_tls: bool) -> Self {
         let sockets = Sockets {
             total: CONNECTIONS,
-            per_address: CONNECTIONS,
+            per_address: CONNECTIONS_PER_ADDRESS,
         };
         warn_of_exposure(&options, speaks_tls);
         Self {

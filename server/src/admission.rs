@@ -62,7 +62,7 @@ impl Admission {
             Err(Full::InAll) => {
                 tally.sockets_refused.up();
                 if this.full.is_due(router.clock.now()) {
-                    tracing::warn!("limits.maxSockets is reached: connections are refused");
+                    tracing::warn!("{} is reached: connections are refused", entrance.limit());
                 }
                 return None;
             }
@@ -71,7 +71,8 @@ impl Admission {
                 if this.full_of_address.is_due(router.clock.now()) {
                     tracing::warn!(
                         ?address,
-                        "limits.maxSocketsPerAddress is reached: connections are refused"
+                        "{} is reached: connections are refused",
+                        entrance.limit_per_address()
                     );
                 }
                 return None;
@@ -221,6 +222,26 @@ mod tests {
                 .is_some()
         );
         assert_eq!(refused(), (1, 1));
+    }
+
+    #[test]
+    fn one_backend_does_not_keep_others_out_nor_clients() {
+        let node = node(10, 1);
+        let admit = |address: [u8; 4]| node.admit(Entrance::Admin, IpAddr::from(address));
+        let mut places = Vec::new();
+        while let Some(place) = admit([192, 0, 2, 1]) {
+            places.push(place);
+        }
+
+        assert_eq!(places.len(), 512);
+        assert!(admit([192, 0, 2, 2]).is_some());
+        let client = node.admit(Entrance::Clients, IpAddr::from([192, 0, 2, 1]));
+        assert!(client.is_some());
+        for (entrance, is_named) in [(Entrance::Clients, true), (Entrance::Admin, false)] {
+            for limit in [entrance.limit(), entrance.limit_per_address()] {
+                assert_eq!(limit.contains("limits.maxSockets"), is_named, "{limit}");
+            }
+        }
     }
 
     // Proves: DE-16

@@ -197,7 +197,8 @@ pub fn greeting(settings: &Settings, bound: &[SocketAddr], admin: &[SocketAddr])
                 .into(),
         );
     }
-    let beyond_loopback = bound.iter().any(|address| !address.ip().is_loopback());
+    let is_local = |address: &SocketAddr| address.ip().to_canonical().is_loopback();
+    let beyond_loopback = !bound.iter().all(is_local);
     if beyond_loopback && settings.access.is_open() {
         lines.push(format!(
             "{WARNING}there are no [[rules]], so whoever reaches this server may subscribe and \

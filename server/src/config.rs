@@ -19,6 +19,7 @@ mod slot;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::num::NonZeroU32;
 use core::time::Duration;
+use std::path::PathBuf;
 use std::thread;
 
 use bayeux_core::http::{self, CookieOptions, Mount, TrustedProxies};
@@ -85,6 +86,8 @@ pub struct Settings {
     pub conformance: Conformance,
     /// Who may do what.
     pub access: Access,
+    /// The files that its secrets came from, that of the certificate's key apart.
+    pub(crate) secret_files: Vec<PathBuf>,
     /// What of all this was said; nothing in settings that were not read from anywhere.
     pub(crate) said: Said,
 }
@@ -133,6 +136,7 @@ impl Default for Settings {
             client_file: None,
             conformance: Conformance::Off,
             access: Access::default(),
+            secret_files: Vec::new(),
             said: Said::default(),
         }
     }

@@ -38,7 +38,7 @@ mod measure;
 mod metrics;
 mod node;
 mod pace;
-pub mod page;
+mod page;
 mod probe;
 mod process;
 mod reload;

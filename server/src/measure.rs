@@ -4,10 +4,13 @@
 
 use std::time::Duration;
 
-use bayeux_core::{Census, CloseReason, Counters, Load, Position, Removal, Report, ReportKind};
+use bayeux_core::{
+    Census, CloseReason, Counters, Instant, Load, Position, Removal, Report, ReportKind,
+};
 use futures_channel::oneshot;
 use hyper::rt::Timer;
 
+use crate::guarded::Guarded;
 use crate::inbox::Fact;
 use crate::router::Router;
 use crate::runtime::Runtime;
@@ -18,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// One shard at a moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Measure {
+    /// When that was.
+    pub(crate) at: Instant,
     pub(crate) counters: Counters,
     pub(crate) load: Load,
     pub(crate) census: Census,
@@ -30,11 +35,35 @@ pub(crate) struct Measure {
     pub(crate) log: LogMeasure,
 }
 
+/// What each shard said last, for counts that must not go down because one is late to be asked.
+#[derive(Debug)]
+pub(crate) struct Latest(Guarded<Vec<Option<Measure>>>);
+
+impl Latest {
+    pub(crate) fn new(shards: u32) -> Self {
+        Self(Guarded::new((0..shards).map(|_| None).collect()))
+    }
+
+    /// The newest of each shard, `measures` taken into account; `None` for one that never answered.
+    pub(crate) fn with(&self, measures: &[Option<Measure>]) -> Vec<Option<Measure>> {
+        let mut latest = self.0.lock();
+        for (known, measure) in latest.iter_mut().zip(measures) {
+            let Some(measure) = measure else { continue };
+            // Who asked earlier may hear of it later.
+            if known.as_ref().is_none_or(|known| known.at <= measure.at) {
+                *known = Some(measure.clone());
+            }
+        }
+        latest.clone()
+    }
+}
+
 #[cfg(test)]
 impl Measure {
     /// A shard to which nothing has happened.
     pub(crate) fn nothing() -> Self {
         Self {
+            at: Instant::EPOCH,
             counters: Counters::default(),
             load: Load::default(),
             census: Census::default(),

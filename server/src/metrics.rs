@@ -23,8 +23,8 @@ use crate::runtime::Runtime;
 /// The type of the text, for its `Content-Type` header.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// All metrics of a server, in the text format of OpenMetrics. Shards that do not answer in time are
-/// missing from the sums, and from `bayeux_shards_answering`.
+/// All metrics of a server, in the text format of OpenMetrics. Of shards that do not answer in
+/// time the counters are as they were last; they are missing from gauges, and from `bayeux_shards_answering`.
 pub(crate) async fn scrape(router: &Router, runtime: Option<&Runtime>) -> String {
     let measures = measures(router, runtime).await;
     Scrape::of(router, measures).text()
@@ -33,7 +33,10 @@ pub(crate) async fn scrape(router: &Router, runtime: Option<&Runtime>) -> String
 /// What a server had counted at a moment.
 #[derive(Debug)]
 struct Scrape {
+    /// Those that answer.
     shards: Vec<Option<Measure>>,
+    /// What all have counted, as far as they have ever answered.
+    counted: Vec<Option<Measure>>,
     /// The counts of engines and tally, by their names.
     counts: BTreeMap<&'static str, u64>,
     sockets: usize,
@@ -48,8 +51,9 @@ struct Scrape {
 
 impl Scrape {
     fn of(router: &Router, shards: Vec<Option<Measure>>) -> Self {
+        let counted = router.latest.with(&shards);
         let mut counts: BTreeMap<_, _> = router.site.tally.iter().collect();
-        for measure in shards.iter().flatten() {
+        for measure in counted.iter().flatten() {
             for (name, count) in measure.counters.iter() {
                 *counts.entry(name).or_default() += count;
             }
@@ -57,6 +61,7 @@ impl Scrape {
         let (sockets, most_sockets) = router.site.admission.fill();
         Self {
             shards,
+            counted,
             counts,
             sockets,
             most_sockets,
@@ -88,17 +93,17 @@ impl Scrape {
     }
 
     fn sum_noted(&self, number: impl Fn(&Noted) -> u64) -> Vec<Sample> {
-        let noted = self.answering().map(|measure| &measure.noted);
+        let noted = self.counted.iter().flatten().map(|measure| &measure.noted);
         vec![Sample::new(noted.map(number).sum())]
     }
 
-    /// Sums by name, in the order of the first.
+    /// Sums of counters by name, in the order of the first.
     fn sums<'a, I>(&'a self, label: &'static str, counts: impl Fn(&'a Measure) -> I) -> Vec<Sample>
     where
         I: Iterator<Item = (&'static str, u64)>,
     {
         let mut sums: BTreeMap<&'static str, u64> = BTreeMap::new();
-        for (name, count) in self.answering().flat_map(counts) {
+        for (name, count) in self.counted.iter().flatten().flat_map(counts) {
             *sums.entry(name).or_default() += count;
         }
         let labelled = |(name, count): (&'static str, _)| Sample::new(count).by(label, name);
@@ -106,13 +111,12 @@ impl Scrape {
     }
 
     fn of_each_shard(&self, number: impl Fn(&Measure) -> u64) -> Vec<Sample> {
-        let shards = self.shards.iter().enumerate();
-        shards
-            .filter_map(|(index, measure)| {
-                let sample = Sample::new(number(measure.as_ref()?));
-                Some(sample.by("shard", index.to_string()))
-            })
-            .collect()
+        by_shard(&self.shards, number)
+    }
+
+    /// The same of a counter.
+    fn counted_by_each_shard(&self, number: impl Fn(&Measure) -> u64) -> Vec<Sample> {
+        by_shard(&self.counted, number)
     }
 
     fn samples(&self, source: &Source) -> Vec<Sample> {
@@ -151,6 +155,16 @@ impl Scrape {
         }
         Ok(())
     }
+}
+
+fn by_shard(shards: &[Option<Measure>], number: impl Fn(&Measure) -> u64) -> Vec<Sample> {
+    let shards = shards.iter().enumerate();
+    shards
+        .filter_map(|(index, measure)| {
+            let sample = Sample::new(number(measure.as_ref()?));
+            Some(sample.by("shard", index.to_string()))
+        })
+        .collect()
 }
 
 fn write(metric: &mut MetricEncoder<'_>, kind: Kind, number: Number) -> fmt::Result {
@@ -303,6 +317,48 @@ mod tests {
             "bayeux_sessions{phase=\"held\",transport=\"websocket\"} 0",
         ] {
             assert!(body.lines().any(|line| line == series), "{series}\n{text}");
+        }
+    }
+
+    #[test]
+    fn counters_do_not_go_down_and_gauges_do_when_a_shard_is_late() {
+        let node = Node::new(Settings::default(), Extras::default()).unwrap();
+        let router = node.gateway(Place::Mounted(0)).router;
+        let mut measure = Measure::nothing();
+        measure.counters.facts = 5;
+        measure.counters.handshakes = 3;
+        measure.noted.opened = 3;
+        measure.load.channels = 2;
+        let series = |text: &str, name: &str| {
+            let line = text.lines().find(|line| line.starts_with(name));
+            line.and_then(|line| line.rsplit_once(' '))
+                .map(|(_, value)| value.to_owned())
+        };
+        let names = [
+            ("bayeux_handshakes_total", "3"),
+            ("bayeux_sessions_opened_total", "3"),
+            ("bayeux_shard_facts_total{shard=\"0\"}", "5"),
+        ];
+        let earlier = Measure {
+            counters: Counters::default(),
+            ..measure.clone()
+        };
+        measure.at = bayeux_core::Instant::from_epoch(std::time::Duration::from_secs(1));
+
+        let answers = [Some(measure), None, Some(earlier)];
+        for (asked, answer) in answers.into_iter().enumerate() {
+            let channels = answer.as_ref().map_or("0", |_| "2");
+            let text = Scrape::of(&router, vec![answer, None]).text();
+
+            for (name, value) in names {
+                assert_eq!(
+                    series(&text, name).as_deref(),
+                    Some(value),
+                    "{asked}: {name}"
+                );
+            }
+            let gauge = series(&text, "bayeux_channels ");
+            assert_eq!(gauge.as_deref(), Some(channels), "{asked}");
         }
     }
 

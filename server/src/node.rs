@@ -14,7 +14,7 @@ use crate::admin::Admin;
 use crate::admission::{Admission, Admitted};
 use crate::application::{Handle, Listener};
 use crate::client_file::ClientFile;
-use crate::clock::Clock;
+use crate::clock::{Clock, WallClock};
 use crate::config::{AdminOptions, Conformance, Said, Settings, Store};
 use crate::conformance;
 use crate::door::{Door, Service};
@@ -151,6 +151,7 @@ impl Node {
         getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
         let mut config = self.config.clone();
         config.shard.index = index;
+        let wall_clock = WallClock::new(config.wall_clock);
         let engine = Engine::new(config, Seed::new(seed));
         let gateway = self.gateway(Place::Shard(index));
         let log = LogEnd::new(&self.log, self.router.shards());
@@ -159,6 +160,7 @@ impl Node {
             gateway,
             runtime,
             log,
+            wall_clock,
             self.listener.clone(),
         ))
     }
@@ -202,7 +204,7 @@ impl Node {
         if !access.is_on() {
             return;
         }
-        let guard = Guard::new(access, self.router.clock, self.config.wall_clock);
+        let guard = Guard::new(access);
         let mut current = self.guard.lock();
         let handle = self.handle();
         let former = current.replace(handle.tell_decider(Guard::role(), guard));

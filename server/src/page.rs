@@ -6,13 +6,13 @@
 use bytes::Bytes;
 
 /// The type of the page, for its `Content-Type` header.
-pub const CONTENT_TYPE: &str = "text/html;charset=UTF-8";
+pub(crate) const CONTENT_TYPE: &str = "text/html;charset=UTF-8";
 
 /// What the page may do, for its `Content-Security-Policy` header: run the script and use the style whose
 /// digests stand here, and talk to servers; nothing else.
 ///
 /// The script is the same whichever path the page is for, so its digest is too.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
      script-src 'sha256-BtwHbp8fY4Nx2kgOFpjpkHhjYCMwkP/g83IlthHqlY4='; \
      style-src 'sha256-Xn0rGUHc2uZJxM0AP3UrDRTUP5PvWJKKbI+cwkOjX6s='; \
      img-src data:; connect-src 'self' ws: wss:; \
@@ -22,8 +22,7 @@ const PAGE: &str = include_str!("page/index.html");
 const PLACE: &str = "{{path}}";
 
 /// The page for a server that speaks Bayeux at `path`.
-#[must_use]
-pub fn index(path: &str) -> Bytes {
+pub(crate) fn index(path: &str) -> Bytes {
     Bytes::from(PAGE.replacen(PLACE, &escaped(path), 1))
 }
 

@@ -25,6 +25,17 @@ enum About {
     Metrics,
 }
 
+impl About {
+    fn at(path: &str) -> Option<Self> {
+        match path {
+            "/live" => Some(Self::Life),
+            "/ready" => Some(Self::Readiness),
+            "/metrics" => Some(Self::Metrics),
+            _ => None,
+        }
+    }
+}
+
 impl Probe {
     /// The question that `request` is, where everybody may ask.
     pub(crate) fn of<B>(request: &Request<B>) -> Option<Self> {
@@ -33,14 +44,14 @@ impl Probe {
 
     /// The question that `request` is, where only operators and their programs come.
     pub(crate) fn of_operator<B>(request: &Request<B>) -> Option<Self> {
-        let about = match request.uri().path() {
-            "/live" => About::Life,
-            "/ready" => About::Readiness,
-            "/metrics" => About::Metrics,
-            _ => return None,
-        };
+        let about = About::at(request.uri().path())?;
         let is_head = request.method() == Method::HEAD;
         (is_head || request.method() == Method::GET).then_some(Self { about, is_head })
+    }
+
+    /// Whether something can be asked here, by operators and with a `GET`.
+    pub(crate) fn is_at(path: &str) -> bool {
+        About::at(path).is_some()
     }
 
     /// Asks the shards, if need be; one that does not answer makes it take two seconds.

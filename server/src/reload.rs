@@ -70,17 +70,25 @@ impl Node {
 
     /// As [`Running::reload_or_warn`](crate::Running::reload_or_warn).
     pub(crate) fn reload_or_warn(&self, again: Result<Settings, Stop>) {
-        let reloaded = match again {
-            Ok(settings) => self.reload(&settings),
+        let settings = match again {
+            Ok(settings) => settings,
             Err(stop) => {
                 tracing::warn!("the configuration stays as it is: {stop}");
-                let files = self.tls().map(|tls| tls.files());
-                self.reload_tls(files.as_ref()).map_err(ReloadError::Tls)
+                return self.read_certificate_again();
             }
         };
-        match reloaded {
+        match self.reload(&settings) {
             Ok(()) => tracing::info!("reloaded"),
             Err(error) => tracing::warn!("{error}"),
+        }
+    }
+
+    /// All that can be done without a configuration that is right.
+    fn read_certificate_again(&self) {
+        let Some(tls) = self.tls() else { return };
+        match tls.replace(&tls.files()) {
+            Ok(()) => tracing::info!("reloaded the certificate, and nothing else"),
+            Err(error) => tracing::warn!("{}", ReloadError::Tls(error)),
         }
     }
 

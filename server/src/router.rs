@@ -11,6 +11,7 @@ use futures_channel::oneshot;
 
 use crate::clock::Clock;
 use crate::inbox::{Fact, Inbox, Opening};
+use crate::measure::Latest;
 use crate::site::Site;
 
 /// What the shards of one process share.
@@ -23,6 +24,8 @@ pub(crate) struct Router {
     /// Which shard is next if several would do.
     turn: AtomicU32,
     crossed: AtomicU64,
+    /// What the shards said of themselves.
+    pub(crate) latest: Latest,
     has_deciders: AtomicBool,
     is_draining: AtomicBool,
 }
@@ -46,6 +49,7 @@ impl Router {
             websockets: AtomicUsize::new(0),
             turn: AtomicU32::new(0),
             crossed: AtomicU64::new(0),
+            latest: Latest::new(shards),
             has_deciders: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
         }

@@ -21,6 +21,7 @@ use hyper::rt::{Sleep, Timer};
 
 use crate::application::{Asked, DynDecide, Listener};
 use crate::carrier::{Carrier, Sent};
+use crate::clock::WallClock;
 use crate::complaints::Complaints;
 use crate::deadlines::Deadlines;
 use crate::frames::Frames;
@@ -42,6 +43,7 @@ pub(crate) struct Shard {
     gateway: Gateway,
     runtime: Runtime,
     log: LogEnd,
+    wall_clock: WallClock,
     connections: HashMap<ConnectionId, Open, BuildHasherDefault<IdHasher>>,
     /// How many of them have an order to send under way.
     writing: usize,
@@ -86,6 +88,7 @@ impl Shard {
         gateway: Gateway,
         runtime: Runtime,
         log: LogEnd,
+        wall_clock: WallClock,
         listener: Option<Listener>,
     ) -> Self {
         Self {
@@ -93,6 +96,7 @@ impl Shard {
             gateway,
             runtime,
             log,
+            wall_clock,
             connections: HashMap::default(),
             writing: 0,
             frames: Frames::default(),
@@ -116,6 +120,7 @@ impl Shard {
             self.take(now, fact);
         }
         self.deadlines.check(now);
+        self.set_wall_clock(now);
         if self.engine.poll_timeout().is_some_and(|due| due <= now) {
             self.tell(now, Input::Elapsed);
         }
@@ -133,6 +138,15 @@ impl Shard {
             for waiting in self.drain.waiting.drain(..) {
                 let _ = waiting.send(());
             }
+        }
+    }
+
+    /// Tells the engine, before it looks at what ends by the time of day, if that was set.
+    fn set_wall_clock(&mut self, now: Instant) {
+        let clock = self.gateway.router.clock;
+        if let Some(wall_clock) = self.wall_clock.moved(now, || clock.wall_clock()) {
+            let change = Change::WallClock(wall_clock);
+            self.tell(now, Input::Configured { change });
         }
     }
 
@@ -201,7 +215,7 @@ impl Shard {
                 self.deciders.remove(&id);
             }
             Fact::Measure(answer) => {
-                let _ = answer.send(Box::new(self.measure()));
+                let _ = answer.send(Box::new(self.measure(now)));
             }
             Fact::Drain(over, answer) => {
                 self.drain.waiting.push(answer);
@@ -372,8 +386,9 @@ impl Shard {
         }
     }
 
-    fn measure(&self) -> Measure {
+    fn measure(&self, now: Instant) -> Measure {
         Measure {
+            at: now,
             counters: *self.engine.counters(),
             load: self.engine.load(),
             census: *self.engine.census(),

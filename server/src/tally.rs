@@ -81,7 +81,7 @@ tally! {
     connections_idle
     /// Websockets ended because nothing moved on them (`ws.idleTimeout`).
     websockets_idle
-    /// Sockets refused because there are as many as may be (`limits.maxSockets`).
+    /// Sockets refused because there are as many as may be (`limits.maxSockets`; 4096 of the HTTP API).
     sockets_refused
     /// Sockets refused because there are as many from their address as may be
     /// (`limits.maxSocketsPerAddress`).

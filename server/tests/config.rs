@@ -1369,6 +1369,8 @@ fn the_greeting_has_every_url_and_says_who_is_let_in() {
     );
     let ruled = toml("[[rules]]\npattern = '/**'\nallow = 'anyone'\n").settings();
     assert!(!greeting(&ruled, &bound, &[]).contains("warning"));
+    let mapped = ["[::ffff:127.0.0.1]:8080".parse().unwrap()];
+    assert!(!greeting(&flags(&[]).settings(), &mapped, &[]).contains("warning"));
     let nearby = greeting(&flags(&[]).settings(), &bound[..1], &[]);
     assert!(!nearby.contains("warning"), "{nearby}");
     let without_page = flags(&["--path", "/bayeux", "--path", "/"]).settings();

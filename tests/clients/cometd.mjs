@@ -74,6 +74,10 @@ obey({
       });
     }
   },
+  renew({ ext }, done) {
+    options.ext = ext;
+    done({ successful: true });
+  },
   disconnect(_, done) {
     client.disconnect((message) => done(outcome(message)));
   },

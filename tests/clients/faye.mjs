@@ -60,6 +60,10 @@ obey({
     const numbers = Array.from({ length: count }, (_, index) => index + 1);
     report(Promise.all(numbers.map((number) => client.publish(channel, number))), done);
   },
+  renew({ ext }, done) {
+    options.ext = ext;
+    done({ successful: true });
+  },
   disconnect(_, done) {
     report(client.disconnect(), done);
   },

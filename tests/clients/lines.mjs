@@ -11,7 +11,8 @@
 //         {"connecting":"websocket"}                                a connect goes out over this transport
 //         {"lost":true}                                             the client noticed that the server is away
 //
-//   do:   handshake, subscribe, unsubscribe, disconnect; publish with "data"; burst: publishes 1 to "count" at once
+//   do:   handshake, subscribe, unsubscribe, disconnect; publish with "data"; burst: publishes 1 to "count" at once;
+//         renew: has another "ext" from now on
 
 import { Console } from 'node:console';
 import { createInterface } from 'node:readline';

@@ -10,7 +10,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use bayeux_tests::live::{
-    Client, Cutter, Extras, HttpConnection, Library, Server, Settings, Transport, WebSocket,
+    Client, CloseCode, Cutter, Extras, HttpConnection, Library, Server, Settings, Transport,
+    WebSocket,
 };
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
@@ -455,12 +456,75 @@ fn a_session_ends_with_its_token_and_a_new_handshake_renews_it() {
 
         assert_eq!(told["error"], "402::session_unknown", "{told}");
         assert_eq!(told["advice"]["reconnect"], "handshake", "{told}");
+        if let End::WebSocket(socket) = &mut wire.end {
+            assert_eq!(socket.close_code(), CloseCode::Code(1000));
+            wire = Wire::open(&server, over, &[]);
+        }
         let fresh = token(ANN.unwrap_or_default(), FUTURE);
         let reply = wire.greet(&json!({"authentication": {"token": fresh}}));
         assert_eq!(reply["successful"], true, "{reply}");
         assert_eq!(wire.does("subscribe", "/chat/a")["successful"], true);
         let stale = wire.greet(&json!({"authentication": {"token": short}}));
         assert_eq!(stale["error"], "403::handshake_denied", "{stale}");
+    }
+    server.stop();
+}
+
+// Proves: HS-18
+#[test]
+fn a_websocket_that_a_cookie_made_known_closes_with_the_token_and_a_new_one_has_the_next() {
+    let server = guarded("leeway = 0\ncookie = 'token'");
+    for (name, prefix) in [("Cookie", "token="), ("Authorization", "Bearer ")] {
+        let short = token(ANN.unwrap_or_default(), in_seconds(3));
+        let mut wire = Wire::open(
+            &server,
+            Over::WebSocket,
+            &[(name, &(prefix.to_owned() + &short))],
+        );
+        let reply = wire.greet(&Value::Null);
+        assert_eq!(reply["successful"], true, "{name}: {reply}");
+        wire.ask(&json!([wire.connect_now()]));
+
+        let told = wire.ask(&json!([wire.connect()])).remove(0);
+
+        assert_eq!(told["error"], "402::session_unknown", "{name}: {told}");
+        assert_eq!(told["advice"]["reconnect"], "handshake", "{name}: {told}");
+        let End::WebSocket(mut socket) = wire.end else {
+            unreachable!("it was opened as one")
+        };
+        assert_eq!(socket.close_code(), CloseCode::Code(1000), "{name}");
+        let fresh = prefix.to_owned() + &token(ANN.unwrap_or_default(), FUTURE);
+        let reply = Wire::open(&server, Over::WebSocket, &[(name, &fresh)]).greet(&Value::Null);
+        assert_eq!(reply["successful"], true, "{name}: {reply}");
+    }
+    server.stop();
+}
+
+#[test]
+fn clients_of_faye_and_cometd_outlive_their_token_if_they_have_the_next() {
+    let settings = settings("requireToken = true\nleeway = 0");
+    let server = Server::start(&settings.option("interval", 100));
+    let known = |exp| {
+        let token = token(ANN.unwrap_or_default(), exp);
+        with(json!({"authentication": {"token": token}}))
+    };
+    for library in [Library::Faye, Library::CometD] {
+        let before = known(in_seconds(5));
+        let transport = Transport::WebSocket;
+        let mut ann = Client::start_with(library, transport, &server.url(), &before);
+        ann.handshake();
+        ann.connects_over(transport);
+        ann.subscribe("/chat/a");
+        ann.renew(&known(FUTURE).ext);
+
+        let session = ann.handshaken();
+
+        assert!(!session.is_empty(), "{library:?}");
+        ann.connects_over(transport);
+        ann.subscribed("/chat/a");
+        ann.publish("/chat/a", json!("still here"));
+        ann.expect_event("/chat/a", "still here");
+        assert_eq!(ann.sent("/meta/handshake"), 2, "{library:?}");
     }
     server.stop();
 }

@@ -10,8 +10,8 @@ use core::time::Duration;
 
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
-    Admission, Config, Decider, DeciderId, Identity, Operations, Payload, Removal, ReportKind,
-    Role, SessionSettings, Transport, Verdict,
+    Admission, Change, CloseReason, Config, Decider, DeciderId, Identity, Input, Operations,
+    Payload, Removal, ReportKind, Role, SessionSettings, Transport, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -87,12 +87,68 @@ fn a_session_ends_with_its_admission_and_its_client_is_told_to_handshake() {
             .into_iter()
             .any(|report| matches!(report, ReportKind::SessionRemoved(_, Removal::Lapsed)));
         assert!(removed, "{transport:?}");
-        let exchange = script.publish_as(&ann, "/news", json!(1));
+        let again = Client {
+            socket: ann.socket.map(|_| script.open(transport)),
+            ..ann
+        };
+        let exchange = script.publish_as(&again, "/news", json!(1));
         assert_eq!(
             script.take(exchange)[0]["error"],
             json!("402::session_unknown")
         );
     }
+}
+
+// Proves: HS-18
+#[test]
+fn a_websocket_closes_with_the_admission_once_its_client_knows() {
+    let mut script = Script::new(guarded());
+    let until = EPOCH + Duration::from_secs(1);
+    let ann = admitted_over(&mut script, Transport::WebSocket, None, Some(until));
+    let held = script.connect(&ann);
+    script.write_by_hand();
+
+    script.at(1_000);
+    // What it says meanwhile is not judged by what it showed as it opened.
+    script.send(
+        held,
+        json!({"id": "9", "channel": "/meta/handshake", "ext": {"token": "old"}}),
+    );
+
+    expect_told_to_handshake(&script.take(held));
+    script.expect_nothing(held);
+    assert!(script.question().is_none());
+    script.written(held);
+    script.expect_closed(held, CloseReason::SessionOver);
+}
+
+// Proves: HS-18
+#[test]
+fn a_websocket_without_a_held_connect_closes_with_the_admission() {
+    let mut script = Script::new(guarded());
+    let until = EPOCH + Duration::from_secs(1);
+    let ann = admitted_over(&mut script, Transport::WebSocket, None, Some(until));
+
+    script.at(1_000);
+
+    let socket = ann.socket.unwrap();
+    assert_eq!(script.try_take(socket), None);
+    script.expect_closed(socket, CloseReason::SessionOver);
+}
+
+// Proves: HS-18
+#[test]
+fn a_websocket_closes_with_the_admission_after_the_answer_that_is_under_way() {
+    let mut script = Script::new(guarded());
+    let until = EPOCH + Duration::from_secs(1);
+    let ann = admitted_over(&mut script, Transport::WebSocket, None, Some(until));
+    let socket = script.publish_as(&ann, "/news", json!(1));
+
+    script.at(1_000).expect_nothing(socket);
+    allow_all(&mut script);
+
+    assert_eq!(script.take(socket)[0]["channel"], json!("/news"));
+    script.expect_closed(socket, CloseReason::SessionOver);
 }
 
 // Proves: HS-18
@@ -162,6 +218,27 @@ fn what_was_published_before_the_end_still_arrives() {
     script.at(999).publish("/news", json!("hi"));
 
     assert_eq!(script.take(held)[0], event("/news", json!("hi")));
+}
+
+// Proves: HS-18
+#[test]
+fn an_admission_ends_by_the_wall_clock_as_it_was_set_last() {
+    for (earlier, end) in [(3, 7_000), (0, 10_000)] {
+        let mut script = Script::new(guarded());
+        let until = EPOCH + Duration::from_secs(10);
+        let ann = admitted(&mut script, None, Some(until));
+        let held = script.connect(&ann);
+
+        for seconds in [5, earlier] {
+            let change = Change::WallClock(EPOCH + Duration::from_secs(seconds));
+            script.fact(Input::Configured { change });
+        }
+
+        script.at(end - 1).expect_nothing(held);
+        script.at(end);
+        expect_told_to_handshake(&script.take(held));
+        script.expect_no_trace();
+    }
 }
 
 /// An engine whose policy is asked about everything.

@@ -144,7 +144,6 @@ fn at_sighup_a_file_with_a_mistake_leaves_the_rules_and_secrets_as_they_were() {
     let line = rewritten.reload("the configuration stays as it is");
 
     assert!(line.contains("bayeux.toml:7: rule 2: pattern"), "{line}");
-    rewritten.server.says("reloaded");
     for session in [&mut poller, &mut socket] {
         assert!(session.may_subscribe("/a") && !session.may_subscribe("/b"));
     }
@@ -155,8 +154,10 @@ fn at_sighup_a_file_with_a_mistake_leaves_the_rules_and_secrets_as_they_were() {
     rewritten.write("secret", "short");
     let line = rewritten.reload("the configuration stays as it is");
     assert!(line.contains("must have 16 bytes or more"), "{line}");
-    rewritten.server.says("reloaded");
     assert!(poller.may_subscribe("/a") && !poller.may_subscribe("/b"));
+    let lines = rewritten.server.stop_and_tell();
+    let told = |line: &String| line.contains("reloaded");
+    assert!(!lines.iter().any(told), "nothing was: {lines:?}");
 }
 
 #[test]
@@ -168,7 +169,6 @@ fn at_sighup_what_takes_a_restart_is_told_and_the_rest_of_access_stays_too() {
     for text in [
         "timeout = 20000\n".to_owned(),
         format!("[access]\nsecretMember = 'password'\n{wanted}"),
-        "[[rules]]\npattern = '/b'\nallow = 'anyone'\n".to_owned(),
     ] {
         rewritten.write("bayeux.toml", &text);
         let line = rewritten.reload("access control stays as it is");
@@ -182,6 +182,24 @@ fn at_sighup_what_takes_a_restart_is_told_and_the_rest_of_access_stays_too() {
     assert!(line.ends_with(": timeout"), "{line}");
     rewritten.server.says("reloaded");
     assert!(session.may_subscribe("/b") && !session.may_subscribe("/a"));
+}
+
+#[test]
+fn at_sighup_the_last_secret_of_a_publisher_goes_and_comes_back_with_a_restart() {
+    let with = rules("revoked", "/news");
+    let mut rewritten = Rewritten::start("revoked", &with, Settings::default());
+    assert!(rewritten.takes(OLD));
+
+    let without = "[[rules]]\npattern = '/news'\nallow = 'anyone'\n";
+    rewritten.write("bayeux.toml", without);
+    let line = rewritten.reload("reload");
+
+    assert!(line.ends_with("reloaded"), "it has nothing to add: {line}");
+    assert!(!rewritten.takes(OLD));
+    rewritten.write("bayeux.toml", &with);
+    let line = rewritten.reload("access control stays as it is");
+    assert!(line.contains("publishers where there were none"), "{line}");
+    assert!(!rewritten.takes(OLD));
 }
 
 #[test]

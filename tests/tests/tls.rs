@@ -413,7 +413,9 @@ fn at_sighup_new_connections_see_the_new_certificate_and_open_ones_live_on() {
     secured
         .server
         .says("the configuration stays as it is: cannot read /dev/stdin again");
-    secured.server.says("reloaded");
+    secured
+        .server
+        .says("reloaded the certificate, and nothing else");
 
     assert!(new.is_shown_on(&secured.wire()));
     secured.publish("/news", "after");
@@ -484,7 +486,7 @@ fn at_sighup_the_file_is_read_again_and_what_cannot_change_is_named() {
     server.signal("HUP");
     let line = server.says("the configuration stays as it is");
     assert!(line.contains("bayeux.toml:2: nonsense"), "{line}");
-    server.says("reloaded");
+    server.says("reloaded the certificate, and nothing else");
     assert!(third.is_shown_on(&authority.connect(server.address(), Hello::default())));
 }
 

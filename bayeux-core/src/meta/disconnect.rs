@@ -231,7 +231,10 @@ impl Turn<'_> {
         };
         let (id, fence, socket) = (session.id, session.fence, session.socket);
         let (in_flight, local) = (session.in_flight, session.is_local());
+        let connecting = session.connecting();
+        let mut asking = self.connection_of(connecting);
         if let Some(mut hold) = self.end_hold(key) {
+            asking = Some(hold.connection);
             let transport = self
                 .connections
                 .get(hold.connection)
@@ -255,9 +258,32 @@ impl Turn<'_> {
                 self.close(connection, CloseReason::SessionOver);
             }
         }
+        if reason == Removal::Lapsed && !local {
+            for connection in socket.into_iter().chain(asking) {
+                self.close_once_written(connection);
+            }
+        }
         if !local && reason != Removal::Taken && !self.log.is_down() {
             self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
         }
+    }
+
+    /// HS-18: closes a duplex as soon as it has written what it was given. What its peer showed as it
+    /// opened would be judged again with each handshake over it, and is not good any more.
+    fn close_once_written(&mut self, connection: ConnectionId) {
+        let Some(entry) = self.connections.get_mut(connection) else {
+            return;
+        };
+        if entry.transport.is_exchange() || entry.closing {
+            return;
+        }
+        entry.finishing = true;
+        let busy = entry.sending.is_some() || !entry.ready.is_empty() || !entry.requests.is_empty();
+        if !busy {
+            return self.close(connection, CloseReason::SessionOver);
+        }
+        // Not every message is answered.
+        self.start_grace(connection);
     }
 
     /// A session has not come back in time (TM-6), or a message of it was never done (TM-7): nobody

@@ -290,7 +290,7 @@ impl Turn<'_> {
         }
     }
 
-    /// HS-18: sets the end of an admission that has one. A clock that is set later does not move it.
+    /// HS-18: sets the end of an admission that has one, by the wall clock as it is set now.
     pub(crate) fn start_admission(&mut self, key: SessionKey) {
         let wall_clock = self.config.wall_clock;
         let Some(session) = self.sessions.get_mut(key) else {

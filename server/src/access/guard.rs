@@ -2,29 +2,19 @@
 
 use std::future::{Future, ready};
 use std::pin::Pin;
-use std::time::Duration;
 
 use bayeux_core::{Operations, Question, Role, Verdict};
 
 use super::Access;
 use crate::application::Decide;
-use crate::clock::Clock;
+use crate::clock::since_1970;
 
 /// The decider that asks the rules.
-pub(crate) struct Guard {
-    access: Access,
-    clock: Clock,
-    /// The clock's epoch as the time since 1970: the same that the engines have.
-    wall_clock: Duration,
-}
+pub(crate) struct Guard(Access);
 
 impl Guard {
-    pub(crate) const fn new(access: Access, clock: Clock, wall_clock: Duration) -> Self {
-        Self {
-            access,
-            clock,
-            wall_clock,
-        }
+    pub(crate) const fn new(access: Access) -> Self {
+        Self(access)
     }
 
     /// It is asked about everything.
@@ -35,7 +25,6 @@ impl Guard {
 
 impl Decide for Guard {
     fn decide(&self, question: Question) -> Pin<Box<dyn Future<Output = Verdict> + Send>> {
-        let now = self.wall_clock + self.clock.now().since_epoch();
-        Box::pin(ready(self.access.verdict(&question, now)))
+        Box::pin(ready(self.0.verdict(&question, since_1970())))
     }
 }

@@ -46,6 +46,11 @@ impl Algorithm {
 }
 
 impl Key {
+    /// Whether whoever has it can sign with it.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.algorithm == Algorithm::Hs256
+    }
+
     /// Whether it may be the one that a token names.
     pub(crate) fn may_be(&self, named: Option<&str>) -> bool {
         match (&self.id, named) {

@@ -72,7 +72,7 @@ impl Refusal {
 
     pub(super) fn no_key_set() -> Self {
         let text = "the API is closed, because no key is set: start the server with \
-                    --admin-key-file FILE or the variable BAYEUX_ADMIN_KEY";
+                    --admin-key-file FILE, the variable BAYEUX_ADMIN_KEY, or admin-key in its configuration";
         Self::new(StatusCode::FORBIDDEN, "no_key_set", text)
     }
 

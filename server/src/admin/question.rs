@@ -2,6 +2,7 @@
 //! the pen goes unnoticed.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use bayeux_core::http::fields;
@@ -89,7 +90,7 @@ impl Listing {
     const USUAL: u32 = 100;
     const MOST: u32 = 1_000;
 
-    /// The query of `head`; `of_channel` says for which grammar there must be a channel in it, if any.
+    /// The query of `head`; `of_channel` says by which grammar there may be a channel in it, if any may.
     pub(super) fn read(
         head: &request::Parts,
         of_channel: Option<&Grammar>,
@@ -99,8 +100,12 @@ impl Listing {
             limit: Self::USUAL,
             channel: None,
         };
+        let mut seen = BTreeSet::new();
         for (name, value) in fields(head.uri.query().unwrap_or_default().as_bytes()) {
             let (name, value) = (text(&name), text(&value));
+            if !seen.insert(name.to_string()) {
+                return Err(Refusal::parameter_invalid(&name, "is given more than once"));
+            }
             match (&*name, of_channel) {
                 ("next", _) => listing.from = parsed(&name, &value)?,
                 ("limit", _) => listing.limit = limit(&value)?,
@@ -112,9 +117,6 @@ impl Listing {
                 }
                 _ => return Err(Refusal::parameter_invalid(&name, "is not known here")),
             }
-        }
-        if of_channel.is_some() && listing.channel.is_none() {
-            return Err(Refusal::parameter_invalid("channel", "is missing"));
         }
         Ok(listing)
     }

@@ -3,6 +3,7 @@
 use http::{Method, request};
 
 use super::answer::Refusal;
+use crate::probe::Probe;
 
 /// The description of all of it, in the words of OpenAPI.
 pub(super) const DESCRIPTION: &str = include_str!("../../../docs/openapi.json");
@@ -80,9 +81,12 @@ pub(super) fn is_open(path: &str) -> bool {
     !path.starts_with("/api/") || here.any(|route| route.access == Access::Open)
 }
 
-/// What is asked for here.
+/// What is asked for here; probes have been answered.
 pub(super) fn find(head: &request::Parts) -> Result<&'static Route, Refusal> {
     let path = head.uri.path();
+    if Probe::is_at(path) {
+        return Err(Refusal::method_not_allowed(&[&Method::GET]));
+    }
     let mut here = ROUTES.iter().filter(|route| route.path == path).peekable();
     if here.peek().is_none() {
         return Err(Refusal::route_unknown(path));

@@ -1,7 +1,7 @@
 //! What the file says of access: the lists of keys, publishers and rules.
 
 use core::time::Duration;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bayeux_core::Grammar;
 use serde_json::Value;
@@ -35,6 +35,8 @@ pub(crate) struct AccessDraft {
     keys: Vec<Key>,
     publishers: Vec<(Secret, Channels)>,
     rules: Vec<RuleDraft>,
+    /// Where secrets came from.
+    pub(super) secret_files: Vec<PathBuf>,
 }
 
 /// Channels as they are written, and where; they are read when the grammar is known.
@@ -61,6 +63,7 @@ impl Default for AccessDraft {
             keys: Vec::new(),
             publishers: Vec::new(),
             rules: Vec::new(),
+            secret_files: Vec::new(),
         }
     }
 }
@@ -204,9 +207,12 @@ impl<'a> Entries<'a> {
         let id = self.text("id")?.map(|(text, _)| text);
         let (file, source) = self.required("file")?;
         let read = access::read_keys(Path::new(file), algorithm.transpose()?, id);
-        draft
-            .keys
-            .extend(read.map_err(|why| format!("{source}: {why}"))?);
+        let keys = read.map_err(|why| format!("{source}: {why}"))?;
+        // Others are public.
+        if keys.iter().any(Key::is_secret) {
+            draft.secret_files.push(file.into());
+        }
+        draft.keys.extend(keys);
         if draft.keys.len() > MOST_KEYS {
             return Err(format!("{source}: there are more than {MOST_KEYS} keys"));
         }
@@ -222,6 +228,7 @@ impl<'a> Entries<'a> {
         let secret = secret.map_err(|why| format!("{source}: {why}"))?;
         let (text, source) = self.text("pattern")?.unwrap_or(("/**", source));
         let text = text.into();
+        draft.secret_files.push(file.into());
         draft.publishers.push((secret, Channels { source, text }));
         Ok(())
     }

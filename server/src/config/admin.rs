@@ -131,6 +131,7 @@ impl Draft {
             let failed = |why| format!("{source}: {path}:{number}: {why}");
             self.settings.admin.keys.add(key).map_err(failed)?;
         }
+        self.settings.secret_files.push(path.into());
         Ok(())
     }
 }

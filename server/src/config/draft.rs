@@ -76,6 +76,9 @@ impl Draft {
         self.resolve()?;
         self.admit_backends()?;
         self.settings.access = self.control_access()?;
+        self.settings
+            .secret_files
+            .append(&mut self.access.secret_files);
         self.pair_tls()?;
         self.settings.engine.activity = self.activity_on.then_some(self.activity);
         Ok(self.settings)

@@ -24,7 +24,12 @@ pub(crate) fn read(path: &Path, draft: &mut Draft) -> Result<(), Vec<String>> {
         name: &name,
         text: &text,
     }
-    .apply(draft)
+    .apply(draft)?;
+    // Nothing else has been read yet.
+    if !draft.settings.admin.keys.is_empty() {
+        draft.settings.secret_files.push(path.into());
+    }
+    Ok(())
 }
 
 fn text(path: &Path, name: &str) -> Result<String, String> {

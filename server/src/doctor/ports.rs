@@ -42,8 +42,8 @@ fn cannot(address: SocketAddr, error: &io::Error, holder: Option<Holder>) -> Fin
         }
         (ErrorKind::PermissionDenied, _) => Finding::problem(
             format!("port: this user may not listen at {address}"),
-            "ports below 1024 are for the superuser: AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit \
-             of systemd, a port from 1024 on, or a proxy in front",
+            "ports below 1024 are for the superuser: AmbientCapabilities=CAP_NET_BIND_SERVICE, the same \
+             in CapabilityBoundingSet= and PrivateUsers=no in the unit of systemd, a port from 1024 on, or a proxy in front",
         ),
         (ErrorKind::AddrNotAvailable, _) => Finding::problem(
             format!(
@@ -176,6 +176,9 @@ mod tests {
 
             assert_eq!(finding.severity, severity, "{finding:?}");
             assert!(finding.text.contains(word), "{finding:?}");
+            let is_forbidden = kind == ErrorKind::PermissionDenied;
+            let advice = finding.advice.unwrap();
+            assert_eq!(advice.contains("PrivateUsers=no"), is_forbidden, "{advice}");
         }
     }
 

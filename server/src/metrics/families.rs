@@ -342,7 +342,7 @@ pub(super) static FAMILIES: &[Family] = &[
     ),
     counter(
         "bayeux_shard_facts",
-        Of(|scrape| scrape.of_each_shard(|measure| measure.counters.facts)),
+        Of(|scrape| scrape.counted_by_each_shard(|measure| measure.counters.facts)),
         "Facts that the engine of each shard has handled: how busy it is",
     ),
     counter(

@@ -115,6 +115,11 @@ impl Client {
         self.said.iter().filter(sent).count()
     }
 
+    /// From now on this is the `ext` of all that it sends; a client on Node.js can.
+    pub fn renew(&mut self, ext: &Value) {
+        self.order(&json!({"do": "renew", "ext": ext}));
+    }
+
     /// Waits for the next connect that goes out over this transport.
     pub fn connects_over(&mut self, transport: Transport) {
         let what = format!("connect over {}", transport.name());

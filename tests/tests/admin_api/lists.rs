@@ -105,6 +105,8 @@ fn a_page_that_cannot_be_is_refused() {
         "channels?from=1",
         "subscribers",
         "subscribers?channels=/a",
+        "sessions?limit=1&limit=2",
+        "subscribers?channel=/a&channel=/a",
     ] {
         let response = backend.ask("GET", &format!("/api/v1/{query}"), "");
         let refused = crate::backend::refusal(&response);

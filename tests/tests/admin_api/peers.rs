@@ -101,12 +101,14 @@ fn a_method_that_is_not_there_is_answered_with_those_that_are() {
     let mut backend = Backend::of(&server);
 
     for (method, path, allowed) in [
-        ("GET", "publish", "POST"),
-        ("DELETE", "publish", "POST"),
-        ("PUT", "sessions", "GET, HEAD"),
-        ("OPTIONS", "sessions", "GET, HEAD"),
+        ("GET", "/api/v1/publish", "POST"),
+        ("DELETE", "/api/v1/publish", "POST"),
+        ("PUT", "/api/v1/sessions", "GET, HEAD"),
+        ("OPTIONS", "/api/v1/sessions", "GET, HEAD"),
+        ("POST", "/metrics", "GET, HEAD"),
+        ("DELETE", "/ready", "GET, HEAD"),
     ] {
-        let response = backend.ask(method, &format!("/api/v1/{path}"), "");
+        let response = backend.ask(method, path, "");
         assert_eq!(refusal(&response), (405, "method_not_allowed".into()));
         assert_eq!(response.header("Allow"), Some(allowed), "{method} {path}");
     }
