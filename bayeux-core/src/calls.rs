@@ -13,8 +13,8 @@ use crate::message::{Event, Extensions, Message, Payload};
 use crate::report::{Removal, ReportKind};
 use crate::session::{Session, SessionKey, State};
 use crate::store::{
-    Destination, Echo, Fence, Laziness, NewEntry, SessionRecord, SessionSettings, StoreReply,
-    StoreRequest,
+    Destination, Echo, Fence, Laziness, NewEntry, Position, SessionRecord, SessionSettings,
+    StoreReply, StoreRequest,
 };
 use crate::tickets::StoreUse;
 use crate::turn::Turn;
@@ -176,6 +176,7 @@ impl Turn<'_> {
             settings: SessionSettings::default(),
             start: seen,
             released: None,
+            end: Position::ZERO,
             subscriptions: Vec::new(),
         };
         let mut session = Session::new(record, self.now, seen);

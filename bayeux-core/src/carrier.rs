@@ -505,6 +505,10 @@ impl Turn<'_> {
         }
         let lost = sending.rest.map_or(0, |(_, rest)| rest.len() as u64);
         self.counters.events_discarded += lost;
+        // Those that only waited for their turn here are over.
+        for request in entry.requests {
+            self.finish(request);
+        }
         for response in entry.ready {
             self.counters.events_discarded += response.losses();
             if let Carries::Queue(key) = response.carries {

@@ -101,7 +101,8 @@ impl Turn<'_> {
         }
         let connects = session.connects();
         let (session_id, fence) = (session.id, session.fence);
-        let settled = session.settled(seen);
+        // It may have come from one that was ahead of this engine.
+        let settled = session.settled(seen.max(session.received));
         let before_queue = session
             .queue
             .first()

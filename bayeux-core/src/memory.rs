@@ -209,8 +209,9 @@ impl MemoryStore {
         self.nodes.attach(self.log.end())
     }
 
-    /// An engine is gone, as if it had died: its sessions can be claimed, what was forwarded to it is
-    /// [`StoreReply::Unowned`], and what waited for it is dropped.
+    /// An engine is gone, as if it had died: its sessions can be claimed, what waited for it is dropped.
+    /// What was forwarded to it is [`StoreReply::Unowned`] if it has not seen it, and
+    /// [`StoreReply::Failed`] if it may have done it.
     ///
     /// This is the one call that takes longer the more sessions there are.
     pub fn detach(&mut self, node: NodeId, now: Instant) {
@@ -222,7 +223,11 @@ impl MemoryStore {
             .orphan(self.now, self.options.session_ttl, node);
         for forward in self.forwards.of(node) {
             self.close(&forward);
-            self.reply(forward.asker, forward.ticket, StoreReply::Unowned);
+            let reply = match forward.stage {
+                Stage::Waiting(_) => StoreReply::Unowned,
+                Stage::Handed => StoreReply::Failed,
+            };
+            self.reply(forward.asker, forward.ticket, reply);
         }
     }
 
@@ -411,7 +416,7 @@ impl MemoryStore {
     }
 
     fn claim(&mut self, node: NodeId, session: SessionId) -> StoreReply {
-        let Some(claimed) = self.sessions.claim(self.now, node, session) else {
+        let Some(claimed) = self.sessions.claim(self.now, node, session, self.log.end()) else {
             return StoreReply::Unknown;
         };
         if let Some(former) = claimed.former {

@@ -173,6 +173,9 @@ pub struct SessionRecord {
     pub start: Position,
     /// Where its last owner let go of it; `None` if that owner died.
     pub released: Option<Position>,
+    /// Where the log ended when the session was claimed: its last owner may have delivered up to here.
+    /// The store sets it with each claim.
+    pub end: Position,
     /// What it is subscribed to.
     pub subscriptions: Vec<StoredSubscription>,
 }
@@ -227,7 +230,9 @@ pub enum StoreRequest {
         limit: usize,
     },
     /// Hand messages to the owner of their session. Ends in [`StoreReply::Answered`],
-    /// [`StoreReply::Unknown`], or [`StoreReply::Unowned`] if the owner is dead.
+    /// [`StoreReply::Unknown`], or [`StoreReply::Unowned`] if the owner is dead: whoever asked then claims
+    /// the session and does what the messages say. So this must not be said of messages that the owner
+    /// may have seen; those end in [`StoreReply::Failed`].
     Forward {
         /// Whose messages.
         session: SessionId,

@@ -3,5 +3,6 @@
 pub mod drivers;
 pub mod live;
 pub mod rules;
+pub mod sim;
 pub mod store_contract;
 pub mod talk;

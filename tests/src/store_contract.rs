@@ -24,8 +24,9 @@
 //!   session changes hands once more or its owner dies.
 //! - `Read` goes by subscriptions and destination alone. Whether a session receives what it published itself
 //!   is for the reader to see to.
-//! - A forward is answered by the owner; by `Unowned` if the owner dies first; by `Failed` if the owner has
-//!   too many of them, or says nothing for too long.
+//! - A forward is answered by the owner; by `Unowned` if the owner dies before it has seen it; by `Failed` if
+//!   the owner dies later, has too many of them, or says nothing for too long.
+//! - `end` is where the log ended when the session was claimed.
 //! - A node that lost entries to the bounds of the log is told `Reset`, and goes on from that position
 //!   without a hole. It never loses one silently.
 
@@ -183,6 +184,7 @@ promises! { $
         a_session_is_opened_once
         a_session_that_nobody_opened_is_unknown
         a_claim_raises_the_fence_and_tells_the_former_owner
+        a_claim_says_where_the_log_ends
         a_claim_by_the_owner_gives_the_same_record_again
         a_session_goes_back_and_forth
         of_many_claims_the_last_one_counts
@@ -205,7 +207,7 @@ promises! { $
         messages_for_an_unknown_session_are_unknown
         messages_for_a_released_session_are_unowned
         messages_for_the_session_of_a_dead_node_are_unowned
-        messages_whose_owner_dies_are_unowned
+        messages_whose_owner_dies_are_unowned_unless_it_has_seen_them
         messages_reach_the_owner_in_order
         messages_go_to_the_owner_that_the_last_claim_made
         replies_find_who_asked

@@ -80,6 +80,7 @@ mod one {
             },
             start: at(start),
             released: None,
+            end: at(0),
             subscriptions: subscriptions(since),
         }
     }
@@ -266,6 +267,39 @@ mod one {
         log(&mut script, [121]);
         assert_eq!(read(&script.take(connection)), (vec![121], None));
         nothing_leaks(&mut script);
+    }
+
+    // Proves: MO-5
+    #[test]
+    fn a_session_whose_owner_died_ahead_of_this_engine_gets_nothing_twice() {
+        let mut script = engine(120);
+        let record = SessionRecord {
+            end: at(123),
+            ..record(false, 100, 105)
+        };
+        let (_, connection) = claim(&mut script, record, json!({}));
+
+        log(&mut script, [121, 122, 123]);
+        script.expect_nothing(connection);
+        log(&mut script, [124]);
+
+        assert_eq!(read(&script.take(connection)), (vec![124], None));
+        nothing_leaks(&mut script);
+    }
+
+    #[test]
+    fn a_session_ahead_of_this_engine_is_given_back_as_it_came() {
+        let mut script = engine(120);
+        let record = SessionRecord {
+            released: Some(at(123)),
+            ..record(false, 100, 105)
+        };
+        let (client, connection) = claim(&mut script, record, json!({}));
+
+        drain(&mut script, 0);
+
+        assert_eq!(released(&mut script), [(name(&client), at(123))]);
+        assert_eq!(read(&script.take(connection)), (vec![], None));
     }
 
     #[test]
@@ -1179,6 +1213,51 @@ mod one {
         let held = script.connect_with(&client, ack(0));
         log(&mut script, [4]);
         assert_eq!(read(&script.take(held)), (vec![4], Some(1)));
+        nothing_leaks(&mut script);
+    }
+
+    // Proves: ER-7, AK-7
+    #[test]
+    fn an_engine_without_the_store_resends_nothing_to_a_client_that_has_been_elsewhere() {
+        for transport in [HTTP, SOCKET] {
+            let mut script = engine(120);
+            let client = own(&mut script, transport, json!({"ack": true}));
+            log(&mut script, [121, 122]);
+            script.notify(Notice::Down);
+
+            let connection = script.connect_with(&client, ack(5));
+
+            script.expect_closed(connection, CloseReason::Unavailable);
+            assert_eq!(script.try_take(connection), None);
+            script.notify(Notice::Up { position: at(122) });
+            log(&mut script, 123..=125);
+            let client = Client {
+                socket: None,
+                transport: HTTP,
+                ..client
+            };
+            let connection = script.connect_with(&client, ack(5));
+            log(&mut script, [126]);
+            assert_eq!(read(&script.take(connection)), (vec![126], Some(6)));
+            nothing_leaks(&mut script);
+        }
+    }
+
+    // Proves: RC-5
+    #[test]
+    fn a_request_that_waits_behind_another_ends_with_its_socket() {
+        let mut script = engine(120);
+        let client = own(&mut script, SOCKET, Value::Null);
+        let socket = client.socket.unwrap();
+        script.publish_as(&client, "/news", json!(121));
+        script.connect(&client);
+        let (ticket, _) = script.take_store();
+
+        script.hang_up(socket);
+        script.stored(ticket, StoreReply::Appended(at(121)));
+        log(&mut script, [121]);
+
+        assert_eq!(script.engine().load().requests, 0);
         nothing_leaks(&mut script);
     }
 

@@ -416,6 +416,7 @@ impl World {
             },
             start: Position::new(self.end / 2),
             released: None,
+            end: Position::new(self.end),
             subscriptions: Vec::new(),
         }
     }

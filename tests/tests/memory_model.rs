@@ -356,6 +356,7 @@ fn record(session: u8) -> SessionRecord {
         settings: SessionSettings::default(),
         start: Position::ZERO,
         released: None,
+        end: Position::ZERO,
         subscriptions: Vec::new(),
     }
 }
@@ -507,7 +508,12 @@ impl Model {
             if !forward.is_over && (forward.owner == node || forward.asker == node) {
                 forward.is_over = true;
                 let (asker, ticket) = (forward.asker, forward.ticket);
-                self.tell(asker, Told::Reply(ticket, Reply::Unowned));
+                let reply = if forward.is_handed {
+                    Reply::Failed
+                } else {
+                    Reply::Unowned
+                };
+                self.tell(asker, Told::Reply(ticket, reply));
             }
         }
     }

@@ -164,6 +164,7 @@ fn open(number: u8) -> StoreRequest {
         settings: SessionSettings::default(),
         start: Position::ZERO,
         released: None,
+        end: Position::ZERO,
         subscriptions: Vec::new(),
     }))
 }

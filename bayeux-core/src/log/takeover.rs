@@ -31,9 +31,11 @@ impl Turn<'_> {
         }
         let seen = self.log.seen;
         let (id, acknowledged) = (record.session, record.settings.acknowledged);
+        // Whoever had it and died may have been ahead of this engine.
+        let here = record.end.max(seen);
         let released = record
             .released
-            .unwrap_or(if acknowledged { record.start } else { seen });
+            .unwrap_or(if acknowledged { record.start } else { here });
         let subscriptions = record.subscriptions.clone();
         let floor = subscriptions.iter().map(|s| s.since).max();
         let mut session = Session::new(record, self.now, seen);

@@ -82,6 +82,7 @@ impl Sessions {
         now: Instant,
         node: NodeId,
         session: SessionId,
+        end: Position,
     ) -> Option<Claimed> {
         let owner = self.owner(now, session)?;
         let held = self.table.get_mut(&session)?;
@@ -100,6 +101,7 @@ impl Sessions {
             }
         };
         held.record.fence = held.fence;
+        held.record.end = end;
         Some(Claimed {
             record: held.record.clone(),
             former,

@@ -236,6 +236,9 @@ impl Turn<'_> {
             return Flow::Silent;
         }
         let number = presented(&current.message).filter(|_| entry.settings.acknowledged);
+        if number.is_some_and(|number| self.is_behind(session, number)) {
+            return self.send_elsewhere(session, request);
+        }
         self.read_unread(session, number);
         if self.waits_for_reading(session, key) {
             return Flow::Wait;
@@ -249,6 +252,24 @@ impl Turn<'_> {
         answer.kind = AnswerKind::Connect(session);
         self.advise(session, request, &current.message, &mut answer);
         Flow::Answer(Box::new(answer))
+    }
+
+    /// ER-7: whether a client has more than this engine, which cannot ask the store who has its session
+    /// by now.
+    fn is_behind(&self, key: SessionKey, number: u64) -> bool {
+        let session = self.sessions.get(key);
+        let ahead = session.is_some_and(|session| session.start.plus(number) > self.log.seen());
+        ahead && self.log.is_down()
+    }
+
+    /// A connect that this engine cannot serve is to come to another one.
+    fn send_elsewhere(&mut self, key: SessionKey, request: &Request) -> Flow {
+        self.end_connecting(key);
+        self.go_away(key);
+        if let Some(connection) = request.connection() {
+            self.close(connection, CloseReason::Unavailable);
+        }
+        Flow::Silent
     }
 
     /// Whether a connect has to wait until the log was read for its session.

@@ -17,7 +17,7 @@ use crate::report::ReportKind;
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
 use crate::session::{Session, SessionKey};
 use crate::store::{
-    Destination, Echo, Fence, Laziness, NewEntry, SessionRecord, StoreReply, StoreRequest,
+    Destination, Echo, Fence, Laziness, NewEntry, Position, SessionRecord, StoreReply, StoreRequest,
 };
 use crate::tickets::StoreUse;
 use crate::time::Instant;
@@ -162,6 +162,7 @@ impl Turn<'_> {
             settings,
             start: self.log.seen(),
             released: None,
+            end: Position::ZERO,
             subscriptions: Vec::new(),
         };
         let fence = record.fence;

@@ -93,7 +93,7 @@ impl Turn<'_> {
     }
 
     /// Sends the response of a request if it is complete, and its turn.
-    pub(super) fn finish(&mut self, key: RequestKey) {
+    pub(crate) fn finish(&mut self, key: RequestKey) {
         let patience = self.config.store_timeout;
         let Some(mut request) = self.requests.take(key) else {
             return;

@@ -122,6 +122,17 @@ pub(super) fn a_claim_raises_the_fence_and_tells_the_former_owner(make: Make<'_>
     }
 }
 
+pub(super) fn a_claim_says_where_the_log_ends(make: Make<'_>) {
+    let mut trial = Trial::new(make);
+    let [one, two] = trial.nodes();
+    let id = trial.open(one, 1);
+    let end = trial.publish(one, "/a", 1);
+
+    let claimed = trial.claim(two, id);
+
+    assert_eq!(claimed.end, end);
+}
+
 pub(super) fn a_claim_by_the_owner_gives_the_same_record_again(make: Make<'_>) {
     let mut trial = Trial::new(make);
     let [one, two] = trial.nodes();

@@ -263,6 +263,7 @@ pub(super) fn record(number: usize) -> SessionRecord {
         settings: SessionSettings::default(),
         start: Position::ZERO,
         released: None,
+        end: Position::ZERO,
         subscriptions: Vec::new(),
     }
 }

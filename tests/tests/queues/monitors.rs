@@ -348,6 +348,7 @@ fn what_moves_between_engines_is_counted() {
             settings: bayeux_core::SessionSettings::default(),
             start: Position::ZERO,
             released: None,
+            end: Position::ZERO,
             subscriptions: Vec::new(),
         };
         script.stored(ticket, StoreReply::Claimed(Box::new(record)));

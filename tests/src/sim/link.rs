@@ -1,0 +1,528 @@
+//! Connections between clients and nodes, by way of a load balancer without affinity.
+//!
+//! Bytes keep their order on a connection, and come after a while or, once it is broken, never. Either
+//! end may see that it is gone, at once or late, or not see it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bayeux_core::{
+    ConnectionId, DecodeLimits, Input, Instant, Messages, Peer, SessionId, Transport,
+};
+
+use serde_json::Value;
+
+use super::client::Client;
+use super::node::Node;
+use super::story::in_short;
+use super::world::{Happening, World};
+
+/// Bytes on their way.
+pub(super) type Frame = bytes::Bytes;
+
+pub(super) struct Link {
+    pub(super) client: usize,
+    /// The life of the client that opened it.
+    pub(super) client_life: u64,
+    pub(super) node: usize,
+    life: u64,
+    pub(super) transport: Transport,
+    /// Nothing comes through any more.
+    broken: bool,
+    client_open: bool,
+    node_open: bool,
+    /// The node has seen that it is gone; what the engine ordered before may still come.
+    lost: bool,
+    /// The node has been told of it.
+    known: bool,
+    /// It takes another frame.
+    asked: bool,
+    inbox: VecDeque<Messages>,
+    /// What the engine has sent and is not on the wire.
+    unwritten: Option<Vec<Frame>>,
+    /// That was sent by a node which does not know yet that it has lost the session.
+    is_stale: bool,
+    /// Bytes are not taken by the other end.
+    stuck: bool,
+    /// An exchange has been answered.
+    answered: bool,
+    /// The session whose connect it carries.
+    connects: Option<SessionId>,
+    /// The session that its client had last.
+    session: Option<SessionId>,
+    /// The place in the log of the last event that came on it.
+    pub(super) last: Option<u64>,
+    up: Instant,
+    down: Instant,
+}
+
+impl Link {
+    /// Whether the client may still use it.
+    pub(super) const fn is_open(&self) -> bool {
+        self.client_open
+    }
+}
+
+impl World {
+    /// A client opens a connection: somewhere.
+    pub(super) fn open(&mut self, client: usize, transport: Transport) -> u64 {
+        let node = self.balance(client);
+        let link = self.new_link();
+        let life = self.nodes.get(node).map_or(0, |node| node.life);
+        let alive = self.nodes.get(node).is_some_and(Node::is_alive);
+        let now = self.now;
+        self.links.insert(
+            link,
+            Link {
+                client,
+                client_life: self.clients.get(client).map_or(0, Client::life),
+                node,
+                life,
+                transport,
+                broken: !alive,
+                client_open: true,
+                node_open: true,
+                lost: false,
+                known: false,
+                asked: true,
+                inbox: VecDeque::new(),
+                unwritten: None,
+                is_stale: false,
+                stuck: false,
+                answered: false,
+                connects: None,
+                session: None,
+                last: None,
+                up: now,
+                down: now,
+            },
+        );
+        if !alive {
+            let after = self.travel();
+            self.after(
+                after,
+                Happening::ClientSees {
+                    link,
+                    why: "refused",
+                },
+            );
+        }
+        let chance = if self.is_peaceful {
+            0
+        } else {
+            self.plan.bad_connections
+        };
+        if self.dice.permille(chance) {
+            let longest = if transport.is_exchange() {
+                3_000
+            } else {
+                40_000
+            };
+            let longest = if self.dice.permille(500) { 60 } else { longest };
+            let after = self.dice.millis(0..longest);
+            self.after(after, Happening::Breaks { link });
+        } else if self.dice.permille(chance / 4)
+            && let Some(link) = self.links.get_mut(&link)
+        {
+            link.stuck = true;
+        }
+        link
+    }
+
+    fn balance(&mut self, client: usize) -> usize {
+        if self.plan.calm {
+            return client % self.plan.nodes;
+        }
+        // Now and then it does not know yet that a node is dead.
+        let any = self.dice.below(self.nodes.len());
+        let blind = self.dice.permille(200);
+        let alive = |number: &usize| self.nodes.get(*number).is_some_and(Node::is_alive);
+        let first = Some(any).filter(|number| blind || alive(number));
+        let next = (0..self.nodes.len()).map(|step| (any + step) % self.nodes.len());
+        first
+            .or_else(|| next.into_iter().find(alive))
+            .unwrap_or(any)
+    }
+
+    /// How long bytes are under way between a client and a node.
+    fn travel(&mut self) -> Duration {
+        if self.dice.permille(self.plan.slow) {
+            return self.dice.millis(0..2_500);
+        }
+        self.dice.millis(1..40)
+    }
+
+    /// A client sends.
+    pub(super) fn send_up(
+        &mut self,
+        link: u64,
+        frame: Frame,
+        session: Option<SessionId>,
+        connects: bool,
+    ) {
+        let travel = self.travel();
+        let now = self.now;
+        let Some(entry) = self.links.get_mut(&link) else {
+            return;
+        };
+        let (client, node) = (entry.client, entry.node);
+        entry.session = session;
+        if connects {
+            entry.connects = session;
+        }
+        entry.up = entry.up.max(now + travel);
+        let at = entry.up;
+        self.story.tell(now, || {
+            format!(
+                "client {client} > node {node} on {link}: {}",
+                in_short(&frame)
+            )
+        });
+        self.at(at, Happening::Arrives { link, frame });
+    }
+
+    pub(super) fn arrives(&mut self, link: u64, frame: Frame) {
+        let Some(entry) = self.links.get_mut(&link) else {
+            return;
+        };
+        if entry.broken || !entry.node_open {
+            return;
+        }
+        let (number, transport) = (entry.node, entry.transport);
+        let connection = ConnectionId::new(link);
+        if !core::mem::replace(&mut entry.known, true) {
+            let peer = Peer::default();
+            self.fact(
+                number,
+                Input::Opened {
+                    connection,
+                    transport,
+                    peer,
+                },
+            );
+        }
+        self.story.note((self.now.since_epoch(), link, &frame[..]));
+        let Ok(messages) = Messages::decode(frame, &DecodeLimits::default()) else {
+            self.fail("a client has said what is not JSON".to_owned());
+            return;
+        };
+        let Some(entry) = self.links.get_mut(&link).filter(|entry| entry.node_open) else {
+            return;
+        };
+        if !entry.asked {
+            entry.inbox.push_back(messages);
+            return;
+        }
+        entry.asked = false;
+        self.fact(
+            number,
+            Input::Received {
+                connection,
+                messages,
+            },
+        );
+    }
+
+    /// An engine wants the next frame of a connection.
+    pub(super) fn receive(&mut self, link: u64) {
+        let Some(entry) = self.links.get_mut(&link).filter(|entry| !entry.lost) else {
+            return;
+        };
+        if entry.asked || entry.transport.is_exchange() || !entry.node_open {
+            self.fail(format!(
+                "connection {link} was asked for a frame out of turn"
+            ));
+            return;
+        }
+        let number = entry.node;
+        let Some(messages) = entry.inbox.pop_front() else {
+            entry.asked = true;
+            return;
+        };
+        let connection = ConnectionId::new(link);
+        self.fact_now(
+            number,
+            Input::Received {
+                connection,
+                messages,
+            },
+        );
+    }
+
+    /// An engine sends.
+    pub(super) fn send(&mut self, link: u64, frames: Vec<Frame>) {
+        let delay = self.dice.millis(0..4);
+        let now = self.now;
+        let Some(entry) = self.links.get_mut(&link) else {
+            return;
+        };
+        let exchange = entry.transport.is_exchange();
+        let again = core::mem::replace(&mut entry.answered, true);
+        let wrong = if !entry.node_open {
+            "is gone, and was sent to"
+        } else if entry.unwritten.is_some() {
+            "has what is unwritten, and was sent to"
+        } else if exchange && again {
+            "was answered twice"
+        } else if frames.is_empty() || (exchange && frames.len() > 1) {
+            "was sent a wrong number of frames"
+        } else {
+            ""
+        };
+        let (client, node, stuck) = (entry.client, entry.node, entry.stuck);
+        for frame in &frames {
+            self.story.note((now.since_epoch(), link, &frame[..]));
+            self.story.tell(now, || {
+                format!(
+                    "node {node}   > client {client} on {link}: {}",
+                    in_short(frame)
+                )
+            });
+        }
+        entry.unwritten = Some(frames);
+        let (session, life) = (entry.session, entry.life);
+        entry.is_stale = session.is_some_and(|session| !self.store.owns(life, session));
+        if !wrong.is_empty() {
+            self.fail(format!("connection {link} {wrong}"));
+        } else if !stuck {
+            self.after(delay, Happening::Wire { link });
+        } else {
+            let after = self.dice.millis(1_000..20_000);
+            self.after(after, Happening::Breaks { link });
+        }
+    }
+
+    /// What an engine has sent is on the wire; whether it comes is another matter.
+    pub(super) fn written(&mut self, link: u64) {
+        let travel = self.travel();
+        let now = self.now;
+        let Some(entry) = self.links.get_mut(&link).filter(|entry| entry.node_open) else {
+            return;
+        };
+        let Some(frames) = entry.unwritten.take() else {
+            return;
+        };
+        entry.down = entry.down.max(now + travel);
+        let (at, number) = (entry.down, entry.node);
+        let (session, is_stale) = (entry.session, entry.is_stale);
+        if entry.transport.is_exchange() {
+            entry.node_open = false;
+        }
+        for frame in frames {
+            let comes = Happening::Comes {
+                link,
+                frame,
+                session,
+                is_stale,
+            };
+            self.at(at, comes);
+        }
+        let connection = ConnectionId::new(link);
+        self.fact(number, Input::Written { connection });
+    }
+
+    pub(super) fn comes(
+        &mut self,
+        link: u64,
+        frame: &Frame,
+        session: Option<SessionId>,
+        is_stale: bool,
+    ) {
+        let entry = self.links.get_mut(&link);
+        let Some(entry) = entry.filter(|entry| !entry.broken && entry.client_open) else {
+            self.is_lost(session, frame);
+            return;
+        };
+        let client = entry.client;
+        if entry.transport.is_exchange() {
+            entry.client_open = false;
+        }
+        self.got(client, link, frame, is_stale);
+        self.forget_link(link);
+    }
+
+    /// A frame was on the wire, and never comes.
+    fn is_lost(&mut self, session: Option<SessionId>, frame: &Frame) {
+        let messages = serde_json::from_slice::<Value>(frame).unwrap_or_default();
+        let messages = messages.as_array().into_iter().flatten();
+        let numbers = messages.filter_map(|message| message.pointer("/data/n")?.as_u64());
+        for number in numbers {
+            if let Some(session) = session {
+                self.judge.lost_on_the_wire(&session.text(), number);
+            }
+        }
+    }
+
+    /// An engine ends a connection; `Closed` follows at once.
+    pub(super) fn close(&mut self, link: u64, why: &'static str) {
+        let travel = self.travel();
+        let now = self.now;
+        let Some(entry) = self.links.get_mut(&link).filter(|entry| !entry.lost) else {
+            return;
+        };
+        if !entry.node_open {
+            self.fail(format!("connection {link} was ended twice"));
+            return;
+        }
+        entry.node_open = false;
+        entry.unwritten = None;
+        entry.down = entry.down.max(now + travel);
+        let (at, client, node) = (entry.down, entry.client, entry.node);
+        self.story.note((now.since_epoch(), link, why));
+        self.story.tell(now, || {
+            format!("node {node}   ends connection {link} of client {client}: {why}")
+        });
+        self.at(at, Happening::ClientSees { link, why });
+    }
+
+    /// A client gives up a connection.
+    pub(super) fn hang_up(&mut self, link: u64) {
+        let travel = self.travel();
+        let now = self.now;
+        let Some(entry) = self.links.get_mut(&link).filter(|entry| entry.client_open) else {
+            return;
+        };
+        entry.client_open = false;
+        entry.up = entry.up.max(now + travel);
+        let at = entry.up;
+        // A broken connection does not say that it is closed, for a long time.
+        let at = if entry.broken {
+            at + Duration::from_secs(60)
+        } else {
+            at
+        };
+        self.at(at, Happening::NodeSees { link });
+    }
+
+    pub(super) fn client_sees(&mut self, link: u64, why: &'static str) {
+        let Some(entry) = self.links.get_mut(&link).filter(|entry| entry.client_open) else {
+            return;
+        };
+        if entry.broken && why != "refused" && why != "reset" {
+            return;
+        }
+        entry.client_open = false;
+        let client = entry.client;
+        self.story.tell(self.now, || {
+            format!("client {client} loses connection {link}: {why}")
+        });
+        self.lost(client, link);
+        self.forget_link(link);
+    }
+
+    pub(super) fn node_sees(&mut self, link: u64) {
+        let Some(entry) = self.links.get_mut(&link) else {
+            return;
+        };
+        if !entry.node_open || !entry.known {
+            entry.node_open = false;
+            self.forget_link(link);
+            return;
+        }
+        let number = entry.node;
+        if !self.is_seen_later(number, link) {
+            self.may_have_let_go(link);
+            self.is_gone(link);
+        }
+    }
+
+    /// A node is told that a connection is gone.
+    pub(super) fn is_gone(&mut self, link: u64) {
+        let Some(entry) = self.links.get_mut(&link).filter(|entry| entry.node_open) else {
+            return;
+        };
+        entry.node_open = false;
+        entry.lost = true;
+        let (number, life) = (entry.node, entry.life);
+        self.story.tell(self.now, || {
+            format!("node {number}   loses connection {link}")
+        });
+        if self.nodes.get(number).is_some_and(|node| node.life == life) {
+            let connection = ConnectionId::new(link);
+            self.fact(number, Input::Closed { connection });
+        }
+        self.forget_link(link);
+    }
+
+    /// A session whose connect was held is away from now on.
+    fn may_have_let_go(&mut self, link: u64) {
+        let Some(entry) = self.links.get(&link) else {
+            return;
+        };
+        if let Some(session) = entry.connects
+            && entry.unwritten.is_none()
+            && self.store.keeps(entry.life, session)
+        {
+            self.judge.alive(&session.text(), self.now);
+        }
+    }
+
+    /// Nothing comes through any more; each end may see it, or not.
+    pub(super) fn breaks(&mut self, link: u64) {
+        let Some(entry) = self.links.get_mut(&link) else {
+            return;
+        };
+        if entry.broken || (!entry.node_open && !entry.client_open) {
+            return;
+        }
+        entry.broken = true;
+        let (client, node) = (entry.client, entry.node);
+        let chance = if self.is_peaceful { 1_000 } else { 600 };
+        let (client_sees, node_sees) = (self.dice.permille(chance), self.dice.permille(chance));
+        self.story.tell(self.now, || {
+            format!("BREAKS   connection {link} of client {client} with node {node}")
+        });
+        if client_sees {
+            let after = self.dice.millis(0..500);
+            self.after(after, Happening::ClientSees { link, why: "reset" });
+        }
+        let late = Duration::from_secs(60);
+        let after = if node_sees {
+            self.dice.millis(0..500)
+        } else {
+            late
+        };
+        self.after(after, Happening::NodeSees { link });
+    }
+
+    /// A node is gone, and with it its connections.
+    pub(super) fn lose_links(&mut self, number: usize, life: u64) {
+        let links: Vec<u64> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.node == number && link.life == life)
+            .map(|(link, _)| *link)
+            .collect();
+        for link in links {
+            let was_open = self.links.get(&link).is_some_and(|entry| entry.node_open);
+            if was_open && self.links.get(&link).is_some_and(|entry| entry.known) {
+                self.may_have_let_go(link);
+            }
+            let Some(entry) = self.links.get_mut(&link) else {
+                continue;
+            };
+            if !was_open {
+                // Its answer is on the wire already.
+                continue;
+            }
+            entry.node_open = false;
+            entry.broken = true;
+            if self.dice.permille(700) {
+                let after = self.dice.millis(0..500);
+                self.after(after, Happening::ClientSees { link, why: "reset" });
+            }
+            self.forget_link(link);
+        }
+    }
+
+    /// A connection that nobody has any more is not kept.
+    fn forget_link(&mut self, link: u64) {
+        let over = self
+            .links
+            .get(&link)
+            .is_some_and(|entry| !entry.node_open && !entry.client_open);
+        if over {
+            self.links.remove(&link);
+        }
+    }
+}

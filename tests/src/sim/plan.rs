@@ -1,0 +1,131 @@
+//! What a seed has in store: how many there are, how bad the weather is, and what breaks when.
+
+use std::time::Duration;
+
+use bayeux_core::{Config, MemoryOptions};
+
+use super::dice::Dice;
+
+/// How long the troubles last, and everything after them.
+pub(super) const CALM: Duration = Duration::from_secs(64);
+/// How long after the calm everybody must have what was published then.
+pub(super) const PROBED: Duration = Duration::from_secs(10);
+/// By when whatever was left behind has to be gone.
+pub(super) const FORGOTTEN: Duration = Duration::from_secs(170);
+/// A node that was not heard of for so long is taken as dead.
+pub(super) const LEASE: Duration = Duration::from_secs(5);
+
+/// What one run is like.
+pub(super) struct Plan {
+    pub(super) nodes: usize,
+    pub(super) clients: usize,
+    pub(super) config: Config,
+    pub(super) memory: MemoryOptions,
+    /// For how long things break.
+    pub(super) trouble: Duration,
+    /// Nothing breaks, and each client stays with its node: then nobody loses anything.
+    pub(super) calm: bool,
+    /// At most connections break: then nobody loses anything but what was on the wire.
+    pub(super) gentle: bool,
+    /// The log may be lost or trimmed: then sessions may be told to begin anew.
+    pub(super) lossy: bool,
+    /// How many connections in a thousand come to a bad end.
+    pub(super) bad_connections: u32,
+    /// How many requests to the store in a thousand fail.
+    pub(super) bad_requests: u32,
+    /// How many messages in a thousand take long.
+    pub(super) slow: u32,
+    pub(super) faults: Vec<(Duration, Fault)>,
+}
+
+/// Something that breaks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    /// A node dies, and another is started in its place.
+    Crash(usize),
+    /// A node stops as it should, and another is started in its place.
+    Stop(usize),
+    /// A node stands still.
+    Pause(usize, Duration),
+    /// A node cannot reach the store.
+    Cut(usize, Duration),
+    /// Nobody can.
+    Outage(Duration),
+    /// The store comes back without its log and its sessions.
+    Reset(Duration),
+    /// The wall clock of a node is set.
+    Clock(usize, Duration),
+}
+
+impl Plan {
+    pub(super) fn new(dice: &mut Dice) -> Self {
+        let calm = dice.permille(120);
+        let gentle = calm || dice.permille(120);
+        let nodes = if gentle && !calm {
+            1
+        } else {
+            1 + dice.below(4)
+        };
+        let trims = !gentle && dice.permille(150);
+        let resets = !gentle && dice.permille(150);
+        let trouble = dice.millis(20_000..120_000);
+        let config = Config::default();
+        let mut memory = MemoryOptions::for_config(&config);
+        memory.max_batch = 1 + dice.below(20);
+        if trims {
+            memory.max_entries = 3 + dice.below(30);
+        }
+        let quiet = [0, 0, 20, 60, 150];
+        let mut plan = Self {
+            nodes,
+            clients: 1 + dice.below(6),
+            config,
+            memory,
+            trouble,
+            calm,
+            gentle,
+            lossy: trims || resets,
+            bad_connections: if calm {
+                0
+            } else {
+                dice.pick(&quiet).unwrap_or(0)
+            },
+            bad_requests: if gentle {
+                0
+            } else {
+                dice.pick(&[0, 0, 5, 30]).unwrap_or(0)
+            },
+            slow: dice.pick(&[0, 10, 100]).unwrap_or(0),
+            faults: Vec::new(),
+        };
+        if !gentle {
+            for _ in 0..dice.below(8) {
+                let fault = plan.fault(dice);
+                plan.add(dice, fault);
+            }
+        }
+        if resets {
+            let away = dice.millis(10..8_000);
+            plan.add(dice, Fault::Reset(away));
+        }
+        plan
+    }
+
+    fn fault(&self, dice: &mut Dice) -> Fault {
+        let node = dice.below(self.nodes);
+        match dice.below(12) {
+            0..=3 => Fault::Crash(node),
+            4..=5 => Fault::Stop(node),
+            6..=7 => Fault::Pause(node, dice.millis(50..20_000)),
+            8..=9 => Fault::Cut(node, dice.millis(50..20_000)),
+            10 => Fault::Outage(dice.millis(50..15_000)),
+            _ => Fault::Clock(node, dice.millis(0..10_000_000)),
+        }
+    }
+
+    fn add(&mut self, dice: &mut Dice, fault: Fault) {
+        let millis = u64::try_from(self.trouble.as_millis()).unwrap_or(u64::MAX);
+        let at = dice.millis(1_000..millis);
+        self.faults.push((at, fault));
+    }
+}
