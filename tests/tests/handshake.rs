@@ -12,7 +12,7 @@ use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
     Admission, BrowserId, Call, CallResult, Config, ConnectionId, Decider, DeciderId, Denial,
     Extensions, Laziness, Limits, Operations, Payload, Peer, PeerDetails, Reconnect, Removal,
-    ReportKind, Role, SessionId, Subject, Transport, Verdict,
+    ReportKind, Role, SessionId, Shard, Subject, Transport, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -263,6 +263,25 @@ fn a_handshake_in_company_is_carried_out_and_its_company_is_not() {
                 .all(same)
         );
         assert_eq!(script.engine().load().sessions, 2);
+        script.expect_no_trace();
+    }
+}
+
+// Proves: BR-7, HS-16
+#[test]
+fn a_new_browser_belongs_to_the_engine_that_names_it() {
+    for index in 0..3 {
+        let shard = Shard { index, count: 3 };
+        let mut script = Script::new(Config {
+            shard,
+            ..Config::default()
+        });
+        for _ in 0..16 {
+            let connection = script.post(handshake());
+
+            let browser = script.cookie(connection).unwrap();
+            assert_eq!(browser.shard(shard.count), index);
+        }
         script.expect_no_trace();
     }
 }

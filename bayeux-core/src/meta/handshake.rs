@@ -196,9 +196,21 @@ impl Turn<'_> {
         if request.peer.browser.is_some() || !exchange {
             return request.peer.browser;
         }
-        let browser = BrowserId::draw(&mut self.entropy);
+        let browser = self.mint_browser();
         request.cookie = Some(browser);
         Some(browser)
+    }
+
+    /// A browser that falls on this shard: its later handshakes come here too, and what it holds is
+    /// counted in one place (BR-7).
+    fn mint_browser(&mut self) -> BrowserId {
+        let shard = self.config.shard;
+        loop {
+            let browser = BrowserId::draw(&mut self.entropy);
+            if browser.shard(shard.count) == shard.index {
+                return browser;
+            }
+        }
     }
 
     /// The store has kept the session, or has not.
