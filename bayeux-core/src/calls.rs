@@ -154,7 +154,7 @@ impl Turn<'_> {
         let what = StoreUse::Call {
             call: ticket,
             session: None,
-            added: Vec::new(),
+            patterns: Vec::new(),
         };
         self.store(StoreRequest::Append(Box::new(entry)), what);
     }
@@ -202,10 +202,11 @@ impl Turn<'_> {
         if pattern.kind() != ChannelKind::Broadcast || pattern.is_reserved() {
             return self.give_back(ticket, CallResult::Limited);
         }
-        if self.has_subscription(key, &pattern) {
+        let is_new = !self.has_subscription(key, &pattern);
+        if !is_new && !self.unconfirmed.contains(key, &pattern) {
             return self.give_back(ticket, CallResult::Done);
         }
-        if self.no_room_for(key, &pattern, (0, 0)).is_some() {
+        if is_new && self.no_room_for(key, &pattern, (0, 0)).is_some() {
             return self.give_back(ticket, CallResult::Limited);
         }
         if !local && self.log.is_down() {
@@ -216,22 +217,25 @@ impl Turn<'_> {
         if local {
             return self.give_back(ticket, CallResult::Done);
         }
-        let patterns = alloc::vec![pattern];
-        let added = patterns.clone();
         let what = StoreUse::Call {
             call: ticket,
             session: Some(key),
-            added,
+            patterns: alloc::vec![pattern.clone()],
         };
-        self.store(
+        let written = self.store(
             StoreRequest::Subscribe {
                 session: id,
                 fence,
-                patterns,
+                patterns: alloc::vec![pattern.clone()],
                 since,
             },
             what,
         );
+        if is_new {
+            self.unconfirmed.begin(key, &pattern, written);
+        } else {
+            self.unconfirmed.repeat(key, &pattern);
+        }
     }
 
     fn call_unsubscribe(&mut self, ticket: CallTicket, id: SessionId, pattern: ChannelPattern) {
@@ -251,7 +255,7 @@ impl Turn<'_> {
         let what = StoreUse::Call {
             call: ticket,
             session: Some(key),
-            added: Vec::new(),
+            patterns: Vec::new(),
         };
         let patterns = alloc::vec![pattern];
         self.store(
@@ -265,13 +269,7 @@ impl Turn<'_> {
     }
 
     /// The store has answered what a call asked of it.
-    pub(crate) fn call_stored(
-        &mut self,
-        call: CallTicket,
-        session: Option<SessionKey>,
-        added: &[ChannelPattern],
-        reply: StoreReply,
-    ) {
+    pub(crate) fn call_stored(&mut self, call: CallTicket, reply: StoreReply) {
         let result = match reply {
             StoreReply::Done => CallResult::Done,
             StoreReply::Appended(position) => {
@@ -289,9 +287,6 @@ impl Turn<'_> {
             | StoreReply::Answered(_)
             | StoreReply::Failed => CallResult::Unavailable,
         };
-        if let Some(session) = session.filter(|_| result != CallResult::Done) {
-            self.undo_subscriptions(session, added);
-        }
         self.give_back(call, result);
     }
 

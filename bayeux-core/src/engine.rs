@@ -119,6 +119,7 @@ impl Engine {
             subscriptions: parts.channels.subscriptions(),
             requests: parts.requests.len(),
             tickets: parts.tickets.len(),
+            unconfirmed: parts.unconfirmed.len(),
             timers: parts.timers.len() + parts.expiries.len(),
             browsers: parts.browsers.len(),
             addresses: parts.addresses.len(),
@@ -152,6 +153,8 @@ pub struct Load {
     pub requests: usize,
     /// Requests to the store and questions to deciders that are open.
     pub tickets: usize,
+    /// Subscriptions that the store has not confirmed.
+    pub unconfirmed: usize,
     /// What waits on time.
     pub timers: usize,
     /// Browsers that hold connects (BR-7).
@@ -222,7 +225,7 @@ impl Turn<'_> {
                 self.stored_for(request, reply);
             }
             StoreUse::Append { .. } => self.appended(what, &reply),
-            StoreUse::Subscribe { .. } => self.subscribed(what, &reply),
+            StoreUse::Subscribe { .. } => self.subscribed(ticket, what, &reply),
             StoreUse::Slot { request, slot } => {
                 let outcome = match reply {
                     StoreReply::Failed => Err(ProtocolError::unavailable()),
@@ -251,9 +254,13 @@ impl Turn<'_> {
             StoreUse::Call {
                 call,
                 session,
-                added,
+                patterns,
             } => {
-                self.call_stored(call, session, &added, reply);
+                if let Some(session) = session {
+                    let kept = matches!(reply, StoreReply::Done);
+                    self.settle_subscriptions(session, &patterns, ticket, kept);
+                }
+                self.call_stored(call, reply);
             }
             StoreUse::Release => self.released(),
             StoreUse::Nothing => {}

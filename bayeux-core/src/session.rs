@@ -13,6 +13,7 @@
 
 mod census;
 mod queue;
+mod unconfirmed;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -24,6 +25,7 @@ use smallvec::SmallVec;
 
 pub use self::census::Census;
 pub(crate) use self::queue::{Keep, Queue, Queued, Taken};
+pub(crate) use self::unconfirmed::Unconfirmed;
 use crate::call::Phase;
 use crate::channel::ChannelKey;
 use crate::connection::{Answer, Leftover};

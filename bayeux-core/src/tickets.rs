@@ -22,12 +22,12 @@ pub(crate) enum StoreUse {
         slot: usize,
         session: Option<SessionKey>,
     },
-    /// Subscriptions that hold here already; undone if the store refuses them.
+    /// Subscriptions that hold here already; undone if the store does not keep them.
     Subscribe {
         request: RequestKey,
         slot: usize,
         session: SessionKey,
-        added: Vec<ChannelPattern>,
+        patterns: Vec<ChannelPattern>,
     },
     /// Subscriptions to be forgotten before the reply in this slot.
     Slot { request: RequestKey, slot: usize },
@@ -39,11 +39,11 @@ pub(crate) enum StoreUse {
         session: SessionId,
         fence: Fence,
     },
-    /// A call of the application.
+    /// A call of the application, with the patterns that it subscribes a session to.
     Call {
         call: CallTicket,
         session: Option<SessionKey>,
-        added: Vec<ChannelPattern>,
+        patterns: Vec<ChannelPattern>,
     },
     /// A shutdown waits until a session is given back.
     Release,

@@ -16,7 +16,7 @@ use crate::keyed::Keyed;
 use crate::log::Log;
 use crate::report::{Counters, Report, ReportKind};
 use crate::request::Requests;
-use crate::session::{SessionKey, Sessions};
+use crate::session::{SessionKey, Sessions, Unconfirmed};
 use crate::store::StoreRequest;
 use crate::tickets::{Asker, StoreUse, Tickets};
 use crate::time::Instant;
@@ -31,6 +31,7 @@ pub(crate) struct Parts {
     pub(crate) channels: Channels,
     pub(crate) requests: Requests,
     pub(crate) tickets: Tickets,
+    pub(crate) unconfirmed: Unconfirmed,
     pub(crate) log: Log,
     pub(crate) timers: Timers,
     pub(crate) expiries: Expiries,
@@ -61,6 +62,7 @@ impl Parts {
             channels: Channels::new((entropy.word(), entropy.word())),
             requests: Requests::default(),
             tickets: Tickets::default(),
+            unconfirmed: Unconfirmed::default(),
             log: Log::default(),
             timers: Timers::default(),
             expiries: Expiries::default(),

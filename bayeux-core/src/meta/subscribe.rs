@@ -1,6 +1,8 @@
 //! `/meta/subscribe` and `/meta/unsubscribe` (SU-1, SU-5).
 //!
-//! A subscription holds here before the store is asked to keep it, and is undone if it does not.
+//! A subscription holds here before the store is asked to keep it, and is undone if it does not. Whoever
+//! subscribes again before the store has answered has the store asked again: nothing is promised that a
+//! write of somebody else's could take back.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -11,6 +13,7 @@ use crate::channel::{ChannelKind, ChannelPattern, MetaChannel};
 use crate::connection::Answer;
 use crate::decide::Authorization;
 use crate::decision::Subject;
+use crate::id::StoreTicket;
 use crate::message::ProtocolError;
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
 use crate::session::SessionKey;
@@ -277,42 +280,52 @@ impl Turn<'_> {
         patterns: Vec<ChannelPattern>,
         refused: Option<Flow>,
     ) -> Flow {
-        let patterns = broadcast(patterns);
         let since = self.log.seen();
-        let added: Vec<_> = patterns
-            .iter()
-            .filter(|pattern| self.add_subscription(session, pattern, since))
-            .cloned()
-            .collect();
+        let (mut added, mut repeated) = (Vec::new(), BTreeSet::new());
+        for pattern in broadcast(patterns) {
+            if self.add_subscription(session, &pattern, since) {
+                added.push(pattern);
+            } else if self.unconfirmed.contains(session, &pattern) {
+                repeated.insert(pattern);
+            }
+        }
         let answer = match refused {
             Some(Flow::Answer(answer)) => answer,
             Some(other) => return other,
             None => Box::new(Answer::to(&current.message)),
         };
-        let Some(entry) = self.sessions.get(session).filter(|_| !added.is_empty()) else {
+        let nothing = added.is_empty() && repeated.is_empty();
+        let Some(entry) = self.sessions.get(session).filter(|_| !nothing) else {
             return Flow::Answer(answer);
         };
         if self.log.is_down() {
-            self.undo_subscriptions(session, &added);
+            for pattern in &added {
+                self.remove_subscription(session, pattern);
+            }
             return Flow::fail(&current.message, ProtocolError::unavailable());
         }
         let (id, fence) = (entry.id, entry.fence);
         let slot = current.slot;
+        let patterns: Vec<_> = added.iter().chain(&repeated).cloned().collect();
         let store = StoreRequest::Subscribe {
             session: id,
             fence,
-            patterns: added.clone(),
+            patterns: patterns.clone(),
             since,
         };
-        self.store(
-            store,
-            StoreUse::Subscribe {
-                request: key,
-                slot,
-                session,
-                added,
-            },
-        );
+        let what = StoreUse::Subscribe {
+            request: key,
+            slot,
+            session,
+            patterns,
+        };
+        let ticket = self.store(store, what);
+        for pattern in &added {
+            self.unconfirmed.begin(session, pattern, ticket);
+        }
+        for pattern in &repeated {
+            self.unconfirmed.repeat(session, pattern);
+        }
         self.wait_for_store(request, current, answer)
     }
 
@@ -367,12 +380,12 @@ impl Turn<'_> {
     }
 
     /// The store has remembered subscriptions, or has not.
-    pub(crate) fn subscribed(&mut self, what: StoreUse, reply: &StoreReply) {
+    pub(crate) fn subscribed(&mut self, ticket: StoreTicket, what: StoreUse, reply: &StoreReply) {
         let StoreUse::Subscribe {
             request,
             slot,
             session,
-            added,
+            patterns,
         } = what
         else {
             return;
@@ -388,15 +401,24 @@ impl Turn<'_> {
             | StoreReply::Answered(_)
             | StoreReply::Failed => Err(ProtocolError::unavailable()),
         };
-        if outcome.is_err() {
-            self.undo_subscriptions(session, &added);
-        }
+        self.settle_subscriptions(session, &patterns, ticket, outcome.is_ok());
         self.fill(request, slot, outcome, Position::ZERO);
     }
 
-    pub(crate) fn undo_subscriptions(&mut self, session: SessionKey, added: &[ChannelPattern]) {
-        for pattern in added {
-            self.remove_subscription(session, pattern);
+    /// A write is over: what it was to keep is confirmed, or undone if no other write can keep it.
+    pub(crate) fn settle_subscriptions(
+        &mut self,
+        session: SessionKey,
+        patterns: &[ChannelPattern],
+        written: StoreTicket,
+        kept: bool,
+    ) {
+        for pattern in patterns {
+            if kept {
+                self.unconfirmed.confirm(session, pattern, written);
+            } else if self.unconfirmed.fail(session, pattern, written) {
+                self.remove_subscription(session, pattern);
+            }
         }
     }
 }

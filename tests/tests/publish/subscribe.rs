@@ -2,8 +2,8 @@
 
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
-    Config, Decider, DeciderId, Limits, Operations, Role, StoreReply, StoreRequest, Transport,
-    Verdict,
+    Config, ConnectionId, Decider, DeciderId, Limits, Operations, Role, StoreReply, StoreRequest,
+    StoreTicket, Transport, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -451,6 +451,80 @@ fn a_subscription_that_the_store_does_not_keep_is_taken_back() {
 
         assert_eq!(script.take(subscribing)[0]["error"], error);
         assert_eq!(subscriptions(&mut script, &alice), [""; 0]);
+        script.expect_no_trace();
+    }
+}
+
+/// A subscription that the store is asked to keep.
+fn ask_to_keep(script: &mut Script, client: &Client) -> (ConnectionId, StoreTicket) {
+    let asked = script.request(client, subscribe(client, json!("/a")));
+    let (ticket, request) = script.take_store();
+    assert!(
+        matches!(request, StoreRequest::Subscribe { .. }),
+        "{request:?}"
+    );
+    (asked, ticket)
+}
+
+fn done_or_failed(is_done: bool) -> StoreReply {
+    if is_done {
+        StoreReply::Done
+    } else {
+        StoreReply::Failed
+    }
+}
+
+// Proves: SU-4, SU-9
+#[test]
+fn a_subscription_that_was_promised_is_not_taken_back_by_another_write() {
+    // Which write is answered first; whether each of them is done; what is left.
+    for (order, is_done, kept) in [
+        ([0, 1], [false, true], &["/a"][..]),
+        ([0, 1], [true, false], &["/a"]),
+        ([1, 0], [false, true], &["/a"]),
+        ([1, 0], [true, false], &["/a"]),
+        ([0, 1], [false, false], &[]),
+        ([1, 0], [false, false], &[]),
+    ] {
+        let (mut script, alice) = scripted();
+        let asked = [
+            ask_to_keep(&mut script, &alice),
+            ask_to_keep(&mut script, &alice),
+        ];
+        for (connection, _) in asked {
+            script.expect_nothing(connection);
+        }
+
+        for index in order {
+            let (connection, ticket) = asked[index];
+            script.stored(ticket, done_or_failed(is_done[index]));
+
+            let told = &script.take(connection)[0]["successful"];
+            assert_eq!(*told, is_done[index], "{order:?} {is_done:?}");
+        }
+
+        let held = subscriptions(&mut script, &alice);
+        assert_eq!(held, kept, "{order:?} {is_done:?}");
+        script.expect_no_trace();
+    }
+}
+
+// Proves: SU-5, SU-9
+#[test]
+fn a_write_for_a_subscription_that_is_over_does_not_undo_the_next_one() {
+    for (is_done, kept) in [(true, &["/a"][..]), (false, &[])] {
+        let (mut script, alice) = scripted();
+        let (_, first) = ask_to_keep(&mut script, &alice);
+        script.request(&alice, unsubscribe(&alice, json!("/a")));
+        let (forgetting, _) = script.take_store();
+        let (_, again) = ask_to_keep(&mut script, &alice);
+
+        script.stored(first, StoreReply::Failed);
+        script.stored(forgetting, StoreReply::Done);
+        assert_eq!(subscriptions(&mut script, &alice), ["/a"], "{is_done}");
+        script.stored(again, done_or_failed(is_done));
+
+        assert_eq!(subscriptions(&mut script, &alice), kept, "{is_done}");
         script.expect_no_trace();
     }
 }

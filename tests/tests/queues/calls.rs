@@ -202,6 +202,25 @@ fn a_subscription_that_the_store_does_not_keep_is_no_subscription() {
 }
 
 #[test]
+fn a_call_promises_no_subscription_that_another_write_can_take_back() {
+    let mut script = Script::with_scripted_store(Config::default());
+    let alice = connected_by_hand(&mut script);
+    let first = script.call_later(subscribing(session(&alice), "/a"));
+    let (write, _) = script.take_store();
+    let second = script.call_later(subscribing(session(&alice), "/a"));
+    assert_eq!(script.result(second), None);
+    let (another, _) = script.take_store();
+
+    script.stored(write, StoreReply::Failed);
+    script.stored(another, StoreReply::Done);
+
+    assert_eq!(script.result(first), Some(CallResult::Unavailable));
+    assert_eq!(script.result(second), Some(CallResult::Done));
+    assert_eq!(subscriptions(&mut script, &alice), ["/a"]);
+    script.expect_no_trace();
+}
+
+#[test]
 fn a_call_that_the_store_does_not_answer_is_answered_in_the_end() {
     let mut script = Script::with_scripted_store(Config::default());
     let ticket = script.call_later(publishing("/a"));
