@@ -192,7 +192,7 @@ impl Session {
             batches: 0,
             start: record.start,
             acknowledged: record.start,
-            received: seen,
+            received: record.start.max(seen),
             floor: Position::ZERO,
             reading: None,
             unread: None,

@@ -287,6 +287,20 @@ mod one {
         nothing_leaks(&mut script);
     }
 
+    // Proves: AK-4, AK-7
+    #[test]
+    fn a_session_that_began_ahead_of_this_engine_gets_nothing_from_before() {
+        let mut script = engine(120);
+        let (_, connection) = claim(&mut script, record(true, 122, 120), ack(0));
+
+        log(&mut script, [121, 122]);
+        script.expect_nothing(connection);
+        log(&mut script, [123]);
+
+        assert_eq!(read(&script.take(connection)), (vec![123], Some(1)));
+        nothing_leaks(&mut script);
+    }
+
     #[test]
     fn a_session_ahead_of_this_engine_is_given_back_as_it_came() {
         let mut script = engine(120);
