@@ -304,7 +304,9 @@ pub enum StoreReply {
 pub enum Notice {
     /// The next entries of the log, in order and without a hole.
     Entries(Vec<Entry>),
-    /// Another engine has claimed this session: drop it, and send nothing more to it.
+    /// Another engine has claimed this session: drop it, and send nothing more to it. It comes before
+    /// every entry that was appended after the claim: an engine that does not know of it would take for
+    /// delivered, by its number, what only the new owner's subscriptions bring.
     Taken {
         /// Which.
         session: SessionId,

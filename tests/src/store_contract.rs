@@ -185,6 +185,7 @@ promises! { $
         a_session_that_nobody_opened_is_unknown
         a_claim_raises_the_fence_and_tells_the_former_owner
         a_claim_says_where_the_log_ends
+        a_former_owner_is_told_before_what_comes_after_the_claim
         a_claim_by_the_owner_gives_the_same_record_again
         a_session_goes_back_and_forth
         of_many_claims_the_last_one_counts

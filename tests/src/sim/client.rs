@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bayeux_core::{Instant, SessionId, Transport};
+use bayeux_core::{SessionId, Transport};
 use serde_json::{Value, json};
 
 use super::dice::Dice;
@@ -21,8 +21,6 @@ const CHANNELS: [&str; 4] = ["/all/a", "/all/b", "/other/x", "/nobody"];
 /// How long a client waits for the answer to a connect: the timeout, and what the network may take.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(40);
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Longer than an engine waits for the store, and than messages are under way.
-const SECOND_THOUGHTS: Duration = Duration::from_secs(9);
 
 pub(super) struct Client {
     pub(super) acknowledges: bool,
@@ -32,9 +30,6 @@ pub(super) struct Client {
     socket: Option<u64>,
     pending: BTreeMap<u64, Pending>,
     last_id: u64,
-    /// When it tries again to subscribe to what it could not: a request to the store that was given up
-    /// on may still undo a subscription until then.
-    subscribes_from: Instant,
     /// How often it has begun anew: what rings for a life before is void.
     life: u64,
 }
@@ -86,7 +81,6 @@ impl Client {
             socket: None,
             pending: BTreeMap::new(),
             last_id: 0,
-            subscribes_from: Instant::EPOCH,
             life: 0,
         };
         // Everybody gets what is published in the end.
@@ -481,12 +475,7 @@ impl World {
                 self.alarm(number, wait, Alarm::Connect);
             }
             // A later whim subscribes to what is missing.
-            What::Subscribe(_) => {
-                if let Some(client) = self.clients.get_mut(number) {
-                    client.subscribes_from = self.now + SECOND_THOUGHTS;
-                }
-            }
-            What::Unsubscribe(_) | What::Publish(..) | What::Disconnect => {}
+            What::Subscribe(_) | What::Unsubscribe(_) | What::Publish(..) | What::Disconnect => {}
         }
     }
 
@@ -550,7 +539,6 @@ impl World {
         let missing = client.wants.iter().find(|pattern| {
             !session.subscribed.contains(*pattern) && !client.is_doing(&What::Subscribe(pattern))
         });
-        let missing = missing.filter(|_| self.now >= client.subscribes_from);
         if let Some(pattern) = missing.copied() {
             self.subscribe(number, pattern);
             return;

@@ -2,7 +2,7 @@
 //! not at all.
 //!
 //! What a node is told keeps the order that the contract asks for: the log and what the store says of
-//! itself in one row; all that concerns one session in another.
+//! itself in one row; all that concerns one session in another; that a session was taken in both.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -358,7 +358,12 @@ impl World {
                     continue;
                 }
                 Input::Notified { notice } => match notice {
-                    Notice::Taken { session, .. } | Notice::Forwarded { session, .. } => {
+                    Notice::Taken { session, .. } => {
+                        let at = line.entries.max(now + delay);
+                        let at = line.of_session(Some(*session), at);
+                        line.of_log(at)
+                    }
+                    Notice::Forwarded { session, .. } => {
                         line.of_session(Some(*session), now + delay)
                     }
                     Notice::Entries(entries) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bayeux_core::{
-    BrowserId, DeciderId, Echo, Fence, Identity, Notice, Payload, Position, SessionId,
+    BrowserId, DeciderId, Echo, Fence, Identity, Input, Notice, Payload, Position, SessionId,
     SessionRecord, SessionSettings, StoreReply, StoreRequest,
 };
 
@@ -120,6 +120,31 @@ pub(super) fn a_claim_raises_the_fence_and_tells_the_former_owner(make: Make<'_>
     for node in [one, two, three] {
         trial.expect_silence(node);
     }
+}
+
+pub(super) fn a_former_owner_is_told_before_what_comes_after_the_claim(make: Make<'_>) {
+    let mut trial = Trial::new(make);
+    let [one, two] = trial.nodes();
+    let id = trial.open(one, 1);
+    trial.claim(two, id);
+    trial.publish(two, "/a", 1);
+
+    let told = [trial.next(one), trial.next(one)];
+
+    assert!(
+        matches!(
+            told,
+            [
+                Input::Notified {
+                    notice: Notice::Taken { .. }
+                },
+                Input::Notified {
+                    notice: Notice::Entries(_)
+                }
+            ]
+        ),
+        "{told:?}"
+    );
 }
 
 pub(super) fn a_claim_says_where_the_log_ends(make: Make<'_>) {
