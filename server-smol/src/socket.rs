@@ -16,6 +16,9 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 /// How much is read by one call at the most.
 const SPACE: usize = 64 << 10;
 
+/// How often a socket is read before the others of its thread have their turn, if it never runs dry.
+const READS: u32 = 32;
+
 thread_local! {
     /// Where bytes are on their way from the system to whoever reads.
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SPACE].into());
@@ -28,6 +31,9 @@ pub struct Socket {
     /// Whether the last read took all there was: another would be for nothing until the system says
     /// that there is more.
     is_drained: bool,
+    /// How often it was read since it last ran dry or paused: smol makes no task pause, so a peer that
+    /// sends without end would have the thread for itself.
+    reads: u32,
 }
 
 impl Socket {
@@ -35,6 +41,7 @@ impl Socket {
         Self {
             io,
             is_drained: false,
+            reads: 0,
         }
     }
 
@@ -43,13 +50,20 @@ impl Socket {
         cx: &mut Context<'_>,
         space: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if self.reads == READS {
+            self.reads = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             if self.is_drained {
+                self.reads = 0;
                 ready!(self.io.poll_readable(cx))?;
                 self.is_drained = false;
             }
             match self.io.get_ref().read(space) {
                 Ok(count) => {
+                    self.reads += 1;
                     self.is_drained = (1..space.len()).contains(&count);
                     return Poll::Ready(Ok(count));
                 }
@@ -128,6 +142,9 @@ mod tests {
     use std::future::poll_fn;
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
     use std::thread;
 
     use async_io::block_on;
@@ -177,6 +194,36 @@ mod tests {
         });
 
         assert_eq!(sending.join().unwrap(), 0, "the other end was told");
+    }
+
+    #[test]
+    fn a_peer_that_sends_without_end_lets_others_have_their_turn() {
+        struct Woken(AtomicBool);
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut socket = Socket::new(Async::new(listener.accept().unwrap().0).unwrap());
+        peer.write_all(&[b'a'; 1_000]).unwrap();
+        block_on(read(&mut socket, 1));
+
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let waker = Arc::clone(&woken).into();
+        let mut poll = || {
+            let mut space = [0];
+            let mut buffer = ReadBuf::new(&mut space);
+            Pin::new(&mut socket)
+                .poll_read(&mut Context::from_waker(&waker), buffer.unfilled())
+                .is_ready()
+        };
+        let reads = (0..900).take_while(|_| poll()).count();
+
+        assert!(reads < 900, "it pauses, though there is more");
+        assert!(woken.0.load(Ordering::Relaxed), "and goes on by itself");
+        assert!(poll());
     }
 
     #[test]

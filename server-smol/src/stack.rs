@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_executor::Executor;
 use async_io::{Async, block_on};
 use bayeux_server::{Runtime, Stack};
+use futures_lite::future::yield_now;
 use smol_hyper::rt::SmolTimer;
 
 use crate::socket::Socket;
@@ -49,6 +50,8 @@ impl Stack for Smol {
     }
 
     async fn accept(listener: &mut Async<TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+        // However many come, other listeners have their turn, and so has whoever wants the server to stop.
+        yield_now().await;
         let (socket, address) = listener.read_with(TcpListener::accept).await?;
         socket.set_nonblocking(true)?;
         Ok((socket, address))
@@ -56,5 +59,28 @@ impl Stack for Smol {
 
     fn adopt(socket: TcpStream) -> io::Result<Socket> {
         Async::new_nonblocking(socket).map(Socket::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[test]
+    fn whoever_is_on_the_thread_has_a_turn_before_each_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut listener = Async::new(listener).unwrap();
+        let mut accepting = pin!(Smol::accept(&mut listener));
+
+        let first = accepting
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+
+        assert!(first.is_pending(), "though one waits");
+        block_on(accepting).unwrap();
     }
 }

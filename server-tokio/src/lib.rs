@@ -20,7 +20,9 @@
 //! # }
 //! ```
 //!
-//! Mounted, it needs no listener, and deciders say who may do what (`examples/mounted.rs` has it whole):
+//! Mounted, it needs no listener, and deciders say who may do what (`examples/mounted.rs` has it whole).
+//! A mounted service is called on a runtime of tokio's, with its timer enabled: there it starts what it
+//! has to, above all its websockets.
 //!
 //! ```
 //! use bayeux_core::http::Scheme;

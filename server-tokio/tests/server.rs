@@ -21,6 +21,8 @@ mod embedding;
 mod limits;
 #[path = "../../server/tests/of_both/metrics.rs"]
 mod metrics;
+#[path = "../../server/tests/of_both/tls.rs"]
+mod tls;
 
 /// Serves an application that is nothing but this service.
 fn mount(listener: TcpListener, service: server::Service) {

@@ -233,7 +233,7 @@ impl Node {
         self.router.site.tally.accepts_failed.up();
     }
 
-    /// A service to be mounted in another application; `runtime` is that application's.
+    /// A service to be mounted in another application; what `runtime` lends works there too.
     #[must_use]
     pub(crate) fn service(&self, runtime: Runtime) -> Service {
         Service::new(self.gateway(Place::Mounted(self.next_shard())), runtime)

@@ -18,7 +18,7 @@ mod websocket;
 use std::env;
 use std::error::Error;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_std::future::timeout;
 use async_std::net::TcpListener;
@@ -67,7 +67,10 @@ async fn serve(address: &str, options: Options, shows_facts: bool) -> Result<(),
     let listener = TcpListener::bind(address).await?;
     println!("http://{}/bayeux", listener.local_addr()?);
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let Ok((stream, peer)) = listener.accept().await else {
+            task::sleep(Duration::from_millis(100)).await; // No descriptor is free.
+            continue;
+        };
         task::spawn(http::serve(Arc::clone(&net), stream, peer));
     }
 }
