@@ -8,6 +8,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use bayeux_tests::live::{
     Client, CloseCode, Cutter, Extras, HttpConnection, Library, Server, Settings, Transport,
@@ -692,15 +693,15 @@ fn settings(access: &str) -> Settings {
     ))
 }
 
+/// A file with this text, written once by all tests of this process.
 fn file(name: &str, text: &str) -> PathBuf {
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _alone = WRITING.lock().expect("nobody panics while writing");
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("access-{name}"));
     if fs::read_to_string(&path).is_ok_and(|found| found == text) {
         return path;
     }
-    // Whoever reads it meanwhile must not see half of it.
-    let fresh = path.with_extension(format!("{}", std::process::id()));
-    fs::write(&fresh, text).expect("a file can be written");
-    fs::rename(&fresh, &path).expect("and renamed");
+    fs::write(&path, text).expect("a file can be written");
     path
 }
 
