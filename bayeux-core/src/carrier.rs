@@ -427,7 +427,7 @@ impl Turn<'_> {
             return;
         };
         let (exchange, more) = (entry.transport.is_exchange(), !entry.ready.is_empty());
-        if entry.finishing && !more {
+        if entry.finishing && !more && entry.requests.is_empty() {
             self.close(connection, CloseReason::SessionOver);
         }
         if exchange {

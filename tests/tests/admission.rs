@@ -153,6 +153,24 @@ fn a_websocket_closes_with_the_admission_after_the_answer_that_is_under_way() {
 
 // Proves: HS-18
 #[test]
+fn a_websocket_closes_with_the_admission_after_all_answers_that_are_under_way() {
+    let mut script = Script::new(guarded());
+    let until = EPOCH + Duration::from_secs(1);
+    let ann = admitted_over(&mut script, Transport::WebSocket, None, Some(until));
+    let socket = script.connect(&ann);
+    script.publish_as(&ann, "/news", json!(1));
+
+    script.at(1_000);
+    expect_told_to_handshake(&script.take(socket));
+    assert_eq!(script.closed(socket), None);
+    allow_all(&mut script);
+
+    assert_eq!(script.take(socket)[0]["channel"], json!("/news"));
+    script.expect_closed(socket, CloseReason::SessionOver);
+}
+
+// Proves: HS-18
+#[test]
 fn a_session_that_ends_before_its_admission_leaves_nothing_behind() {
     let mut script = Script::new(guarded());
     let until = EPOCH + Duration::from_secs(86_400);
