@@ -315,22 +315,35 @@ impl Running {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::Context;
+
     use futures_executor::block_on;
 
     use super::*;
 
-    /// A runtime of which nothing is ever asked.
+    /// A runtime whose time stands still.
     struct Still;
 
     impl hyper::rt::Timer for Still {
-        fn sleep(&self, _: std::time::Duration) -> std::pin::Pin<Box<dyn hyper::rt::Sleep>> {
-            unimplemented!()
+        fn sleep(&self, _: std::time::Duration) -> Pin<Box<dyn hyper::rt::Sleep>> {
+            Box::pin(Self)
         }
 
-        fn sleep_until(&self, _: std::time::Instant) -> std::pin::Pin<Box<dyn hyper::rt::Sleep>> {
-            unimplemented!()
+        fn sleep_until(&self, _: std::time::Instant) -> Pin<Box<dyn hyper::rt::Sleep>> {
+            Box::pin(Self)
         }
     }
+
+    impl Future for Still {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+
+    impl hyper::rt::Sleep for Still {}
 
     #[test]
     fn a_server_that_broke_down_is_shut_down_as_any_other() {
