@@ -12,7 +12,7 @@ macro_rules! clients {
             use bayeux_tests::live::{Library, Transport};
 
             const CASE: Case = Case {
-                library: Library::$library,
+                software: Library::$library,
                 transport: Transport::$transport,
                 shards: $shards,
             };

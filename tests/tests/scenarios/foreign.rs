@@ -12,7 +12,7 @@ pub(crate) fn sees_nothing_unless_allowed(case: Case) {
     let server = Server::start(&settings.allow_origin("https://shop.example"));
     let mut publisher = Client::connected(Library::Faye, Transport::LongPolling, &server.url());
     publisher.subscribe("/news");
-    let mut page = Client::start(case.library, case.transport, &server.url());
+    let mut page = Client::start(case.software, case.transport, &server.url());
 
     page.try_to_handshake();
     page.loses_the_server();

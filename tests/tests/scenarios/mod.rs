@@ -14,7 +14,7 @@ pub(crate) use rooms::share_rooms;
 /// One way to run a scenario.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
-    pub(crate) library: Library,
+    pub(crate) software: Library,
     pub(crate) transport: Transport,
     pub(crate) shards: u16,
 }
@@ -26,10 +26,10 @@ impl Case {
             // Faye may poll until its trial websocket is open, and changes over with the next connect.
             settings = settings.option("timeout", 10_000);
         }
-        if self.library.is_foreign() {
+        if self.software.is_foreign() {
             settings = settings.allow_origin(&Pages::served().origin());
         }
-        if self.library == Library::AioCometD {
+        if self.software == Library::AioCometD {
             // It waits as many seconds as a shutdown advises milliseconds; without a window that is none.
             settings = settings.option("shutdownWindow", 0);
         }
@@ -37,7 +37,7 @@ impl Case {
     }
 
     fn client(self, url: &str) -> Client {
-        Client::connected(self.library, self.transport, url)
+        Client::connected(self.software, self.transport, url)
     }
 
     /// A publisher on the other transport: the two meet in the server only.
@@ -46,7 +46,7 @@ impl Case {
             Transport::WebSocket | Transport::CallbackPolling => Transport::LongPolling,
             Transport::LongPolling => Transport::WebSocket,
         };
-        Client::connected(self.library, other, url)
+        Client::connected(self.software, other, url)
     }
 
     /// Ends the server and checks that shards worked together where there are several.
@@ -57,7 +57,7 @@ impl Case {
         let crossed = server.stop();
         if self.shards == 1 {
             assert_eq!(crossed, 0, "one shard has no other to talk to");
-        } else if self.library.polls_by_two_connections() {
+        } else if self.software.polls_by_two_connections() {
             assert!(crossed > 0, "{} shards, and no fact crossed", self.shards);
         }
     }
@@ -166,7 +166,7 @@ pub(crate) fn publishes_a_burst(case: Case) {
     let mut numbers: Vec<_> = (0..COUNT)
         .filter_map(|_| client.event().data.as_u64())
         .collect();
-    if case.transport != Transport::WebSocket || case.library == Library::AioCometD {
+    if case.transport != Transport::WebSocket || case.software == Library::AioCometD {
         // A polling client sends parts of a batch side by side, and aiocometd promises no order.
         numbers.sort_unstable();
     }
