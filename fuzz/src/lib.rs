@@ -10,6 +10,12 @@
 #![forbid(unsafe_code)]
 
 pub mod channel;
+pub mod deciders;
 pub mod frame;
 pub mod history;
 pub mod http;
+pub mod invariants;
+pub mod model;
+pub mod play;
+pub mod rig;
+pub mod seen;
