@@ -12,17 +12,6 @@ impl Model {
         let session = frame
             .session
             .filter(|session| self.sessions.contains_key(session));
-        // WS-6: what a socket carries leaves before the replies.
-        if let Some(number) = session
-            && self.pushes(number)
-            && (frame.connects.is_empty() || !self.is_leaving(number))
-            && self
-                .sessions
-                .get(&number)
-                .is_some_and(|it| it.carrier == Carrier::Socket(frame.connection))
-        {
-            self.push(number, frame.connection);
-        }
         let mut connects = std::mem::take(&mut frame.connects);
         for connect in &connects {
             // A session that has ended since has nothing to acknowledge.
@@ -38,6 +27,17 @@ impl Model {
         {
             return;
         }
+        // WS-6: what a socket carries leaves before the replies.
+        if let Some(number) = session
+            && self.pushes(number)
+            && (connects.is_empty() || !self.is_leaving(number))
+            && self
+                .sessions
+                .get(&number)
+                .is_some_and(|it| it.carrier == Carrier::Socket(frame.connection))
+        {
+            self.push(number, frame.connection);
+        }
         for connect in &connects {
             let Some(mut place) = frame.replies.get(connect.place).cloned() else {
                 continue;
@@ -52,7 +52,9 @@ impl Model {
             }
         }
         let connected = connects.first().map(|connect| connect.session);
-        let rides = |number: &u32| connected.is_some() || (self.rides(&frame, *number));
+        // RC-4.
+        let known = frame.replies.iter().any(|reply| !reply.is_unknown);
+        let rides = |number: &u32| connected.is_some() || (known && self.rides(&frame, *number));
         let events = match session.filter(rides) {
             Some(number) => self.take(number),
             None => Vec::new(),
@@ -69,6 +71,7 @@ impl Model {
             Vec::new()
         };
         let mut bodies: Vec<Value> = handshake;
+        bodies.append(&mut frame.rest);
         bodies.extend(events.iter().map(|event| event.body.clone()));
         bodies.extend(replies);
         let came = self.send(frame.connection, bodies);
@@ -90,15 +93,12 @@ impl Model {
     }
 
     /// RC-3: a response to something else than a connect carries events, unless they go with connects only.
-    fn rides(&self, frame: &Frame, number: u32) -> bool {
-        // RC-4.
-        let known = frame.replies.iter().any(|reply| !reply.is_unknown);
+    pub(super) fn rides(&self, frame: &Frame, number: u32) -> bool {
         let ack = self
             .sessions
             .get(&number)
             .is_some_and(|session| session.ack);
-        known
-            && !self.is_leaving(number)
+        !self.is_leaving(number)
             && frame.transport == Transport::Poll
             && !ack
             && !self.rules.deliver_only

@@ -93,8 +93,9 @@ impl Model {
             Ok(names) => names,
             Err(error) => return reply.failure(error),
         };
-        if let Some(name) = names.iter().find(|name| name.kind() == Kind::Meta) {
-            return reply.failure(&meta(name));
+        // SU-7; nothing would be created.
+        if names.iter().any(|name| name.kind() == Kind::Meta) {
+            return reply.failure("403:denied_by_security_policy:subscribe_denied");
         }
         let had: Vec<_> = names
             .into_iter()
