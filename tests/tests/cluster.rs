@@ -793,11 +793,11 @@ mod one {
             let (ticket, request) = script.take_store();
             assert!(matches!(request, StoreRequest::Append(_)));
             script.stored(ticket, StoreReply::Appended(at(121)));
-            done(&mut script);
             script.notify(Notice::Entries(vec![Entry {
                 to: Destination::Channel("/other".parse().unwrap()),
                 ..entry(121)
             }]));
+            done(&mut script);
 
             let replies = answer(&mut script);
             assert_eq!(replies[0]["successful"], true);
