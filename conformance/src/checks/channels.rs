@@ -59,8 +59,7 @@ pub(super) const GROUP: Group = Group {
             "a meta name in another form than the exact one is refused, and not carried out",
             Over::All,
             inexact_meta,
-        )
-        .differs(&[(COMETD, "that varies")]),
+        ),
         Check::new(
             &["CH-5", "ER-1"],
             "a wildcard before the last segment is refused",

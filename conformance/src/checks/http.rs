@@ -27,8 +27,7 @@ pub(super) const GROUP: Group = Group {
             "a slash behind the base means nothing",
             LONG,
             slash_behind,
-        )
-        .differs(&[(COMETD, "it does not map it")]),
+        ),
         Check::new(
             &["HT-2", "ER-6"],
             "a GET that is no callback and no upgrade is refused with 400",
@@ -127,8 +126,7 @@ pub(super) const GROUP: Group = Group {
             "a request that is refused neither ends the connection's service nor redirects",
             LONG,
             refused_and_on,
-        )
-        .differs(&[(COMETD, "it answers 500"), (FAYE, "it ends it")]),
+        ),
     ],
 };
 

@@ -95,6 +95,7 @@ public final class Main {
         Set<String> allowed = other == null ? Set.of(own) : Set.of(own, other);
         handler.setAllowedOriginPatterns(Set.copyOf(allowed.stream().map(java.util.regex.Pattern::quote).toList()));
         handler.setAllowCredentials(true);
+        handler.setPreflightMaxAge(java.time.Duration.ofDays(1));
         handler.setAllowedMethods(Set.of("GET", "POST", "OPTIONS"));
         handler.setAllowedHeaders(
             Set.of("Accept", "Authorization", "Content-Type", "Origin", "Pragma", "X-Requested-With"));
