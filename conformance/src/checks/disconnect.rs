@@ -25,8 +25,7 @@ pub(super) const GROUP: Group = Group {
             "a disconnect of an unknown session is refused, without advice",
             Over::All,
             unknown_session,
-        )
-        .differs(&[(FAYE, "it sends advice")]),
+        ),
         Check::new(
             &["DC-1", "CN-12", "CN-6", "AD-6"],
             "a held connect ends with the disconnect, successfully, and is the last",

@@ -7,10 +7,7 @@ use serde_json::json;
 use super::{lacks, member};
 use crate::check::{Check, Checked, Group, Over, Stop, equal};
 use crate::client::accepted;
-use crate::options::Profile;
 use crate::scene::Scene;
-
-const FAYE: Profile = Profile::Faye;
 
 pub(super) const GROUP: Group = Group {
     name: "extensions",
@@ -32,8 +29,7 @@ pub(super) const GROUP: Group = Group {
             "extensions that nobody knows are neither echoed nor in the way",
             Over::All,
             unknown,
-        )
-        .differs(&[(FAYE, "it echoes ext")]),
+        ),
         Check::new(
             &["EX-7", "FI-6"],
             "members of requests that nobody knows are not in the way",

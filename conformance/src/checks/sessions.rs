@@ -26,8 +26,7 @@ pub(super) const GROUP: Group = Group {
             "a browser that has its cookie is not given another",
             Over::Polling,
             cookie_is_kept,
-        )
-        .differs(NO_COOKIE),
+        ),
         Check::new(
             &["BR-1"],
             "the cookie is 24 random characters, and one of another form counts as none",
@@ -97,8 +96,7 @@ pub(super) const GROUP: Group = Group {
             "a session that connects again is no second session",
             LONG,
             no_false_second,
-        )
-        .differs(NO_COOKIE),
+        ),
         Check::new(
             &["BR-12"],
             "websockets of one browser do not count",

@@ -58,8 +58,7 @@ pub(super) const GROUP: Group = Group {
             "a later handshake on the socket replaces the session, and the older one lives on",
             SOCKET,
             later_handshake,
-        )
-        .differs(&[(FAYE, "it binds no socket to a session")]),
+        ),
         Check::new(
             &["WS-5", "PL-3"],
             "a bound socket refuses a message of another session",
@@ -72,8 +71,7 @@ pub(super) const GROUP: Group = Group {
             "an event is pushed at once, and the held connect is left alone",
             SOCKET,
             pushed,
-        )
-        .differs(&[(FAYE, "its events need an open connect")]),
+        ),
         Check::new(
             &["WS-7"],
             "events are pushed before the first connect, to a client that has sent something",
@@ -99,10 +97,7 @@ pub(super) const GROUP: Group = Group {
             SOCKET,
             publish_moves_nothing,
         )
-        .differs(&[
-            (COMETD, "it moves the session with any message"),
-            (FAYE, "its sockets are bound otherwise"),
-        ]),
+        .differs(&[(COMETD, "it moves the session with any message")]),
         Check::new(
             &["WS-11", "TM-10", "WS-19", "K-4", "EX-6"],
             "a socket that closes during a hold does not end the session, and what comes meanwhile is kept",
