@@ -43,7 +43,7 @@ pub(super) const GROUP: Group = Group {
             names,
         )
         .differs(&[
-            (FAYE, "it has no such bound"),
+            (FAYE, "its names are those of JavaScript, of any length"),
             (COMETD, "it does not take $"),
         ]),
         Check::new(

@@ -79,10 +79,7 @@ pub(super) const GROUP: Group = Group {
             LONG,
             headers,
         )
-        .differs(&[
-            (COMETD, "it leaves that to filters"),
-            (FAYE, "it has other headers"),
-        ]),
+        .differs(&[(COMETD, "it leaves that to filters")]),
         Check::new(
             &["HT-6"],
             "a connection serves several requests, also when they are sent without waiting",
@@ -268,7 +265,7 @@ fn headers(scene: &Scene<'_>) -> Checked {
     };
     equal(
         "Content-Type",
-        of("Content-Type"),
+        of("Content-Type").replace(' ', ""),
         "application/json;charset=utf-8",
     )?;
     equal(

@@ -27,7 +27,7 @@ pub(super) const GROUP: Group = Group {
         )
         .differs(&[
             (COMETD, "its reply to [] does not say successful"),
-            (FAYE, "that varies"),
+            (FAYE, "[] is success"),
         ]),
         Check::new(
             &["SU-1"],

@@ -130,7 +130,7 @@ pub(super) const GROUP: Group = Group {
             Over::Both,
             ends_the_poll,
         )
-        .differs(&[(FAYE, "it answers both")]),
+        .differs(&[(FAYE, "it does not end it")]),
         Check::new(
             &["CN-12", "DC-1"],
             "a disconnect on a websocket ends the connect that is held over HTTP",
@@ -138,7 +138,7 @@ pub(super) const GROUP: Group = Group {
             disconnect_ends_the_poll,
         )
         .differs(&[
-            (FAYE, "it lets it hold on"),
+            (FAYE, "it ends with advice to retry"),
             (COMETD, "any message on the websocket ends it, with 500"),
         ]),
         Check::new(
