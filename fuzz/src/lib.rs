@@ -1,0 +1,4 @@
+//! What a Bayeux server can be tried with.
+#![forbid(unsafe_code)]
+pub mod naive;
+pub mod targets;
