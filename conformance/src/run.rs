@@ -18,6 +18,9 @@ use crate::options::Options;
 use crate::report::{Finding, Report, Verdict};
 use crate::scene::{Scene, ServerFacts};
 
+/// What a server is known not to do is not waited for any longer.
+const KNOWN_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Why no check could be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreachable(String);
@@ -101,9 +104,13 @@ fn tasks(options: &Options, facts: &ServerFacts) -> Vec<Task> {
 
 impl Task {
     fn done(&self, options: &Options, facts: &ServerFacts, name: &str) -> Finding {
-        let scene = Scene::new(options, facts, self.transport, name);
-        let start = Instant::now();
         let known = self.check.known_difference(options.profile);
+        let mut options = options.clone();
+        if known.is_some() {
+            options.patience = options.patience.min(KNOWN_PATIENCE);
+        }
+        let scene = Scene::new(&options, facts, self.transport, name);
+        let start = Instant::now();
         let verdict = match ((self.check.run)(&scene), known) {
             (Ok(()), _) => Verdict::Passed,
             (Err(Stop::NotChecked(why)), _) => Verdict::NotChecked { why },
