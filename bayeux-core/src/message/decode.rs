@@ -407,6 +407,24 @@ mod tests {
         }
     }
 
+    // Proves: FR-6
+    #[test]
+    fn the_limit_on_messages_holds_for_all_texts_of_a_request_together() {
+        let limits = DecodeLimits {
+            max_messages: 3,
+            ..DecodeLimits::default()
+        };
+        let count = |texts: &[&'static str]| {
+            let texts = texts.iter().map(|text| Bytes::from_static(text.as_bytes()));
+            Messages::decode_all(texts, &limits).map(|messages| messages.len())
+        };
+
+        assert_eq!(count(&["[{},{}]", "{}"]), Ok(3));
+        assert_eq!(count(&["[{},{}]", "[{},{}]"]), Err(DecodeError::TooMany));
+        assert_eq!(count(&["{}", "[1]"]), Err(DecodeError::NotMessages));
+        assert_eq!(count(&[]), Ok(0));
+    }
+
     // Proves: FR-1, FR-3, FR-4, FR-7
     #[test]
     fn a_frame_is_a_list_of_messages_or_one() {

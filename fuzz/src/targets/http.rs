@@ -1,14 +1,16 @@
 //! HTTP requests from anybody: what the pure helpers make of them.
 
-use std::net::IpAddr;
+mod bodies;
+mod headers;
 
 use bayeux_core::http::{
-    BodyError, BrowserCookie, Callback, CallbackForm, Client, CookieOptions, ForwardedBy, Header,
-    Network, Options, Origin, Origins, RequestHead, ResponseHead, Route, Scheme, TrustedProxies,
-    body_texts, browser_cookie, fields, route, upgrade,
+    Callback, CallbackForm, Header, Options, Origin, Origins, RequestHead, ResponseHead, Route,
+    route, upgrade,
 };
 use bytes::Bytes;
 
+use self::bodies::{check_body, check_charsets, check_fields, check_texts};
+use self::headers::{check_cookie_options, check_cookies, check_names, check_proxies};
 use crate::naive::form;
 
 /// The origins that are allowed by the option `l`, in the form that they are compared in.
@@ -349,182 +351,6 @@ fn check_callback(callback: &Callback, texts: &[Bytes], request: &Request<'_>) {
     let inner = inner.and_then(|rest| rest.strip_prefix('(')?.strip_suffix(after));
     let read: Option<Vec<String>> = inner.and_then(|inner| serde_json::from_str(inner).ok());
     assert_eq!(read, Some(said), "{script:?}");
-}
-
-fn check_fields(form: &[u8]) {
-    let found = fields(form).map(|(name, value)| (name.into_owned(), value.into_owned()));
-    assert_eq!(found.collect::<Vec<_>>(), form::fields(form));
-}
-
-/// The texts in UTF-8, without a mark before them.
-fn check_texts(texts: &[Bytes], expected: &[Vec<u8>]) {
-    let bare = expected
-        .iter()
-        .map(|text| text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text));
-    let bare: Vec<&[u8]> = bare.collect();
-    if bare
-        .iter()
-        .any(|text| text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff"))
-    {
-        return;
-    }
-    assert_eq!(texts, bare);
-    assert!(!texts.is_empty() && texts.iter().all(|text| !text.trim_ascii().is_empty()));
-}
-
-fn check_body(content_type: Option<&str>, body: &[u8]) {
-    let bytes = Bytes::copy_from_slice(body);
-    let named = content_type.is_some_and(|text| text.to_ascii_lowercase().contains("charset"));
-    if named && let Ok(texts) = body_texts(content_type, &bytes) {
-        assert!(texts.iter().all(|text| !text.is_empty()));
-    }
-    let bare = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let is_json = matches!(bare.trim_ascii_start().first(), Some(b'[' | b'{'));
-    let messages = form::messages(body);
-    let is_blank = |text: &Vec<u8>| {
-        text.strip_prefix(b"\xef\xbb\xbf")
-            .unwrap_or(text)
-            .trim_ascii()
-            .is_empty()
-    };
-    match body_texts(None, &bytes) {
-        Ok(texts) if is_json => assert_eq!(texts, [bare]),
-        Ok(texts) => check_texts(&texts, &messages),
-        Err(BodyError::MessageMissing) => assert!(!is_json && messages.is_empty()),
-        Err(BodyError::MessageEmpty) => assert!(!is_json && messages.iter().any(is_blank)),
-        // A text that begins with the mark of UTF-16 is taken for that.
-        Err(error) => assert_eq!(error, BodyError::WrongCharset),
-    }
-}
-
-/// What a body says does not depend on the character set that it says it in (HT-4).
-fn check_charsets(body: &[u8]) {
-    let Ok(text) = str::from_utf8(body) else {
-        return;
-    };
-    if !text.chars().next().is_some_and(|first| first.is_ascii()) {
-        return;
-    }
-    let plain = body_texts(None, &Bytes::copy_from_slice(body));
-    let units = || text.encode_utf16();
-    let wide = [
-        (
-            "utf-16le",
-            units().flat_map(u16::to_le_bytes).collect::<Vec<u8>>(),
-        ),
-        ("utf-16be", units().flat_map(u16::to_be_bytes).collect()),
-    ];
-    for (charset, encoded) in wide {
-        let texts = body_texts(
-            Some(&format!("text/json; charset={charset}")),
-            &encoded.into(),
-        );
-        assert_eq!(texts, plain, "{charset}: {text:?}");
-    }
-    if text.is_ascii() && !text.contains('%') {
-        let texts = body_texts(
-            Some("x/y;CharSet=\"iso-8859-7\""),
-            &Bytes::copy_from_slice(body),
-        );
-        assert_eq!(texts, plain, "{text:?}");
-    }
-}
-
-fn check_cookies(head: &RequestHead<'_>) {
-    let found = browser_cookie(head.cookies(), "BAYEUX_BROWSER");
-    let pairs: Vec<String> = head
-        .cookies()
-        .flat_map(|header| header.split(|byte| *byte == b';'))
-        .map(|pair| String::from_utf8_lossy(pair).replace('"', ""))
-        .collect();
-    let Some(value) = found else { return };
-    let is_ours = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_lowercase();
-    assert!(value.len() == 24 && value.bytes().all(is_ours), "{value:?}");
-    let is_it = |pair: &String| {
-        pair.split_once('=').is_some_and(|(name, other)| {
-            name.trim_ascii() == "BAYEUX_BROWSER" && other.trim_ascii() == value
-        })
-    };
-    assert!(pairs.iter().any(is_it), "{value:?}: {pairs:?}");
-}
-
-/// Options that anybody could have written make one header, or none.
-fn check_cookie_options(request: &Request<'_>) {
-    let mut options = CookieOptions::default();
-    options.name = request.method.into();
-    options.path = request.target.into();
-    options.domain = request.headers.first().map(|(name, _)| Box::from(*name));
-    options.secure = true;
-    let Ok(cookie) = BrowserCookie::new(&options) else {
-        return;
-    };
-    for (scheme, secure) in [(Scheme::Https, true), (Scheme::Http, false)] {
-        let header = cookie.set("0123456789abcdefghijklmn", scheme);
-        check_headers(std::slice::from_ref(&header));
-        let attributes: Vec<&str> = header.value.split("; ").collect();
-        assert_eq!(attributes.contains(&"Secure"), secure, "{header:?}");
-        let pair = format!("{}=0123456789abcdefghijklmn", options.name);
-        assert_eq!(attributes.first(), Some(&pair.as_str()), "{header:?}");
-    }
-}
-
-fn check_proxies(head: &RequestHead<'_>, request: &Request<'_>) {
-    let (by, name) = if request.has('f') {
-        (ForwardedBy::Forwarded, "forwarded")
-    } else {
-        (ForwardedBy::XForwarded, "x-forwarded-for")
-    };
-    let networks = ["10.0.0.0/8", "fd00::/8"]
-        .iter()
-        .filter_map(|text| text.parse::<Network>().ok());
-    let trusted = TrustedProxies::new(networks, by);
-    let stranger = IpAddr::from([192, 0, 2, 1]);
-    let told = Client {
-        address: stranger,
-        scheme: None,
-    };
-    assert_eq!(trusted.client(stranger, head), told);
-
-    let client = trusted.client([10, 0, 0, 1].into(), head);
-    if trusted.contains(client.address) {
-        return;
-    }
-    // What stands further left was the client's own to invent.
-    let invented: &[u8] = if request.has('f') {
-        b"for=6.6.6.6;proto=http"
-    } else {
-        b"6.6.6.6, nonsense"
-    };
-    let headers = [(name, invented)]
-        .into_iter()
-        .chain(request.headers.iter().copied());
-    let more = RequestHead::new(request.method, request.target, headers);
-    assert_eq!(
-        trusted.client([10, 0, 0, 1].into(), &more).address,
-        client.address
-    );
-}
-
-/// What an owner may write in a configuration is read, or refused.
-fn check_names(request: &Request<'_>) {
-    let values = request
-        .headers
-        .iter()
-        .filter_map(|(_, value)| str::from_utf8(value).ok());
-    for text in values {
-        if let Ok(origin) = text.parse::<Origin>() {
-            let listed = Origins::Listed([origin].into());
-            assert!(listed.allows(text, None), "{text:?}");
-            assert!(listed.allows(&text.to_ascii_uppercase(), None), "{text:?}");
-        }
-        if let Ok(network) = text.parse::<Network>() {
-            let address = text.split('/').next().unwrap_or_default().parse::<IpAddr>();
-            assert!(
-                address.is_ok_and(|address| network.contains(address)),
-                "{text:?}"
-            );
-        }
-    }
 }
 
 /// A `token` of RFC 9110.
