@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod channel;
+pub mod facts;
 pub mod frame;
 pub mod history;
 pub mod http;
