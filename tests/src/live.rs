@@ -17,6 +17,7 @@ mod deadline;
 mod http;
 mod http2;
 mod lines;
+mod peer;
 mod poller;
 mod process;
 mod server;
@@ -32,6 +33,7 @@ pub use cutter::Cutter;
 pub use deadline::Deadline;
 pub use http::{HttpConnection, Response, percent};
 pub use http2::Http2;
+pub use peer::Peer;
 pub use poller::{Held, Poller};
 pub use process::Process;
 pub use server::{Server, Settings};
@@ -41,3 +43,6 @@ pub use wire::Wire;
 
 /// The scripts that steer clients, and what they need.
 const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
+
+/// Servers of others, and what they need.
+const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
