@@ -14,7 +14,10 @@ proptest! {
         steps in prop::collection::vec(step(), 0..120),
     ) {
         let mut worlds = [World::new(config(kind), seed), World::new(config(kind), seed)];
-        worlds.iter_mut().for_each(|world| world.begin(eager));
+        for world in &mut worlds {
+            world.orders();
+            world.begin(eager);
+        }
         for step in &steps {
             for world in &mut worlds {
                 world.take(step);

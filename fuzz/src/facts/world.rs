@@ -39,8 +39,8 @@ pub struct World {
     /// The log.
     pub(super) end: u64,
     pub(super) unseen: Vec<Entry>,
-    /// All orders so far.
-    pub(super) orders: String,
+    /// All orders since they were asked for, if anybody will.
+    orders: Option<String>,
 }
 
 impl World {
@@ -59,7 +59,7 @@ impl World {
             eager: Eager::ALL,
             end: 0,
             unseen: Vec::new(),
-            orders: String::new(),
+            orders: None,
         }
     }
 
@@ -261,15 +261,17 @@ impl World {
         &self.engine
     }
 
-    /// All that was ordered since this was asked last, as text.
+    /// All that was ordered since this was asked last, as text; from the first time on it is kept.
     pub fn orders(&mut self) -> String {
-        std::mem::take(&mut self.orders)
+        self.orders.replace(String::new()).unwrap_or_default()
     }
 
     /// Does what the engine orders, and looks at what always has to hold.
     fn obey(&mut self) {
         while let Some(output) = self.engine.poll_output() {
-            writeln!(self.orders, "{:?} {output:?}", self.now).unwrap();
+            if let Some(orders) = &mut self.orders {
+                writeln!(orders, "{:?} {output:?}", self.now).unwrap();
+            }
             self.obey_one(output);
         }
         let due = self.engine.poll_timeout();
@@ -335,7 +337,9 @@ impl World {
         entry.over |= exchange;
         let local = entry.local;
         for frame in batch.frames() {
-            writeln!(self.orders, "  {frame:?}").unwrap();
+            if let Some(orders) = &mut self.orders {
+                writeln!(orders, "  {frame:?}").unwrap();
+            }
             let frame: Value = serde_json::from_slice(frame).expect("JSON");
             let messages = frame.as_array().expect("a list");
             assert!(
