@@ -12,6 +12,7 @@
 
 pub mod channel;
 pub mod deciders;
+pub mod facts;
 pub mod frame;
 pub mod history;
 pub mod http;
