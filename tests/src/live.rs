@@ -9,6 +9,7 @@
 )]
 
 mod authority;
+mod balancer;
 mod browser;
 mod build;
 mod client;
@@ -26,6 +27,7 @@ mod websocket;
 mod wire;
 
 pub use authority::{Authority, Hello, Identity};
+pub use balancer::Balancer;
 pub use browser::{Page, Pages};
 pub use build::{executable, page_with_an_engine};
 pub use client::{Client, Event, Extras, Library, Transport};
