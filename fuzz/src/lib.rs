@@ -6,16 +6,20 @@
 //!   actors by small numbers and have no preconditions: any list of any steps is a history, so a failing one
 //!   shrinks to the shortest story.
 //!
-//! A coverage-guided fuzzer has bytes instead of a strategy: [`history::of_bytes`] makes a history of any.
+//! A coverage-guided fuzzer has bytes instead of a strategy: [`history::of_bytes`] makes a history of any, and
+//! [`targets`] has what such a fuzzer runs, for which [`naive`] reads the grammars of the protocol a second time.
 #![forbid(unsafe_code)]
 
 pub mod channel;
 pub mod deciders;
+pub mod facts;
 pub mod frame;
 pub mod history;
 pub mod http;
 pub mod invariants;
 pub mod model;
+pub mod naive;
 pub mod play;
 pub mod rig;
 pub mod seen;
+pub mod targets;
