@@ -16,9 +16,7 @@ impl Model {
     /// DC-1: the session ends, its held connect is released (CN-12).
     pub(super) fn disconnect(&mut self, frame: &mut Frame, number: u32, reply: Reply) -> Reply {
         // DC-3: what waits goes with this response, if such responses carry events.
-        let carried = self.sessions.get(&number).map(|session| session.carrier);
-        let here = carried == Some(Carrier::Socket(frame.connection)) && self.pushes(number);
-        if here || self.rides(frame, number) {
+        if self.rides(frame, number) {
             let events = self.take(number).into_iter();
             frame.rest.extend(events.map(|event| event.body));
         }

@@ -172,6 +172,13 @@ impl Model {
         }
         self.extend_clock(session);
         self.speak(frame, session);
+        // MO-6: these take effect behind what was published before them.
+        let ordered = ["/meta/subscribe", "/meta/unsubscribe", "/meta/disconnect"].contains(&text);
+        if ordered && !self.published.is_empty() {
+            let batching = frame.transport != Transport::Socket;
+            self.spread();
+            self.wake_all(frame.session.filter(|_| batching));
+        }
         Some(match text {
             "/meta/subscribe" => self.subscribe(session, message, reply),
             "/meta/unsubscribe" => self.unsubscribe(session, message, reply),

@@ -27,17 +27,6 @@ impl Model {
         {
             return;
         }
-        // WS-6: what a socket carries leaves before the replies.
-        if let Some(number) = session
-            && self.pushes(number)
-            && (connects.is_empty() || !self.is_leaving(number))
-            && self
-                .sessions
-                .get(&number)
-                .is_some_and(|it| it.carrier == Carrier::Socket(frame.connection))
-        {
-            self.push(number, frame.connection);
-        }
         for connect in &connects {
             let Some(mut place) = frame.replies.get(connect.place).cloned() else {
                 continue;
@@ -54,7 +43,8 @@ impl Model {
         let connected = connects.first().map(|connect| connect.session);
         // RC-4.
         let known = frame.replies.iter().any(|reply| !reply.is_unknown);
-        let rides = |number: &u32| connected.is_some() || (known && self.rides(&frame, *number));
+        let socket = frame.transport == Transport::Socket;
+        let rides = |number: &u32| connected.is_some() || ((known || socket) && self.rides(&frame, *number));
         let events = match session.filter(rides) {
             Some(number) => self.take(number),
             None => Vec::new(),
@@ -87,20 +77,18 @@ impl Model {
         }
     }
 
-    fn is_leaving(&self, number: u32) -> bool {
-        let session = self.sessions.get(&number);
-        session.is_some_and(|session| session.leaving)
-    }
-
-    /// RC-3: a response to something else than a connect carries events, unless they go with connects only.
+    /// RC-3: a response to something else than a connect carries events, unless they go with connects only;
+    /// on a socket, if it is the one that events are pushed to.
     pub(super) fn rides(&self, frame: &Frame, number: u32) -> bool {
-        let ack = self
-            .sessions
-            .get(&number)
-            .is_some_and(|session| session.ack);
-        !self.is_leaving(number)
-            && frame.transport == Transport::Poll
-            && !ack
-            && !self.rules.deliver_only
+        let Some(session) = self.sessions.get(&number).filter(|it| !it.leaving) else {
+            return false;
+        };
+        match frame.transport {
+            Transport::Poll => !session.ack && !self.rules.deliver_only,
+            Transport::Callback => false,
+            Transport::Socket => {
+                session.carrier == Carrier::Socket(frame.connection) && self.pushes(number)
+            }
+        }
     }
 }
