@@ -96,7 +96,9 @@ impl Model {
         }
         let open = self.connections.get(&connection);
         let bound = open.and_then(|open| open.session);
-        bound.filter(|number| self.sessions.contains_key(number)).or(named)
+        bound
+            .filter(|number| self.sessions.contains_key(number))
+            .or(named)
     }
 
     /// A socket is bound to the session of its first message, good or bad (WS-5), unless that is to leave.
@@ -173,7 +175,8 @@ impl Model {
         // MO-6: these take effect behind what was published before them.
         let ordered = ["/meta/subscribe", "/meta/unsubscribe", "/meta/disconnect"].contains(&text);
         if ordered && !self.published.is_empty() {
-            let batching = frame.transport != Transport::Socket;
+            // DC-3: what waits for who leaves goes with the answer, or not at all.
+            let batching = frame.transport != Transport::Socket || text == "/meta/disconnect";
             self.spread();
             self.wake_all(frame.session.filter(|_| batching));
         }

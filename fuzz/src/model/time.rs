@@ -25,7 +25,9 @@ impl Model {
                     self.closed(connection);
                 }
             }
-            self.wake_all(None);
+            if self.next_due(at).is_none() {
+                self.wake_all(None);
+            }
         }
         self.now = target;
     }
