@@ -175,10 +175,8 @@ impl Model {
         // MO-6: these take effect behind what was published before them.
         let ordered = ["/meta/subscribe", "/meta/unsubscribe", "/meta/disconnect"].contains(&text);
         if ordered && !self.published.is_empty() {
-            // DC-3: what waits for who leaves goes with the answer, or not at all.
-            let batching = frame.transport != Transport::Socket || text == "/meta/disconnect";
             self.spread();
-            self.wake_all(frame.session.filter(|_| batching));
+            self.wake_all(frame.session);
         }
         Some(match text {
             "/meta/subscribe" => self.subscribe(session, message, reply),
