@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use bayeux_conformance::{Finding, Helpers, Options, Profile, Report, Target, run};
+use bayeux_conformance::{Finding, Helpers, Options, Profile, Report, Target, groups, run};
 use bayeux_tests::live::Peer;
+use bayeux_tests::rules::Tree;
 
 const ORIGIN: &str = "http://app.example";
 
@@ -76,4 +77,23 @@ fn faye_lets_sessions_expire_as_is_known() {
     // It waits twice its timeout for the next connect.
     options.max_interval = Some(Duration::from_secs(6));
     assert_eq!(unchecked(&options), []);
+}
+
+#[test]
+fn what_is_known_of_others_is_explained() {
+    let page = Tree::new().read("docs/conformance.md").unwrap();
+    for (profile, heading) in [
+        (Profile::CometD, "## What CometD deviates in"),
+        (Profile::Faye, "## What Faye deviates in"),
+    ] {
+        let (_, behind) = page.split_once(heading).expect("a section of it");
+        let section = behind.split("\n## ").next().unwrap_or_default();
+        let words: Vec<_> = section.split([' ', ',', '\n']).collect();
+
+        let checks = groups().iter().flat_map(|group| group.checks);
+        for check in checks.filter(|check| check.known_difference(profile).is_some()) {
+            let rule = check.rules.first().expect("a rule");
+            assert!(words.contains(rule), "{heading}: {check:?}");
+        }
+    }
 }
