@@ -9,6 +9,7 @@
 )]
 
 mod authority;
+mod balancer;
 mod browser;
 mod build;
 mod client;
@@ -20,12 +21,14 @@ mod lines;
 mod peer;
 mod poller;
 mod process;
+mod redis;
 mod server;
 mod siege;
 mod websocket;
 mod wire;
 
 pub use authority::{Authority, Hello, Identity};
+pub use balancer::Balancer;
 pub use browser::{Page, Pages};
 pub use build::{executable, page_with_an_engine};
 pub use client::{Client, Event, Extras, Library, Transport};
@@ -36,6 +39,7 @@ pub use http2::Http2;
 pub use peer::Peer;
 pub use poller::{Held, Poller};
 pub use process::Process;
+pub use redis::Redis;
 pub use server::{Server, Settings};
 pub use siege::{Kept, Siege};
 pub use websocket::{CloseCode, Frame, Opcode, WebSocket};

@@ -242,6 +242,28 @@ fn policy_alone_decides_on_handshakes_and_sets_the_terms() {
     assert_eq!(script.cookie(exchange), None);
 }
 
+// Proves: HS-9
+#[test]
+fn the_terms_of_several_policies_add_up_and_what_was_said_last_counts() {
+    let mut script = Script::new(Config::default());
+    add(&mut script, 1, Role::Policy(Operations::ALL));
+    add(&mut script, 2, Role::Policy(Operations::ALL));
+    let exchange = script.post(handshake());
+
+    for ext in [
+        json!({"first": 1, "both": 1}),
+        json!({"both": 2, "second": 2}),
+    ] {
+        script.decide(Verdict::Admit(Box::new(Admission {
+            ext: Some(extensions(ext)),
+            ..Admission::default()
+        })));
+    }
+
+    let reply = script.take(exchange);
+    assert_eq!(reply[0]["ext"], json!({"first": 1, "both": 2, "second": 2}));
+}
+
 // Proves: PL-9
 #[test]
 fn policy_does_not_apply_to_the_application() {
@@ -304,4 +326,24 @@ fn a_publish_of_a_session_that_ends_while_it_is_decided_on_goes_nowhere() {
         script.expect(exchange, json!([refused("1", "402::session_unknown")]));
         script.expect_nothing(local);
     }
+}
+
+// Proves: ER-1
+#[test]
+fn a_subscription_of_a_session_that_ends_while_it_is_decided_on_fails() {
+    let (mut script, client) = connected();
+    add(&mut script, 1, Role::Policy(Operations::ALL));
+    let exchange = script.post(json!({
+        "channel": "/meta/subscribe", "clientId": client.session, "subscription": "/n",
+    }));
+    let session = SessionId::parse(&client.session).unwrap();
+    assert_eq!(script.call(Call::Disconnect { session }), CallResult::Done);
+
+    allow_all(&mut script);
+
+    assert_eq!(
+        script.take(exchange)[0]["error"],
+        json!("403::subscribe_failed")
+    );
+    script.expect_no_trace();
 }
