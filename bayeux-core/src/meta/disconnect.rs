@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::connection::{Answer, AnswerKind, Carries, Leftover, Response, Rest};
+use crate::debts::Parting;
 use crate::id::{ConnectionId, SessionId};
 use crate::io::{CloseReason, Transport};
 use crate::message::{Event, ProtocolError};
@@ -63,14 +64,20 @@ impl Turn<'_> {
         request.session = None;
         request.refusal = Some(ProtocolError::session_unknown());
         if self.log.is_down() {
+            self.part_with(id, fence, Parting::Ended);
             if let Some(connection) = request.connection() {
                 self.start_grace(connection);
             }
             return Flow::succeed(&current.message);
         }
+        let end = StoreRequest::End { session: id, fence };
         self.store(
-            StoreRequest::End { session: id, fence },
-            StoreUse::Step(key),
+            end,
+            StoreUse::End {
+                request: key,
+                session: id,
+                fence,
+            },
         );
         current.stage = Stage::Disconnect;
         Flow::Wait
@@ -108,9 +115,6 @@ impl Turn<'_> {
             .sessions
             .get(key)
             .is_some_and(|session| session.is_local());
-        if !local {
-            self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
-        }
         if let Some(mut hold) = self.end_hold(key) {
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
@@ -128,6 +132,9 @@ impl Turn<'_> {
             self.start_grace(socket);
         } else {
             self.leave(key, rest, reason);
+        }
+        if !local {
+            self.part_with(id, fence, Parting::Ended);
         }
     }
 
@@ -205,6 +212,7 @@ impl Turn<'_> {
         self.stop_clock(key);
         self.end_admission(key);
         self.unsubscribe_all(key);
+        self.debts.forget(key);
         self.calm(key);
         let Some(session) = self.sessions.remove(key) else {
             return;
@@ -263,8 +271,8 @@ impl Turn<'_> {
                 self.close_once_written(connection);
             }
         }
-        if !local && reason != Removal::Taken && !self.log.is_down() {
-            self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        if !local && reason != Removal::Taken {
+            self.part_with(id, fence, Parting::Ended);
         }
     }
 
@@ -307,7 +315,7 @@ impl Turn<'_> {
         }
         self.remove(key, reason);
         if !leaving {
-            self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+            self.part_with(id, fence, Parting::Ended);
         }
     }
 
