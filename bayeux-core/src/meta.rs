@@ -96,7 +96,7 @@ impl Turn<'_> {
     }
 
     /// TM-5, EX-3: what any message of a session does to its clocks.
-    fn note_activity(&mut self, key: SessionKey, operation: MetaChannel) {
+    pub(crate) fn note_activity(&mut self, key: SessionKey, operation: MetaChannel) {
         if operation == MetaChannel::Connect {
             return;
         }

@@ -301,8 +301,10 @@ impl Turn<'_> {
             return;
         };
         let (id, fence, leaving) = (session.id, session.fence, session.is_leaving());
-        if reason == Removal::Expired && !session.arriving.is_empty() {
-            // TM-2: its connect is here, and an extension still looks at it.
+        let is_worked_on = !session.arriving.is_empty() || session.batching > 0;
+        if reason == Removal::Expired && is_worked_on {
+            // TM-2: its connect is here, and an extension still looks at it; or something else of it is
+            // still worked on, behind which its connect may wait to be read.
             let grace = self.timings(key).max_interval;
             return self.start_clock(key, grace.max(self.config.sweep_period.max(A_MOMENT)));
         }

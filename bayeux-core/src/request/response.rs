@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Current, Flow, Origin, Request, RequestKey, Slot, Stage, set};
+use crate::channel::MetaChannel;
 use crate::connection::{Answer, AnswerKind, Carries, Response};
 use crate::id::{ConnectionId, ForwardTicket};
 use crate::io::Transport;
@@ -271,6 +272,9 @@ impl Turn<'_> {
             // Its connect has come to nothing: an extension has dropped the reply.
             self.end_connecting(session);
             self.go_away(session);
+        } else if batching {
+            // TM-5: its connect may have waited behind it.
+            self.note_activity(session, MetaChannel::Other);
         }
     }
 

@@ -48,14 +48,16 @@ fn try_all(names: &[String], seeds: u64) -> io::Result<ExitCode> {
 
     let workshop = Workshop::open(root)?;
     let mut stages = vec![
-        Stage::Engine,
         Stage::Script,
+        Stage::Engine,
         Stage::Model,
         Stage::Sim(seeds),
     ];
     stages.retain(|stage| workshop.has(*stage));
-    if workshop.try_out(&stages)? != Fate::Survived {
-        return Err(io::Error::other("the engine fails without any mutant"));
+    let sound = workshop.try_out(&stages)?;
+    if sound != Fate::Survived {
+        let why = told(&sound);
+        return Err(io::Error::other(format!("fails without any mutant: {why}")));
     }
     let mut uncaught = 0;
     for mutant in &mutants {

@@ -16,6 +16,9 @@ use super::Mutant;
 /// What is not part of the sources.
 const SKIPPED: [&str; 3] = ["target", "node_modules", "__pycache__"];
 
+/// The program that is made of the tests.
+const PURE: &str = "tests/tests/pure.rs";
+
 /// What of the tests needs more than the engine: modules of this crate, what they depend on.
 const IMPURE: [&str; 4] = ["live", "drivers", "mutants", "rules"];
 const HEAVY: [&str; 4] = ["rcgen", "rustls", "bayeux-conformance", "jsonwebtoken"];
@@ -24,10 +27,9 @@ const HEAVY: [&str; 4] = ["rcgen", "rustls", "bayeux-conformance", "jsonwebtoken
 /// never come to an end.
 const LIMITS: &str = "ulimit -v 8000000; exec timeout 900 \"$0\" \"$@\"";
 
-/// How a program is built that runs once: fast enough, and small.
-const PROFILE: [&str; 4] = [
+/// How programs are built that run once: small, and fast where that costs nothing more.
+const PROFILE: [&str; 3] = [
     "--config=profile.dev.debug=false",
-    "--config=profile.dev.opt-level=1",
     "--config=profile.dev.package.\"*\".opt-level=2",
     "--config=profile.dev.package.\"*\".debug=false",
 ];
@@ -35,10 +37,10 @@ const PROFILE: [&str; 4] = [
 /// What tries a mutant, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
-    /// The tests within the engine.
-    Engine,
     /// The scripted tests of `tests/tests`.
     Script,
+    /// The tests within the engine.
+    Engine,
     /// The comparison with the model.
     Model,
     /// The cluster, with so many seeds.
@@ -82,6 +84,7 @@ impl Workshop {
         sources.retain(|path| path != Path::new("tests/src/bin/mutants.rs"));
         let mut kept = Vec::new();
         list(&workshop.copy, Path::new(""), &mut kept)?;
+        kept.retain(|path| path != Path::new(PURE));
         for gone in kept.iter().filter(|path| !sources.contains(path)) {
             fs::remove_file(workshop.copy.join(gone))?;
         }
@@ -95,10 +98,7 @@ impl Workshop {
                 _ => workshop.write(path, &content)?,
             }
         }
-        workshop.write(
-            Path::new("tests/tests/pure.rs"),
-            workshop.pure_tests()?.as_bytes(),
-        )?;
+        workshop.write(Path::new(PURE), workshop.pure_tests()?.as_bytes())?;
         Ok(workshop)
     }
 
@@ -227,12 +227,11 @@ impl Workshop {
         let messages = text
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let programs = messages.filter_map(|message| {
-            message
-                .get("executable")
-                .and_then(Value::as_str)
-                .map(PathBuf::from)
-        });
+        // Programs that tests might start are named too.
+        let wanted = Value::Bool(!matches!(stage, Stage::Sim(_)));
+        let programs = messages
+            .filter(|message| message.pointer("/profile/test") == Some(&wanted))
+            .filter_map(|message| Some(message.get("executable")?.as_str()?.into()));
         Ok(Ok(programs.collect()))
     }
 
@@ -240,6 +239,8 @@ impl Workshop {
     fn run(&self, stage: Stage, program: &Path) -> io::Result<Option<(String, usize)>> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(LIMITS).arg(program);
+        // Mutants are caught early or not at all.
+        command.env("PROPTEST_CASES", "64");
         // Where cargo would run them.
         command.current_dir(self.copy.join(match stage {
             Stage::Engine => "bayeux-core",
