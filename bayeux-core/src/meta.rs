@@ -96,7 +96,7 @@ impl Turn<'_> {
     }
 
     /// TM-5, EX-3: what any message of a session does to its clocks.
-    pub(crate) fn note_activity(&mut self, key: SessionKey, operation: MetaChannel) {
+    fn note_activity(&mut self, key: SessionKey, operation: MetaChannel) {
         if operation == MetaChannel::Connect {
             return;
         }
@@ -105,11 +105,16 @@ impl Turn<'_> {
             return;
         };
         session.active = now;
-        let Some(expires) = session.expires() else {
+        let grace = self.timings(key).max_interval;
+        self.extend_clock(key, grace);
+    }
+
+    /// Lets a session that is between two connects live for so long from now on, at least.
+    pub(crate) fn extend_clock(&mut self, key: SessionKey, grace: Duration) {
+        let Some(expires) = self.sessions.get(key).and_then(Session::expires) else {
             return;
         };
-        let grace = self.timings(key).max_interval;
-        if self.expiries.remaining(now, expires) < grace {
+        if self.expiries.remaining(self.now, expires) < grace {
             self.start_clock(key, grace);
         }
     }

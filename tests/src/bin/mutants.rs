@@ -61,9 +61,7 @@ fn try_all(names: &[String], seeds: u64) -> io::Result<ExitCode> {
     }
     let mut uncaught = 0;
     for mutant in &mutants {
-        workshop.put(mutant)?;
-        let fate = workshop.try_out(&stages)?;
-        workshop.take_out(mutant)?;
+        let fate = workshop.try_mutant(mutant, &stages)?;
         uncaught += usize::from(!matches!(fate, Fate::Caught(..)));
         println!("| {} | {} | {} |", mutant.name, mutant.what, told(&fate));
     }
@@ -92,6 +90,6 @@ fn told(fate: &Fate) -> String {
             format!("{stage}: {what}{more}")
         }
         Fate::Survived => "SURVIVED".to_owned(),
-        Fate::Unbuildable(why) => format!("CANNOT BE BUILT: {why}"),
+        Fate::NoProgram(why) => format!("NO PROGRAM: {why}"),
     }
 }

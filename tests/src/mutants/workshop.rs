@@ -54,8 +54,8 @@ pub enum Fate {
     Caught(Stage, String, usize),
     /// Nothing did.
     Survived,
-    /// It is no program.
-    Unbuildable(String),
+    /// It does not apply, or cannot be built.
+    NoProgram(String),
 }
 
 /// The copy.
@@ -102,7 +102,7 @@ impl Workshop {
         Ok(workshop)
     }
 
-    /// Tries what is there: a mutant that was [put in](Self::put), or the engine as it is.
+    /// Tries what is there.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl Workshop {
         for stage in stages {
             let programs = match self.build(*stage)? {
                 Ok(programs) => programs,
-                Err(why) => return Ok(Fate::Unbuildable(why)),
+                Err(why) => return Ok(Fate::NoProgram(why)),
             };
             for program in programs {
                 if let Some((what, others)) = self.run(*stage, &program)? {
@@ -122,24 +122,21 @@ impl Workshop {
         Ok(Fate::Survived)
     }
 
-    /// Puts a mutant into the copy.
+    /// Tries one mutant.
     ///
     /// # Errors
     ///
-    /// When it does not apply.
-    pub fn put(&self, mutant: &Mutant) -> io::Result<()> {
-        let source = fs::read_to_string(self.root.join(&mutant.file))?;
-        let broken = mutant.apply(&source).map_err(io::Error::other)?;
-        self.write(&mutant.file, broken.as_bytes())
-    }
-
-    /// Takes a mutant out again.
-    ///
-    /// # Errors
-    ///
-    /// When its source cannot be read or written.
-    pub fn take_out(&self, mutant: &Mutant) -> io::Result<()> {
-        self.write(&mutant.file, &fs::read(self.root.join(&mutant.file))?)
+    /// When a source cannot be read or written, or no program can be started.
+    pub fn try_mutant(&self, mutant: &Mutant, stages: &[Stage]) -> io::Result<Fate> {
+        let source = fs::read_to_string(self.copy.join(&mutant.file))?;
+        let broken = match mutant.apply(&source) {
+            Ok(broken) => broken,
+            Err(error) => return Ok(Fate::NoProgram(error.to_string())),
+        };
+        self.write(&mutant.file, broken.as_bytes())?;
+        let fate = self.try_out(stages);
+        self.write(&mutant.file, source.as_bytes())?;
+        fate
     }
 
     /// Whether there is something to be tried by this stage.

@@ -11,7 +11,7 @@ mod whims;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bayeux_core::Transport;
+use bayeux_core::{Instant, Transport};
 
 use super::dice::Dice;
 use super::world::{Happening, World};
@@ -45,6 +45,8 @@ struct Membership {
     /// What it may still be subscribed to, nobody having said that it is not.
     doubtful: BTreeSet<&'static str>,
     connected: bool,
+    /// Until when it may be without connect, having lost one just now.
+    forgiven: Instant,
 }
 
 /// A message that is not answered.
@@ -115,11 +117,11 @@ impl Client {
     }
 
     /// Why it is not there, if it is not.
-    pub(super) fn absence(&self) -> Option<&'static str> {
+    pub(super) fn absence(&self, now: Instant) -> Option<&'static str> {
         let Some(session) = &self.session else {
             return Some("it has no session");
         };
-        if !session.connected && !self.is_doing(&What::Connect) {
+        if !session.connected && !self.is_doing(&What::Connect) && now > session.forgiven {
             return Some("it is not connected");
         }
         if !self.wants.is_subset(&session.subscribed) {

@@ -372,7 +372,8 @@ impl World {
     /// Within twice the timeout everybody is there, and gets what is published.
     fn probe(&mut self) {
         for number in 0..self.clients.len() {
-            let absent = self.clients.get(number).and_then(Client::absence);
+            let client = self.clients.get(number);
+            let absent = client.and_then(|client| client.absence(self.now));
             if let Some(absent) = absent {
                 self.fail(format!("client {number} is not back: {absent}"));
                 return;

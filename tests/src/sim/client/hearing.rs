@@ -191,6 +191,7 @@ impl World {
             subscribed: BTreeSet::new(),
             doubtful: BTreeSet::new(),
             connected: false,
+            forgiven: now,
         });
         let wants: Vec<_> = client.wants.iter().copied().collect();
         let verdict = self.judge.begins(id, client.acknowledges, now);
@@ -203,12 +204,15 @@ impl World {
 
     /// An answer says no, or will never come.
     pub(super) fn failed(&mut self, number: usize, what: &What, is_refused: bool) {
+        let now = self.now;
         let wait = self.dice.millis(100..1_500);
         match what {
             What::Handshake => self.alarm(number, wait, Alarm::Handshake),
             What::Connect => {
                 if let Some(session) = self.session_of(number) {
-                    session.connected = false;
+                    if core::mem::take(&mut session.connected) {
+                        session.forgiven = now + wait;
+                    }
                 }
                 self.alarm(number, wait, Alarm::Connect);
             }

@@ -44,8 +44,12 @@ impl World {
         let (Some(pattern), Some(client)) = (pattern, self.clients.get_mut(number)) else {
             return;
         };
-        // An answer to an unsubscription that is under way would end it.
-        if !client.is_doing(&What::Unsubscribe(pattern)) && client.wants.insert(pattern) {
+        // An unsubscription that may still be under way would end it.
+        let is_doubtful = client
+            .session
+            .as_ref()
+            .is_some_and(|session| session.doubtful.contains(pattern));
+        if !is_doubtful && client.wants.insert(pattern) {
             self.subscribe(number, pattern);
         }
     }
