@@ -9,6 +9,7 @@
 )]
 
 mod authority;
+mod balancer;
 mod browser;
 mod build;
 mod client;
@@ -17,14 +18,17 @@ mod deadline;
 mod http;
 mod http2;
 mod lines;
+mod peer;
 mod poller;
 mod process;
+mod redis;
 mod server;
 mod siege;
 mod websocket;
 mod wire;
 
 pub use authority::{Authority, Hello, Identity};
+pub use balancer::Balancer;
 pub use browser::{Page, Pages};
 pub use build::{executable, page_with_an_engine};
 pub use client::{Client, Event, Extras, Library, Transport};
@@ -32,8 +36,10 @@ pub use cutter::Cutter;
 pub use deadline::Deadline;
 pub use http::{HttpConnection, Response, percent};
 pub use http2::Http2;
+pub use peer::Peer;
 pub use poller::{Held, Poller};
 pub use process::Process;
+pub use redis::Redis;
 pub use server::{Server, Settings};
 pub use siege::{Kept, Siege};
 pub use websocket::{CloseCode, Frame, Opcode, WebSocket};
@@ -41,3 +47,6 @@ pub use wire::Wire;
 
 /// The scripts that steer clients, and what they need.
 const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
+
+/// Servers of others, and what they need.
+const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
