@@ -241,15 +241,18 @@ impl Turn<'_> {
                 request,
                 session,
                 fence,
-            }
-            | StoreUse::End {
-                request,
-                session,
-                fence,
             } => {
                 if matches!(reply, StoreReply::Failed) {
                     self.part_with(session, fence, Parting::Ended);
                 }
+                self.stored_for(request, reply);
+            }
+            StoreUse::End {
+                request,
+                session,
+                fence,
+            } => {
+                self.parted(session, fence, Parting::Ended, &reply);
                 self.stored_for(request, reply);
             }
             StoreUse::Append { .. } => self.appended(ticket, what, &reply),
