@@ -144,14 +144,14 @@ fn command() -> Command {
         .arg(
             Arg::new("list")
                 .long("list")
-                .help("List the checks instead")
+                .help("List the checks instead, and what the profile says of them")
                 .action(ArgAction::SetTrue),
         )
 }
 
 fn carried_out(matches: &ArgMatches) -> Result<u8, String> {
     if matches.get_flag("list") {
-        list();
+        list(profile(matches));
         return Ok(CONFORMS);
     }
     let options = options(matches)?;
@@ -193,8 +193,7 @@ fn options(matches: &ArgMatches) -> Result<Options, String> {
     if options.target.secure {
         options.trust = Some(trust(matches)?);
     }
-    let is_it = |profile: &Profile| text("profile").as_deref() == Some(profile.name());
-    options.profile = Profile::ALL.into_iter().find(is_it).unwrap_or_default();
+    options.profile = profile(matches);
     options.only = names("only");
     options.skip = names("skip");
     options.jobs = matches.get_one("jobs").copied().unwrap_or(options.jobs);
@@ -245,7 +244,13 @@ fn write(matches: &ArgMatches, report: &Report) -> Result<(), String> {
     Ok(())
 }
 
-fn list() {
+fn profile(matches: &ArgMatches) -> Profile {
+    let name = matches.get_one::<String>("profile");
+    let is_it = |profile: &Profile| name.is_some_and(|name| name == profile.name());
+    Profile::ALL.into_iter().find(is_it).unwrap_or_default()
+}
+
+fn list(profile: Profile) {
     for group in bayeux_conformance::groups() {
         for check in group.checks {
             println!(
@@ -254,6 +259,10 @@ fn list() {
                 check.promise,
                 check.rules.join(" ")
             );
+            if let Some(known) = check.known_difference(profile) {
+                let at_times = if known.at_times { ", at times" } else { "" };
+                println!("{:<12} known{at_times}: {}", "", known.what);
+            }
         }
     }
 }

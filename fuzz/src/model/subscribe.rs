@@ -45,9 +45,7 @@ impl Model {
 
     fn is_subscribed(&mut self, number: u32, name: &Name) -> bool {
         let session = self.session(number);
-        session.is_some_and(|session| {
-            session.subscriptions.contains(name)
-        })
+        session.is_some_and(|session| session.subscriptions.contains(name))
     }
 
     fn may_subscribe(&mut self, number: u32, name: &Name, taken: &[Name]) -> Result<(), String> {
@@ -90,7 +88,9 @@ impl Model {
             return reply.failure(UNAVAILABLE);
         }
         if let Some(session) = self.session(number) {
-            session.subscriptions.retain(|pattern| !had.contains(pattern));
+            session
+                .subscriptions
+                .retain(|pattern| !had.contains(pattern));
         }
         reply.success()
     }
