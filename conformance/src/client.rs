@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::check::{Checked, Stop, Transport};
+use crate::frame::Ending;
 use crate::http::{HttpConnection, Response};
 use crate::scene::Scene;
-use crate::websocket::{Ending, WebSocket};
+use crate::websocket::WebSocket;
 
 /// A client with a session of its own, or none yet.
 ///

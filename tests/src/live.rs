@@ -25,6 +25,8 @@ mod siege;
 mod websocket;
 mod wire;
 
+pub use bayeux_conformance::{Ending, Frame, Opcode};
+
 pub use authority::{Authority, Hello, Identity};
 pub use browser::{Page, Pages};
 pub use build::{executable, page_with_an_engine};
@@ -38,7 +40,7 @@ pub use poller::{Held, Poller};
 pub use process::Process;
 pub use server::{Server, Settings};
 pub use siege::{Kept, Siege};
-pub use websocket::{CloseCode, Frame, Opcode, WebSocket};
+pub use websocket::WebSocket;
 pub use wire::Wire;
 
 /// The scripts that steer clients, and what they need.
