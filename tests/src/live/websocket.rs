@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use bayeux_conformance::{Ending, Frame, Lack, Opcode, WebSocket as Upgraded};
+use bayeux_conformance::{Ending, Frame, Opcode, WebSocket as Upgraded};
 use serde_json::Value;
 
 use super::http::sound;
@@ -96,10 +96,7 @@ impl WebSocket {
     /// The next frame; `None` when the connection has ended.
     #[track_caller]
     pub fn frame(&mut self) -> Option<Frame> {
-        match sound(Frame::read(&mut self.wire)) {
-            Ok(frame) => Some(frame),
-            Err(Lack::Ended | Lack::Late) => None,
-        }
+        sound(Frame::read(&mut self.wire)).ok()
     }
 
     /// The messages of the next text frame; pings on the way are answered.
