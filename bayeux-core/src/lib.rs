@@ -155,6 +155,7 @@ mod carrier;
 mod channel;
 mod config;
 mod connection;
+mod debts;
 mod decide;
 mod decision;
 mod drain;
@@ -207,7 +208,7 @@ pub use message::{
 pub use report::{Counters, Removal, Report, ReportKind, Reports};
 pub use session::Census;
 pub use store::{
-    Destination, Echo, Entry, Fence, Laziness, NewEntry, Notice, Position, SessionRecord,
+    Destination, Echo, Entry, Fence, Interest, Laziness, NewEntry, Notice, Position, SessionRecord,
     SessionSettings, StoreReply, StoreRequest, StoredSubscription,
 };
 pub use time::Instant;

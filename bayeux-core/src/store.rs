@@ -6,6 +6,8 @@
 //! engine holds the deadline). What a store says unasked is a [`Notice`]. One invariant carries
 //! everything: every engine sees all entries of the log in the order of their positions.
 
+mod interest;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -16,6 +18,8 @@ use crate::decision::Identity;
 use crate::id::{BrowserId, ForwardTicket, SessionId};
 use crate::io::Peer;
 use crate::message::{Event, Messages, Payload};
+
+pub use self::interest::Interest;
 
 /// A place in the log: a rising integer, dense within one life of the log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

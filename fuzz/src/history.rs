@@ -52,11 +52,13 @@ pub enum Setting {
     EchoClientId,
     /// Without the ack extension.
     NoAck,
+    /// The store answers late, and what it may answer in another order, in another order.
+    LateStore,
 }
 
 impl Setting {
     /// All there are.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Usual,
         Self::DeliverOnly,
         Self::NoEcho,
@@ -67,6 +69,7 @@ impl Setting {
         Self::FewSubscriptions,
         Self::EchoClientId,
         Self::NoAck,
+        Self::LateStore,
     ];
 }
 
@@ -122,10 +125,10 @@ pub enum Step {
         /// How many milliseconds.
         millis: u32,
     },
-    /// The store stops answering, or answers again everything that it was asked meanwhile.
+    /// From now on the store fails at whatever it is asked, or does it again.
     Store {
-        /// Whether it answers.
-        answers: bool,
+        /// Whether it does it.
+        works: bool,
     },
 }
 
@@ -221,8 +224,6 @@ pub enum Ack {
     Zero,
     /// -1.
     Negative,
-    /// More than any log can hold.
-    Impossible,
 }
 
 /// Messages that are malformed.

@@ -11,8 +11,15 @@
 #![forbid(unsafe_code)]
 
 pub mod channel;
+pub mod deciders;
+pub mod facts;
 pub mod frame;
 pub mod history;
 pub mod http;
+pub mod invariants;
+pub mod model;
 pub mod naive;
+pub mod play;
+pub mod rig;
+pub mod seen;
 pub mod targets;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_executor::Executor;
 use async_io::{Async, block_on};
+use bayeux_backend_redis::{SharedStore, Surroundings, Target, Timer};
 use bayeux_server::{Runtime, Stack};
 use futures_lite::future::yield_now;
 use smol_hyper::rt::SmolTimer;
@@ -59,6 +60,18 @@ impl Stack for Smol {
 
     fn adopt(socket: TcpStream) -> io::Result<Socket> {
         Async::new_nonblocking(socket).map(Socket::new)
+    }
+
+    fn drive_store(
+        store: Arc<SharedStore>,
+        target: Target,
+        surroundings: Surroundings,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        bayeux_backend_redis::drive(store, target, surroundings)
+    }
+
+    async fn probe_store(target: &Target, timer: &Timer) -> Result<String, String> {
+        bayeux_backend_redis::probe(target, timer).await
     }
 }
 

@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::io;
 use std::net::{self, SocketAddr};
+use std::sync::Arc;
 
+use bayeux_backend_redis::{SharedStore, Surroundings, Target, Timer};
 use bayeux_server::{Runtime, Stack};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -48,5 +50,17 @@ impl Stack for Tokio {
 
     fn adopt(socket: net::TcpStream) -> io::Result<TokioIo<TcpStream>> {
         TcpStream::from_std(socket).map(TokioIo::new)
+    }
+
+    fn drive_store(
+        store: Arc<SharedStore>,
+        target: Target,
+        surroundings: Surroundings,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        bayeux_backend_redis::drive(store, target, surroundings)
+    }
+
+    async fn probe_store(target: &Target, timer: &Timer) -> Result<String, String> {
+        bayeux_backend_redis::probe(target, timer).await
     }
 }

@@ -29,8 +29,8 @@ pub fn main<S: Stack>(name: &'static str) -> ExitCode {
     let arguments = std::env::args_os();
     let done = match command_line::asked(name, ABOUT, arguments) {
         Ok(Asked::Serve(settings)) => serve::<S>(name, *settings),
-        Ok(Asked::Examine(Ok(settings))) => Ok(doctor::run(Ok(&settings))),
-        Ok(Asked::Examine(Err(mistakes))) => Ok(doctor::run(Err(&mistakes))),
+        Ok(Asked::Examine(Ok(settings))) => Ok(doctor::run::<S>(Ok(&settings))),
+        Ok(Asked::Examine(Err(mistakes))) => Ok(doctor::run::<S>(Err(&mistakes))),
         Err(stop) => Err(stop),
     };
     done.unwrap_or_else(|stop| stop.tell())

@@ -22,6 +22,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 use std::thread;
 
+use bayeux_backend_redis::Target;
 use bayeux_core::http::{self, CookieOptions, Mount, TrustedProxies};
 use bayeux_core::{Config, MemoryOptions};
 use bytes::Bytes;
@@ -61,8 +62,13 @@ pub struct Settings {
     pub log: Box<str>,
     /// In which form.
     pub log_format: LogFormat,
-    /// What bounds the store in memory. Its `session_ttl` and `max_sessions` follow from `engine`.
+    /// What bounds the store in memory, and what of the log in Redis. Its `session_ttl` and `max_sessions`
+    /// follow from `engine`.
     pub memory: MemoryOptions,
+    /// What all keys in Redis begin with: servers with the same are one cluster.
+    pub redis_prefix: Box<str>,
+    /// What this server is called in Redis; need not differ from the others'.
+    pub node_name: Box<str>,
     /// What each engine is told. `shard` and `wall_clock` are for the server to fill in.
     pub engine: Config,
     /// What decides which HTTP requests are served.
@@ -125,6 +131,8 @@ impl Default for Settings {
             log: "info".into(),
             log_format: LogFormat::Text,
             memory: MemoryOptions::default(),
+            redis_prefix: "bayeux".into(),
+            node_name: "node".into(),
             engine: Config::default(),
             http,
             cookie: CookieOptions::default(),
@@ -159,10 +167,13 @@ fn cores() -> NonZeroU32 {
 }
 
 /// Where published messages and sessions are kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Store {
     /// In this process, and gone with it.
     Memory,
+    /// In the Redis that is there, for all servers with the same prefix.
+    Redis(Target),
 }
 
 /// In which form a server logs.

@@ -9,6 +9,7 @@ mod exposure;
 mod files;
 mod memory;
 mod ports;
+mod store;
 mod threads;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use std::time::SystemTime;
 use crate::command_line::one_line;
 use crate::config::Settings;
 use crate::descriptors::Limits;
+use crate::stack::Stack;
 
 /// What was found out about one thing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,9 +69,9 @@ impl Finding {
 
 /// Tells what is found with these settings, or what is wrong with them: exit code 1 if a server would
 /// not run.
-pub(crate) fn run(settings: Result<&Settings, &[String]>) -> ExitCode {
+pub(crate) fn run<S: Stack>(settings: Result<&Settings, &[String]>) -> ExitCode {
     let findings = match settings {
-        Ok(settings) => examine(settings),
+        Ok(settings) => examine::<S>(settings),
         Err(mistakes) => mistakes
             .iter()
             .map(|mistake| misconfigured(mistake))
@@ -90,7 +92,7 @@ fn misconfigured(mistake: &str) -> Finding {
     )
 }
 
-fn examine(settings: &Settings) -> Vec<Finding> {
+fn examine<S: Stack>(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::fine("configuration: no mistakes")];
     let addresses = settings.entrances().map(|(_, address)| address);
     findings.extend(addresses.map(ports::check));
@@ -100,6 +102,7 @@ fn examine(settings: &Settings) -> Vec<Finding> {
     findings.push(memory::check(settings, memory::available()));
     findings.push(threads::check(settings.shards));
     findings.extend(exposure::check(settings));
+    findings.extend(store::check::<S>(settings));
     findings.push(clock::check(now));
     findings
 }

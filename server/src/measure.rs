@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use bayeux_backend_redis::Counts;
 use bayeux_core::{
     Census, CloseReason, Counters, Instant, Load, Position, Removal, Report, ReportKind,
 };
@@ -76,6 +77,8 @@ impl Measure {
                 entries: 0,
                 bytes: 0,
                 sessions: 0,
+                is_there: true,
+                redis: None,
             },
         }
     }
@@ -88,6 +91,10 @@ pub(crate) struct LogMeasure {
     pub(crate) entries: usize,
     pub(crate) bytes: usize,
     pub(crate) sessions: usize,
+    /// Whether it can be reached.
+    pub(crate) is_there: bool,
+    /// What the store in Redis has counted, if that is where it is.
+    pub(crate) redis: Option<Counts>,
 }
 
 /// What a shard has counted of what its engine said; never goes down.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use bayeux_backend_redis::{SharedStore, Surroundings, Target};
 use bayeux_core::http::BrowserCookie;
 use bayeux_core::{Config, DeciderId, DecodeLimits, Engine, MemoryOptions, Seed};
 use futures_channel::oneshot;
@@ -91,12 +92,23 @@ impl Node {
             max_messages: limits.max_batch,
         };
         let log = match settings.store {
-            Store::Memory => SharedLog::new(MemoryOptions {
+            Store::Memory => SharedLog::in_memory(MemoryOptions {
                 retention: settings.memory.retention,
                 max_entries: settings.memory.max_entries,
                 max_bytes: settings.memory.max_bytes,
                 ..MemoryOptions::for_config(&config)
             }),
+            Store::Redis(target) => {
+                let options = bayeux_backend_redis::Options {
+                    prefix: settings.redis_prefix,
+                    node: settings.node_name,
+                    retention: settings.memory.retention,
+                    max_entries: settings.memory.max_entries,
+                    max_bytes: settings.memory.max_bytes,
+                    ..bayeux_backend_redis::Options::default()
+                };
+                SharedLog::in_redis(options.for_config(&config), target)?
+            }
         };
         let deadlines = settings.deadlines;
         let patience = Patience {
@@ -125,7 +137,7 @@ impl Node {
         };
         Ok(Self {
             router: Arc::new(Router::new(site, clock, shards)),
-            log,
+            log: Arc::new(log),
             config,
             listener: extras.listener,
             conformance: settings.conformance,
@@ -163,6 +175,19 @@ impl Node {
             wall_clock,
             self.listener.clone(),
         ))
+    }
+
+    /// The store, if it has to be driven; what `runtime` lends is for the driver.
+    pub(crate) fn store_to_drive(
+        &self,
+        runtime: Runtime,
+    ) -> Option<(Arc<SharedStore>, Target, Surroundings)> {
+        self.log.to_drive(&self.router, runtime)
+    }
+
+    /// No shard uses the store any more.
+    pub(crate) fn close_store(&self) {
+        self.log.close();
     }
 
     /// Puts in place those deciders that the settings ask for; to be awaited once the shards run, before

@@ -18,7 +18,7 @@ use futures_channel::oneshot;
 
 use self::front::Front;
 pub(crate) use self::front::bind;
-use self::thread::{Thread, start_shard};
+use self::thread::{StoreThread, Thread, start_shard, start_store};
 use crate::application::Handle;
 use crate::command_line::Stop;
 use crate::config::Settings;
@@ -141,6 +141,7 @@ impl<S: Stack> Builder<S> {
         let (sockets, mut threads): (Vec<_>, Vec<_>) = (0..node.shards())
             .map(|index| start_shard::<S>(&node, index))
             .collect::<io::Result<_>>()?;
+        let store = start_store::<S>(&node)?;
         node.prepare().await?;
 
         let stack = S::new()?;
@@ -166,6 +167,7 @@ impl<S: Stack> Builder<S> {
             admin_addresses,
             stop,
             threads,
+            store,
         })
     }
 }
@@ -228,6 +230,8 @@ pub struct Running {
     /// they end too.
     stop: oneshot::Sender<()>,
     threads: Vec<Thread>,
+    /// Ends when it is closed: after the others, who have things to say to it.
+    store: StoreThread,
 }
 
 impl Running {
@@ -310,6 +314,7 @@ impl Running {
         for thread in self.threads {
             thread.join().await;
         }
+        self.store.join().await;
     }
 }
 
@@ -359,6 +364,7 @@ mod tests {
         };
         let mut running = Running {
             handle: node.handle(),
+            store: StoreThread::none(&node),
             node,
             runtime: Runtime::new(Still, drop),
             addresses: Vec::new(),

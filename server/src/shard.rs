@@ -388,16 +388,17 @@ impl Shard {
     }
 
     fn measure(&self, now: Instant) -> Measure {
+        let log = self.log.measure();
         Measure {
             at: now,
             counters: *self.engine.counters(),
             load: self.engine.load(),
             census: *self.engine.census(),
             seen: self.engine.seen(),
-            has_store: self.engine.has_store(),
+            has_store: self.engine.has_store() && log.is_there,
             writing: self.writing,
             noted: self.noted.clone(),
-            log: self.log.measure(),
+            log,
         }
     }
 

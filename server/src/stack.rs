@@ -4,7 +4,9 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 
+use bayeux_backend_redis::{SharedStore, Surroundings, Target, Timer};
 use hyper::rt::{Read, Write};
 
 use crate::runtime::Runtime;
@@ -51,4 +53,17 @@ pub trait Stack: Sized + Send + 'static {
     ///
     /// If the system cannot watch it.
     fn adopt(socket: TcpStream) -> io::Result<Self::Socket>;
+
+    /// Serves a store in Redis until that is closed; run by one of these.
+    fn drive_store(
+        store: Arc<SharedStore>,
+        target: Target,
+        surroundings: Surroundings,
+    ) -> impl Future<Output = ()> + Send + 'static;
+
+    /// Whether the Redis that is there would do: its version, or why not. Awaited on one of these.
+    fn probe_store(
+        target: &Target,
+        timer: &Timer,
+    ) -> impl Future<Output = Result<String, String>> + Send;
 }

@@ -170,7 +170,7 @@ const EACH_KEY: &[(&str, &str, &str, Seen)] = &[
         s.engine.grammar.characters == Characters::Wide
     }),
     ("", "stripExt", "['a', 'b']", |s| {
-        s.engine.strip_ext == ["a".into(), "b".into()]
+        s.engine.strip_ext == ["a", "b"].map(Box::<str>::from)
     }),
     ("", "echoClientId", "true", |s| s.engine.echo_client_id),
     ("", "extensions", "['timestamp', 'activity']", |s| {
@@ -884,7 +884,7 @@ fn untold_a_server_listens_on_loopback_under_the_three_paths() {
     assert_eq!(settings.listen, ["127.0.0.1:8080".parse().unwrap()]);
     assert_eq!(
         settings.paths,
-        ["/bayeux".into(), "/faye".into(), "/cometd".into()]
+        ["/bayeux", "/faye", "/cometd"].map(Box::<str>::from)
     );
     assert_eq!(settings.page_path(), "/bayeux");
     assert_eq!(settings.http.mounts.len(), 3);
@@ -914,11 +914,22 @@ const EACH_FLAG: &[(&str, &str, [&str; 3], Shown)] = &[
     (
         "store",
         "BAYEUX_STORE",
-        ["memory", "memory", "memory"],
-        |s| match s.store {
+        ["memory", "redis://b", "rediss+sentinel://c/main"],
+        |s| match &s.store {
             Store::Memory => "memory".into(),
+            Store::Redis(target) => target.to_string(),
+            other => panic!("{other:?}"),
         },
     ),
+    (
+        "redis-prefix",
+        "BAYEUX_REDIS_PREFIX",
+        ["a", "b.c", "d-e:f_1"],
+        |s| s.redis_prefix.to_string(),
+    ),
+    ("node-name", "BAYEUX_NODE_NAME", ["a", "b", "c"], |s| {
+        s.node_name.to_string()
+    }),
     ("shards", "BAYEUX_SHARDS", ["1001", "1002", "1003"], |s| {
         s.shards.to_string()
     }),
@@ -1067,7 +1078,7 @@ fn what_may_be_repeated_is_by_flag_by_list_and_by_commas() {
         by_variable.settings(),
         by_file.settings(),
     ] {
-        assert_eq!(settings.paths, ["/a".into(), "/b".into()]);
+        assert_eq!(settings.paths, ["/a", "/b"].map(Box::<str>::from));
         assert_eq!(settings.http.mounts.len(), 2);
     }
 }
@@ -1146,7 +1157,19 @@ fn a_mistake_on_the_command_line_is_one_line() {
         ),
         (
             &["--store", "redis"],
-            "--store: must be memory, got \"redis\"",
+            "--store: must be memory, or where Redis is: expected redis://[user:password@]host[:port][/database], rediss:// for TLS, or redis+sentinel://[user:password@]host[:port],…/name[/database]",
+        ),
+        (
+            &["--store", "redis://:secret@h/x"],
+            "--store: must be memory, or where Redis is: expected redis://[user:password@]host[:port][/database], rediss:// for TLS, or redis+sentinel://[user:password@]host[:port],…/name[/database]",
+        ),
+        (
+            &["--redis-prefix", "a{b}"],
+            "--redis-prefix: must be 1 to 64 letters, digits, - . : or _, got \"a{b}\"",
+        ),
+        (
+            &["--node-name", "a b"],
+            "--node-name: must be 1 to 64 letters, digits, - . : or _, got \"a b\"",
         ),
         (
             &["--listen", "8080"],

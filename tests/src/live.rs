@@ -9,6 +9,7 @@
 )]
 
 mod authority;
+mod balancer;
 mod browser;
 mod build;
 mod client;
@@ -20,6 +21,7 @@ mod lines;
 mod peer;
 mod poller;
 mod process;
+mod redis;
 mod server;
 mod siege;
 mod websocket;
@@ -28,6 +30,7 @@ mod wire;
 pub use bayeux_conformance::{Ending, Frame, Opcode};
 
 pub use authority::{Authority, Hello, Identity};
+pub use balancer::Balancer;
 pub use browser::{Page, Pages};
 pub use build::{executable, page_with_an_engine};
 pub use client::{Client, Event, Extras, Library, Transport};
@@ -38,6 +41,7 @@ pub use http2::Http2;
 pub use peer::Peer;
 pub use poller::{Held, Poller};
 pub use process::Process;
+pub use redis::Redis;
 pub use server::{Server, Settings};
 pub use siege::{Kept, Siege};
 pub use websocket::WebSocket;

@@ -1,14 +1,13 @@
 //! The ring of entries. The entry at index `i` has the position `first + i`, so no position is kept.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem::size_of;
 use core::time::Duration;
 
-use crate::channel::{ChannelName, Wildcard};
 use crate::id::SessionId;
-use crate::store::{Destination, Entry, NewEntry, Position, StoredSubscription};
+use crate::store::{Destination, Entry, Interest, NewEntry, Position, StoredSubscription};
 use crate::time::Instant;
 
 use super::STEP;
@@ -153,12 +152,9 @@ impl Log {
         (after, until): (Position, Position),
         limit: usize,
     ) -> Option<Vec<Entry>> {
-        let interest = Interest::new(subscriptions);
+        let interest = Interest::new(session, subscriptions);
         let entries = self.range(after, until)?;
-        let wanted = entries.filter(|(position, kept)| match &kept.entry.to {
-            Destination::Session(receiver) => *receiver == session,
-            Destination::Channel(channel) => interest.covers(channel, *position),
-        });
+        let wanted = entries.filter(|(position, kept)| interest.covers(&kept.entry.to, *position));
         let mut found = Vec::new();
         for (position, kept) in wanted {
             if found.len() == limit {
@@ -168,34 +164,6 @@ impl Log {
         }
         Some(found)
     }
-}
-
-/// Subscriptions by the two parts of their patterns, so that a channel looks up the few patterns that
-/// could match it and does not try them all.
-struct Interest<'a>(BTreeMap<(&'a str, &'a str), Position>);
-
-impl<'a> Interest<'a> {
-    fn new(subscriptions: &'a [StoredSubscription]) -> Self {
-        let mut map = BTreeMap::new();
-        for StoredSubscription { pattern, since } in subscriptions {
-            let oldest = map.entry(split(pattern.as_str())).or_insert(*since);
-            *oldest = (*oldest).min(*since);
-        }
-        Self(map)
-    }
-
-    fn covers(&self, channel: &ChannelName, position: Position) -> bool {
-        let covers = |key| self.0.get(&key).is_some_and(|since| *since < position);
-        covers(split(channel.as_str()))
-            || channel.patterns().any(|parts| match parts.wildcard {
-                Wildcard::One => covers((parts.base, "*")),
-                Wildcard::Many => covers((parts.base, "**")),
-            })
-    }
-}
-
-fn split(text: &str) -> (&str, &str) {
-    text.rsplit_once('/').unwrap_or(("", text))
 }
 
 #[cfg(test)]

@@ -230,7 +230,8 @@ impl Turn<'_> {
     ) -> Option<ProtocolError> {
         let limits = &self.config.limits;
         let (subscriptions, channels) = (limits.max_subscriptions, limits.max_channels);
-        if self.sessions.get(session)?.subscriptions.len() + new >= subscriptions {
+        let held = self.sessions.get(session)?.subscriptions.len();
+        if held + self.debts.withdrawals_of(session) + new >= subscriptions {
             self.counters.subscriptions_limited += 1;
             return Some(ProtocolError::too_many_subscriptions());
         }
@@ -307,6 +308,9 @@ impl Turn<'_> {
         let (id, fence) = (entry.id, entry.fence);
         let slot = current.slot;
         let patterns: Vec<_> = added.iter().chain(&repeated).cloned().collect();
+        for pattern in &patterns {
+            self.debts.is_subscribed(session, pattern);
+        }
         let store = StoreRequest::Subscribe {
             session: id,
             fence,
@@ -401,7 +405,7 @@ impl Turn<'_> {
             | StoreReply::Answered(_)
             | StoreReply::Failed => Err(ProtocolError::unavailable()),
         };
-        self.settle_subscriptions(session, &patterns, ticket, outcome.is_ok());
+        self.settle_subscriptions(session, patterns, ticket, reply);
         self.fill(request, slot, outcome, Position::ZERO);
     }
 
@@ -409,16 +413,23 @@ impl Turn<'_> {
     pub(crate) fn settle_subscriptions(
         &mut self,
         session: SessionKey,
-        patterns: &[ChannelPattern],
+        patterns: Vec<ChannelPattern>,
         written: StoreTicket,
-        kept: bool,
+        reply: &StoreReply,
     ) {
+        let mut undone = Vec::new();
         for pattern in patterns {
-            if kept {
-                self.unconfirmed.confirm(session, pattern, written);
-            } else if self.unconfirmed.fail(session, pattern, written) {
-                self.remove_subscription(session, pattern);
+            if matches!(reply, StoreReply::Done) {
+                self.unconfirmed.confirm(session, &pattern, written);
+            } else if self.unconfirmed.fail(session, &pattern, written)
+                && self.remove_subscription(session, &pattern)
+            {
+                undone.push(pattern);
             }
+        }
+        // The store may have kept, or may yet keep, what its client was told it does not have.
+        if matches!(reply, StoreReply::Failed) {
+            self.withdraw(session, undone);
         }
     }
 }

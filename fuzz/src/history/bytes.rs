@@ -69,7 +69,7 @@ impl Bytes<'_> {
             },
             28 => Step::Disconnect { who: self.who() },
             29 => Step::Store {
-                answers: kind & 1 == 0,
+                works: kind & 1 == 0,
             },
             30 => Step::Pass {
                 millis: u32::from(self.next()),
@@ -154,7 +154,6 @@ impl Bytes<'_> {
             1 => Ack::Less,
             2 => Ack::Zero,
             3 => Ack::Negative,
-            4 => Ack::Impossible,
             _ => Ack::Honest,
         }
     }

@@ -42,6 +42,7 @@ const SETTINGS: &Words<Setting> = &[
     ("few-subscriptions", Setting::FewSubscriptions),
     ("echo-client-id", Setting::EchoClientId),
     ("no-ack", Setting::NoAck),
+    ("late-store", Setting::LateStore),
 ];
 
 const TYPES: &Words<Types> = &[
@@ -56,7 +57,6 @@ const ACKS: &Words<Ack> = &[
     ("less", Ack::Less),
     ("zero", Ack::Zero),
     ("negative", Ack::Negative),
-    ("impossible", Ack::Impossible),
 ];
 
 const ODDS: &Words<Odd> = &[
@@ -151,8 +151,8 @@ impl Display for Step {
             }
             Self::Disconnect { who } => write!(f, "disconnect {who}"),
             Self::Pass { millis } => write!(f, "pass {millis}"),
-            Self::Store { answers: true } => write!(f, "store answers"),
-            Self::Store { answers: false } => write!(f, "store stalls"),
+            Self::Store { works: true } => write!(f, "store works"),
+            Self::Store { works: false } => write!(f, "store fails"),
         }
     }
 }
@@ -257,8 +257,8 @@ impl FromStr for Step {
             ["pass", millis] => Self::Pass {
                 millis: number(millis)?,
             },
-            ["store", "answers"] => Self::Store { answers: true },
-            ["store", "stalls"] => Self::Store { answers: false },
+            ["store", "works"] => Self::Store { works: true },
+            ["store", "fails"] => Self::Store { works: false },
             _ => return Err(format!("`{line}` is no step")),
         })
     }

@@ -76,7 +76,7 @@ impl Flag {
 }
 
 /// All flags but those that are about flags: `--config`, `--help` and `--version`.
-pub(crate) static FLAGS: [Flag; 15] = [
+pub(crate) static FLAGS: [Flag; 17] = [
     Flag {
         name: "listen",
         value: "ADDR",
@@ -119,9 +119,38 @@ pub(crate) static FLAGS: [Flag; 15] = [
         name: "store",
         value: "STORE",
         times: Times::Once,
-        meaning: "Where messages and sessions are kept: memory",
+        meaning: "Where messages and sessions are kept: memory; or in Redis, for all servers with the same: \
+                  redis://[user:password@]host[:port][/database], rediss:// for TLS, \
+                  redis+sentinel://[user:password@]host[:port],…/name[/database]. Give a password by the \
+                  variable or the file: everybody on the machine can read a command line",
         default: "memory",
         apply: store,
+    },
+    Flag {
+        name: "redis-prefix",
+        value: "NAME",
+        times: Times::Once,
+        meaning: "What all keys in Redis begin with, in braces: letters, digits, and - . : _",
+        default: "bayeux",
+        apply: |draft, given| {
+            for given in given {
+                draft.settings.redis_prefix = name(given)?;
+            }
+            Ok(())
+        },
+    },
+    Flag {
+        name: "node-name",
+        value: "NAME",
+        times: Times::Once,
+        meaning: "What this server is called in Redis; a number that is drawn at each start is added",
+        default: "node",
+        apply: |draft, given| {
+            for given in given {
+                draft.settings.node_name = name(given)?;
+            }
+            Ok(())
+        },
     },
     Flag {
         name: "shards",
@@ -236,10 +265,25 @@ fn store(draft: &mut Draft, given: &[Given]) -> Result<(), String> {
     for given in given {
         draft.settings.store = match given.text.as_str() {
             "memory" => Store::Memory,
-            _ => return Err(given.refused("must be memory")),
+            // There may be a password in it: it is not said again.
+            url => Store::Redis(url.parse().map_err(|error| {
+                format!(
+                    "{}: must be memory, or where Redis is: {error}",
+                    given.source
+                )
+            })?),
         };
     }
     Ok(())
+}
+
+fn name(given: &Given) -> Result<Box<str>, String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:_".contains(&byte);
+    let text = &*given.text;
+    if text.is_empty() || text.len() > 64 || !text.bytes().all(fits) {
+        return Err(given.refused("must be 1 to 64 letters, digits, - . : or _"));
+    }
+    Ok(text.into())
 }
 
 fn shards(draft: &mut Draft, given: &[Given]) -> Result<(), String> {

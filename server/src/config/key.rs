@@ -912,13 +912,13 @@ pub(crate) static KEYS: &[Key] = &[
         Table::Limits,
         "maxLogEntries",
         size!(1, MANY, Unit::Things, settings.memory.max_entries),
-        "Most messages that the store in memory keeps for sessions that come back; the oldest go first.",
+        "Most messages that the store keeps for sessions that come back; the oldest go first.",
     ),
     key(
         Table::Limits,
         "maxLogBytes",
         size!(1_024, 1_024 * GIB, Unit::Bytes, settings.memory.max_bytes),
-        "About how many bytes these may take.",
+        "About how many bytes these may take in this process. In Redis they are bounded by their number.",
     ),
     key(
         Table::Limits,

@@ -312,6 +312,71 @@ pub(super) static FAMILIES: &[Family] = &[
         |scrape| log(scrape, |log| log.bytes),
         "About how much memory these take",
     ),
+    gauge(
+        "bayeux_redis_lag",
+        |scrape| redis(scrape, |counts| counts.lag),
+        "Entries of the log in Redis that had not come here when that was last looked at",
+    ),
+    counter(
+        "bayeux_redis_connects",
+        Of(|scrape| redis(scrape, |counts| counts.connects)),
+        "Times that Redis was connected to",
+    ),
+    counter(
+        "bayeux_redis_disconnects",
+        Of(|scrape| redis(scrape, |counts| counts.disconnects)),
+        "Times that it was lost",
+    ),
+    counter(
+        "bayeux_redis_leases_lapsed",
+        Of(|scrape| redis(scrape, |counts| counts.leases_lapsed)),
+        "Times that this server said nothing to Redis for so long that others took it for dead",
+    ),
+    counter(
+        "bayeux_redis_resets",
+        Of(|scrape| redis(scrape, |counts| counts.resets)),
+        "Times that Redis had lost the log, and all sessions began anew",
+    ),
+    counter(
+        "bayeux_redis_sessions_claimed",
+        Of(|scrape| redis(scrape, |counts| counts.claims)),
+        "Sessions that came here from another server, or came back",
+    ),
+    counter(
+        "bayeux_redis_takeovers",
+        Of(|scrape| redis(scrape, |counts| counts.takeovers)),
+        "Those of them that the other server had not let go of",
+    ),
+    counter(
+        "bayeux_redis_sessions_taken",
+        Of(|scrape| redis(scrape, |counts| counts.taken)),
+        "Sessions that another server claimed from here",
+    ),
+    counter(
+        "bayeux_redis_forwards_sent",
+        Of(|scrape| redis(scrape, |counts| counts.forwards_sent)),
+        "Requests that were sent on to the server that has their session",
+    ),
+    counter(
+        "bayeux_redis_forwards_received",
+        Of(|scrape| redis(scrape, |counts| counts.forwards_received)),
+        "Requests that came that way",
+    ),
+    counter(
+        "bayeux_redis_fenced",
+        Of(|scrape| redis(scrape, |counts| counts.fenced)),
+        "Writes that Redis refused, the session being another server's",
+    ),
+    counter(
+        "bayeux_redis_errors",
+        Of(|scrape| redis(scrape, |counts| counts.errors)),
+        "Commands that Redis refused for another reason",
+    ),
+    counter(
+        "bayeux_redis_unreadable",
+        Of(|scrape| redis(scrape, |counts| counts.unreadable)),
+        "Entries and letters in Redis that could not be read, and were passed over",
+    ),
     counter(
         "bayeux_log_entries_seen",
         Count("entries_seen"),
@@ -502,6 +567,14 @@ fn log(scrape: &Scrape, figure: fn(&LogMeasure) -> usize) -> Vec<Sample> {
     let last = scrape.answering().last();
     let sample = last.map(|measure| Sample::of_count(figure(&measure.log)));
     sample.into_iter().collect()
+}
+
+/// A figure of the store in Redis, if that is where it is.
+fn redis(scrape: &Scrape, figure: fn(&bayeux_backend_redis::Counts) -> u64) -> Vec<Sample> {
+    let measures = scrape.counted.iter().flatten();
+    let newest = measures.max_by_key(|measure| measure.at);
+    let counts = newest.and_then(|measure| measure.log.redis.as_ref());
+    Sample::known(counts.map(figure))
 }
 
 fn build(_: &Scrape) -> Vec<Sample> {

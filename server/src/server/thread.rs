@@ -52,6 +52,54 @@ impl Thread {
     }
 }
 
+/// The thread that a store is driven on, if it has to be. Dropped, it ends.
+#[derive(Debug)]
+pub(super) struct StoreThread {
+    node: Node,
+    thread: Option<Thread>,
+}
+
+impl StoreThread {
+    /// For a store that nobody has to drive.
+    #[cfg(test)]
+    pub(super) fn none(node: &Node) -> Self {
+        Self {
+            node: node.clone(),
+            thread: None,
+        }
+    }
+
+    /// Has it say what is left to say, and waits for its end.
+    pub(super) async fn join(mut self) {
+        self.node.close_store();
+        if let Some(thread) = self.thread.take() {
+            thread.join().await;
+        }
+    }
+}
+
+impl Drop for StoreThread {
+    fn drop(&mut self) {
+        self.node.close_store();
+    }
+}
+
+/// Starts the thread that drives the store, if there is one to be driven.
+pub(super) fn start_store<S: Stack>(node: &Node) -> io::Result<StoreThread> {
+    let stack = S::new()?;
+    let thread = match node.store_to_drive(stack.runtime()) {
+        Some((store, target, surroundings)) => {
+            let driving = S::drive_store(store, target, surroundings);
+            Some(Thread::start("store".into(), stack, driving)?)
+        }
+        None => None,
+    };
+    Ok(StoreThread {
+        node: node.clone(),
+        thread,
+    })
+}
+
 /// A socket on its way to the thread that serves it.
 #[derive(Debug)]
 pub(super) struct Accepted {

@@ -26,8 +26,8 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// Where connections go; while nobody listens there they are closed at accept.
-    upstream: SocketAddr,
+    /// Where connections go; while that is nowhere, or nobody listens there, they are closed at accept.
+    upstream: Option<SocketAddr>,
     /// The text in the middle of which the next connection from the server breaks.
     needle: Option<Vec<u8>>,
     stalled: bool,
@@ -50,12 +50,17 @@ struct Link {
 impl Cutter {
     /// A proxy in front of that server.
     pub fn before(server: &Server) -> Self {
+        Self::to(server.address())
+    }
+
+    /// A proxy in front of whatever listens there.
+    pub fn to(upstream: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
         let (report, cuts) = channel();
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
-                upstream: server.address(),
+                upstream: Some(upstream),
                 needle: None,
                 stalled: false,
                 ended: false,
@@ -124,7 +129,12 @@ impl Cutter {
 
     /// New connections go to that server.
     pub fn forward_to(&self, server: &Server) {
-        self.shared.lock().upstream = server.address();
+        self.lead_to(Some(server.address()));
+    }
+
+    /// New connections go there, or nowhere.
+    pub fn lead_to(&self, upstream: Option<SocketAddr>) {
+        self.shared.lock().upstream = upstream;
     }
 
     /// Passes nothing on in either direction, and breaks nothing, until [`Cutter::flow`].
@@ -181,7 +191,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         // Without a server the client's connection is closed here.
-        let Ok(server) = TcpStream::connect(state.upstream) else {
+        let server = state.upstream.map(TcpStream::connect);
+        let Some(Ok(server)) = server else {
             continue;
         };
         client.set_nodelay(true).ok();

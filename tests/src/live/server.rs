@@ -94,6 +94,12 @@ impl Settings {
         self
     }
 
+    /// Keeps what it has there.
+    #[must_use]
+    pub fn store(self, url: &str) -> Self {
+        self.with(&["--store", url])
+    }
+
     /// A listener for backends, with the HTTP API.
     #[must_use]
     pub fn admin(mut self) -> Self {

@@ -70,9 +70,9 @@ pub(super) fn check_proxies(head: &RequestHead<'_>, request: &Request<'_>) {
     }
     // What stands further left was the client's own to invent.
     let invented: &[u8] = if request.has('f') {
-        b"for=6.6.6.6;proto=http"
+        b"for=203.0.113.7"
     } else {
-        b"6.6.6.6, nonsense"
+        b"203.0.113.7"
     };
     let headers = [(name, invented)]
         .into_iter()

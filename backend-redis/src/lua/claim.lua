@@ -1,0 +1,24 @@
+-- A session goes to a new owner, and the former one is told.
+-- KEYS: session, log
+-- ARGV: the new owner, the beginning of the inboxes' names, the session's name, the most letters
+local former = redis.call('HGET', KEYS[1], 'o')
+if not former then return false end
+if former ~= ARGV[1] then
+  local fence = redis.call('HINCRBY', KEYS[1], 'f', 1)
+  redis.call('HSET', KEYS[1], 'o', ARGV[1])
+  if former ~= '' then
+    redis.call('HDEL', KEYS[1], 'c')
+    local node, shard = string.match(former, '^(.*)/(%d+)$')
+    redis.call('XADD', ARGV[2] .. node, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[4], '*',
+      's', shard, 'l', 'T' .. ARGV[3] .. ' ' .. fence)
+  end
+end
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', redis.call('HGET', KEYS[1], 'n') * 3 / 2))
+local last = '0-0'
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[2])
+  for at = 1, #info, 2 do
+    if info[at] == 'last-generated-id' then last = info[at + 1] end
+  end
+end
+return { former, last, redis.call('HGETALL', KEYS[1]) }

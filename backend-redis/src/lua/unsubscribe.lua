@@ -1,0 +1,5 @@
+-- KEYS: session
+-- ARGV: fence, patterns
+if redis.call('HGET', KEYS[1], 'f') ~= ARGV[1] then return 0 end
+for at = 2, #ARGV do redis.call('HDEL', KEYS[1], '+' .. ARGV[at]) end
+return 1

@@ -1,0 +1,249 @@
+//! What becomes of a command that Redis has answered, or has not.
+
+use bayeux_core::{ChannelPattern, StoredSubscription};
+use redis::{ServerError, Value};
+
+use super::*;
+use crate::codec::Unreadable;
+use crate::entry::GRAMMAR;
+use crate::reply;
+
+/// Redis is not what this node needs: it is to be connected to again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Unfit(pub(crate) String);
+
+impl RedisStore {
+    /// What Redis says to the commands that it was given, in order. It is `Err` if the connection is worth no more.
+    pub(crate) fn replied(&mut self, now: Instant, replies: Vec<Value>) -> Result<(), Unfit> {
+        self.now = self.now.max(now);
+        let mut unfit = Ok(());
+        let mut replies = replies.into_iter();
+        for purpose in std::mem::take(&mut self.in_flight) {
+            let reply = replies.next().unwrap_or(Value::Nil);
+            if let Value::ServerError(error) = &reply {
+                self.counts.errors += 1;
+                if is_unfit(&purpose, error) {
+                    unfit = Err(Unfit(error.to_string()));
+                }
+                self.failed(purpose);
+            } else if self.did(purpose, reply).is_err() {
+                unfit = Err(Unfit("Redis gave an answer that makes no sense".into()));
+            }
+        }
+        unfit
+    }
+
+    fn did(&mut self, purpose: Purpose, reply: Value) -> Result<(), Unreadable> {
+        match purpose {
+            Purpose::Join => self.joined(reply),
+            Purpose::Verify(asked) => self.verified(&asked, reply),
+            Purpose::Renew(said) => self.renewed(said, reply),
+            Purpose::Nothing => Ok(()),
+            Purpose::Open(asker, session, ttl) => {
+                self.opened(asker, session, ttl, reply == Value::Int(1));
+                Ok(())
+            }
+            Purpose::Claim(asker, session) => self.claimed(asker, session, reply),
+            Purpose::Write(asker) => {
+                self.written(asker, &reply);
+                Ok(())
+            }
+            Purpose::Part(asker, session) => {
+                self.owned.remove((session, asker.0));
+                self.written(asker, &reply);
+                Ok(())
+            }
+            Purpose::Append(number) => {
+                if reply == Value::Int(0) {
+                    self.counts.fenced += 1;
+                    self.append_ended(number, StoreReply::Fenced);
+                } else {
+                    self.appended(number, reply::id(reply)?.position);
+                }
+                Ok(())
+            }
+            Purpose::Read(number) => self.page_came(number, reply),
+            Purpose::Forward(number) => self.forwarded(number, reply),
+            Purpose::Settle(number) => {
+                match reply::number(reply)? {
+                    1 => self.settled(number, StoreReply::Unowned),
+                    2 => self.settled(number, StoreReply::Failed),
+                    _ => {}
+                }
+                Ok(())
+            }
+            Purpose::Accept(shard, waiting) => {
+                if reply == Value::Int(1) {
+                    self.accepted(shard, waiting.letter);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A command that was not done, or nobody knows.
+    pub(super) fn failed(&mut self, purpose: Purpose) {
+        match purpose {
+            Purpose::Open(asker, session, _) | Purpose::Claim(asker, session) => {
+                self.coming.remove(&(session, asker.0));
+                self.seats.reply(asker, StoreReply::Failed);
+            }
+            Purpose::Write(asker) => self.seats.reply(asker, StoreReply::Failed),
+            Purpose::Part(asker, session) => {
+                // Its engine has it no longer: it is not kept alive any more.
+                self.owned.remove((session, asker.0));
+                self.seats.reply(asker, StoreReply::Failed);
+            }
+            Purpose::Append(number) => self.append_ended(number, StoreReply::Failed),
+            Purpose::Read(number) => {
+                if let Some(reading) = self.reads.remove(&number) {
+                    self.seats.reply(reading.asker, StoreReply::Failed);
+                }
+            }
+            Purpose::Forward(number) => self.settled(number, StoreReply::Failed),
+            Purpose::Join
+            | Purpose::Verify(_)
+            | Purpose::Renew(_)
+            | Purpose::Nothing
+            | Purpose::Settle(_)
+            | Purpose::Accept(..) => {}
+        }
+    }
+
+    fn append_ended(&mut self, number: u64, reply: StoreReply) {
+        if let Some(asker) = self.appends.remove(&number) {
+            self.seats.reply(asker, reply);
+        }
+    }
+
+    fn written(&mut self, asker: Asker, reply: &Value) {
+        let is_fenced = *reply == Value::Int(0);
+        self.counts.fenced += u64::from(is_fenced);
+        let reply = if is_fenced {
+            StoreReply::Fenced
+        } else {
+            StoreReply::Done
+        };
+        self.seats.reply(asker, reply);
+    }
+
+    fn opened(&mut self, asker: Asker, session: SessionId, ttl: Duration, is_new: bool) {
+        if is_new {
+            self.owned
+                .insert(self.now, (session, asker.0), Fence(1), ttl);
+        }
+        let reply = if is_new {
+            StoreReply::Done
+        } else {
+            StoreReply::Fenced
+        };
+        self.seats.reply(asker, reply);
+        self.arrived((session, asker.0));
+    }
+
+    fn claimed(
+        &mut self,
+        asker: Asker,
+        session: SessionId,
+        reply: Value,
+    ) -> Result<(), Unreadable> {
+        if reply == Value::Nil {
+            self.coming.remove(&(session, asker.0));
+            self.seats.reply(asker, StoreReply::Unknown);
+            return Ok(());
+        }
+        let parsed = parse_claim(session, reply);
+        let Ok((former, record, ttl)) = parsed else {
+            self.coming.remove(&(session, asker.0));
+            self.seats.reply(asker, StoreReply::Failed);
+            return parsed.map(drop);
+        };
+        self.counts.claims += 1;
+        self.counts.takeovers += u64::from(!former.is_empty() && former != self.owner(asker.0));
+        self.log.known = self.log.known.max(record.end.number());
+        self.owned
+            .insert(self.now, (session, asker.0), record.fence, ttl);
+        self.seats
+            .reply(asker, StoreReply::Claimed(Box::new(record)));
+        self.arrived((session, asker.0));
+        Ok(())
+    }
+
+    /// A session has come, and may have gone on already.
+    fn arrived(&mut self, holding: Holding) {
+        if let Some(Some(fence)) = self.coming.remove(&holding) {
+            self.taken(holding, fence);
+        }
+    }
+
+    fn forwarded(&mut self, number: u64, reply: Value) -> Result<(), Unreadable> {
+        if let Value::Array(posted) = reply {
+            let [node, id] = posted.try_into().map_err(|_| Unreadable)?;
+            self.posted(number, reply::text(node)?.into(), reply::text(id)?);
+            return Ok(());
+        }
+        let reply = match &*reply::bytes(reply)? {
+            b"unknown" => StoreReply::Unknown,
+            b"unowned" => StoreReply::Unowned,
+            _ => StoreReply::Failed,
+        };
+        self.settled(number, reply);
+        Ok(())
+    }
+}
+
+/// The former owner, the record, and how long it is kept.
+fn parse_claim(
+    session: SessionId,
+    reply: Value,
+) -> Result<(String, SessionRecord, Duration), Unreadable> {
+    let [former, last, fields] = reply::exactly(reply)?;
+    let fields = reply::flat(fields)?;
+    let field = |name: &str| {
+        let mut pairs = reply::pairs(&fields);
+        pairs.find_map(|(known, value)| (**known == *name.as_bytes()).then_some(value))
+    };
+    let mut record = record::decode(session, field("r").ok_or(Unreadable)?.clone())?;
+    record.fence = Fence(reply::parse(field("f").ok_or(Unreadable)?)?);
+    record.end = Position::new(reply::id(last)?.position);
+    record.released = match field("c") {
+        Some(cursor) => Some(Position::new(reply::parse(cursor)?)),
+        None => None,
+    };
+    for (name, since) in reply::pairs(&fields) {
+        let Some(pattern) = name.strip_prefix(b"+") else {
+            continue;
+        };
+        let pattern = str::from_utf8(pattern).map_err(|_| Unreadable)?;
+        record.subscriptions.push(StoredSubscription {
+            pattern: ChannelPattern::parse(pattern, &GRAMMAR).map_err(|_| Unreadable)?,
+            since: Position::new(reply::parse(since)?),
+        });
+    }
+    record
+        .subscriptions
+        .sort_by(|one, other| one.pattern.cmp(&other.pattern));
+    let ttl = Duration::from_millis(reply::parse(field("n").ok_or(Unreadable)?)?);
+    Ok((reply::text(former)?, record, ttl))
+}
+
+/// Whether it is the server that is not right, and not this one command.
+fn is_unfit(purpose: &Purpose, error: &ServerError) -> bool {
+    let is_refused = matches!(
+        error.code(),
+        "NOSCRIPT"
+            | "READONLY"
+            | "LOADING"
+            | "MASTERDOWN"
+            | "LOST"
+            | "FORMAT"
+            | "NOPERM"
+            | "NOAUTH"
+    );
+    let text = error.details().unwrap_or_default();
+    is_refused
+        || matches!(purpose, Purpose::Join | Purpose::Verify(_) | Purpose::Renew(_))
+        // The epoch is over.
+        || text.contains("equal or smaller")
+        || text.contains("READONLY")
+}

@@ -1,0 +1,177 @@
+//! What comes by itself: the log, and the inbox of this node.
+//!
+//! Letters are looked at before entries: an engine hears that a session was taken before anything that was
+//! appended later.
+
+use redis::Value;
+
+use super::*;
+use crate::codec::Unreadable;
+use crate::letter::Letter;
+use crate::reply::{self, StreamEntry};
+
+/// How many entries, and how many letters, are asked for at once.
+const MOST: usize = 512;
+
+impl RedisStore {
+    /// The command that waits for what comes next; `None` while there is nothing to wait for.
+    pub(crate) fn tail_command(&self) -> Option<Cmd> {
+        if !self.link.is_up() {
+            return None;
+        }
+        let mut words = redis::cmd("XREAD");
+        words
+            .arg("COUNT")
+            .arg(MOST)
+            .arg("BLOCK")
+            .arg(millis(self.options.beat()))
+            .arg("STREAMS")
+            .arg(&*self.keys.log)
+            .arg(self.keys.inbox(&self.node))
+            .arg(self.log.tail.to_string())
+            .arg(self.log.letter.as_deref().unwrap_or("0"));
+        Some(words)
+    }
+
+    /// What came. What came too late, a lease having passed, is asked for again.
+    pub(crate) fn tailed(&mut self, now: Instant, came: Value) -> Result<(), Unreadable> {
+        self.pass(now);
+        if !self.link.is_up() {
+            return Ok(());
+        }
+        let (mut entries, mut letters) = (Vec::new(), Vec::new());
+        for (name, stream) in reply::streams(came)? {
+            if *name == *self.keys.log.as_bytes() {
+                entries = stream;
+            } else {
+                letters = stream;
+            }
+        }
+        // There may be letters that are older than these entries.
+        let is_cut = letters.len() >= MOST;
+        self.letters_came(letters);
+        if !is_cut {
+            self.entries_came(entries)?;
+        }
+        Ok(())
+    }
+
+    fn letters_came(&mut self, letters: Vec<StreamEntry>) {
+        let mut done = Vec::new();
+        for came in letters {
+            let id = String::from_utf8_lossy(&came.id).into_owned();
+            self.log.letter = Some(id.clone());
+            let shard = came.field("s").map(|shard| reply::parse(shard));
+            let shard = shard
+                .and_then(Result::ok)
+                .and_then(|shard| u32::try_from(shard).ok());
+            let letter = came.field("l").map(|letter| letter::decode(letter.clone()));
+            let (Some(shard), Some(Ok(letter))) = (shard, letter) else {
+                self.counts.unreadable += 1;
+                done.push(id);
+                continue;
+            };
+            match letter {
+                Letter::Forward { .. } => {
+                    if let Some(seat) = self.seats.get_mut(shard) {
+                        seat.letters.push_back(Waiting { id, letter });
+                        self.seats.wake(shard);
+                    }
+                    continue;
+                }
+                Letter::Answer { number, replies } => {
+                    let reply = replies.map_or(StoreReply::Unowned, StoreReply::Answered);
+                    self.settled(number, reply);
+                }
+                Letter::Taken { session, fence } => self.taken((session, shard), fence),
+            }
+            done.push(id);
+        }
+        let done: Vec<_> = done.iter().map(|id| &**id).collect();
+        self.discard(&self.keys.inbox(&self.node), &done);
+    }
+
+    /// A session of an engine here was claimed.
+    pub(super) fn taken(&mut self, holding: Holding, fence: Fence) {
+        if let Some(later) = self.coming.get_mut(&holding) {
+            // It is on its way here and gone again: the engine hears of both in order.
+            *later = (*later).max(Some(fence));
+        }
+        if self
+            .owned
+            .get(holding)
+            .is_some_and(|hold| hold.fence < fence)
+        {
+            self.owned.remove(holding);
+            self.counts.taken += 1;
+            self.seats.taken(holding.1, holding.0, fence);
+        }
+    }
+
+    fn entries_came(&mut self, entries: Vec<StreamEntry>) -> Result<(), Unreadable> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        for came in entries {
+            let id = came.id()?;
+            if let Some(before) = came.field("m") {
+                self.epoch_began(id, reply::parse(before).ok());
+                if !self.link.is_up() {
+                    return Ok(());
+                }
+                continue;
+            }
+            if id.position != self.log.tail.position + 1 {
+                self.ring.miss_to(Position::new(id.position - 1));
+            }
+            self.heard(id);
+            match came.field("e").map(|entry| entry::decode(entry.clone())) {
+                Some(Ok(stored)) => {
+                    if stored.author == self.author {
+                        self.appended(stored.number, id.position);
+                    }
+                    let entry = stored.at(id.position);
+                    self.ring.push(self.now, entry, &self.options);
+                }
+                Some(Err(Unreadable)) | None => {
+                    self.counts.unreadable += 1;
+                    self.ring.skip_to(Position::new(id.position));
+                }
+            }
+        }
+        self.seats.wake_all();
+        Ok(())
+    }
+
+    /// Somebody found another Redis than before, or none of the log.
+    fn epoch_began(&mut self, id: EntryId, before: Option<u64>) {
+        let Some(before) = before else {
+            // It is another log.
+            self.suspend();
+            self.join();
+            return;
+        };
+        if before > self.log.tail.position {
+            self.ring.miss_to(Position::new(id.position));
+        } else {
+            self.ring.skip_to(Position::new(id.position));
+        }
+        self.log.epoch = self.log.epoch.max(id.epoch);
+        self.log.epochs.insert(id.position, id.epoch);
+        self.heard(id);
+    }
+
+    fn heard(&mut self, id: EntryId) {
+        self.log.tail = id;
+        self.log.known = self.log.known.max(id.position);
+    }
+
+    /// An append is done.
+    pub(super) fn appended(&mut self, number: u64, position: u64) {
+        self.log.known = self.log.known.max(position);
+        if let Some(asker) = self.appends.remove(&number) {
+            self.seats
+                .reply(asker, StoreReply::Appended(Position::new(position)));
+        }
+    }
+}

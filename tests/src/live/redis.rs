@@ -1,0 +1,155 @@
+//! A Redis of the test's own.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::{Deadline, Process};
+
+/// A `redis-server` on a port of its own, which keeps nothing on disk unless it is told to; dropping it kills it.
+#[derive(Debug)]
+pub struct Redis {
+    process: Option<Process>,
+    port: u16,
+    folder: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Redis {
+    /// Starts it, and waits until it can be connected to.
+    ///
+    /// # Panics
+    ///
+    /// If it is not installed.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with an append-only file, so that what it was told outlives it.
+    pub fn on_disk() -> Self {
+        Self::with(&["--appendonly", "yes", "--appendfsync", "always"])
+    }
+
+    fn with(arguments: &[&str]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bayeux-redis-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder for Redis");
+        let mut redis = Self {
+            process: None,
+            port: 0,
+            folder,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+        };
+        // Somebody else may take the port in between.
+        let is_up = (0..10).any(|_| {
+            redis.port = free_port();
+            redis.begin()
+        });
+        assert!(is_up, "redis-server finds no port");
+        redis
+    }
+
+    fn begin(&mut self) -> bool {
+        let mut command = Command::new("redis-server");
+        command
+            .args(["--bind", "127.0.0.1", "--save", "", "--port"])
+            .arg(self.port.to_string())
+            .arg("--dir")
+            .arg(&self.folder)
+            .args(&self.arguments);
+        let mut process = Process::start("redis-server", &mut command);
+        while let Some(line) = process.next_line("accept connections", Deadline::usual()) {
+            if line.contains("Ready to accept connections") {
+                self.process = Some(process);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// Starts it again at the same place, with what it has on disk.
+    pub fn restart(&mut self) {
+        self.kill();
+        assert!(self.begin(), "redis-server does not come back");
+    }
+
+    /// Sends it that signal.
+    pub fn signal(&mut self, name: &str) {
+        if let Some(process) = &mut self.process {
+            process.signal(name);
+        }
+    }
+
+    /// What it says to that command, as it stands on the wire: one line, and what belongs to it.
+    pub fn say(&self, words: &[&str]) -> String {
+        let mut socket = TcpStream::connect(self.address()).expect("Redis is there");
+        socket.set_read_timeout(Some(Deadline::USUAL)).ok();
+        write!(socket, "*{}\r\n", words.len()).expect("Redis reads");
+        for word in words {
+            write!(socket, "${}\r\n{word}\r\n", word.len()).expect("Redis reads");
+        }
+        answer(&mut BufReader::new(socket))
+    }
+
+    /// The keys there are.
+    pub fn keys(&self) -> Vec<String> {
+        let keys = self.say(&["KEYS", "*"]);
+        keys.lines().skip(1).map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+fn answer(reader: &mut BufReader<TcpStream>) -> String {
+    let mut line = String::new();
+    reader.read_line(&mut line).expect("Redis answers");
+    let line = line.trim_end().to_owned();
+    let length = line
+        .get(1..)
+        .and_then(|length| length.parse::<usize>().ok());
+    match (line.chars().next(), length) {
+        (Some('$'), Some(length)) => {
+            let mut text = vec![0; length + 2];
+            reader.read_exact(&mut text).expect("Redis answers");
+            text.truncate(length);
+            String::from_utf8_lossy(&text).into_owned()
+        }
+        (Some('*'), Some(count)) => {
+            let parts = (0..count).map(|_| format!("\n{}", answer(reader)));
+            line + &parts.collect::<String>()
+        }
+        _ => line,
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let address = listener.and_then(|listener| listener.local_addr());
+    address.expect("a port is free").port()
+}
