@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bayeux_conformance::{Helpers, Options, Profile, Report, Target, Trust, run};
+use bayeux_conformance::{
+    Group, Helpers, Options, Profile, Report, Target, Transport, Trust, groups, run,
+};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 const CONFORMS: u8 = 0;
@@ -64,6 +66,16 @@ fn command() -> Command {
             "skip",
             "Rule, group or transport not to check; repeatable",
         ))
+        .arg(
+            value(
+                "require",
+                "TRANSPORT",
+                "A transport that the server has to offer; repeatable",
+            )
+            .value_parser(Transport::ALL.map(Transport::name))
+            .value_delimiter(',')
+            .action(ArgAction::Append),
+        )
         .arg(value(
             "path",
             "PATH",
@@ -194,8 +206,11 @@ fn options(matches: &ArgMatches) -> Result<Options, String> {
         options.trust = Some(trust(matches)?);
     }
     options.profile = profile(matches);
-    options.only = names("only");
-    options.skip = names("skip");
+    options.only = known(names("only"))?;
+    options.skip = known(names("skip"))?;
+    let required = names("require");
+    let is_required = |transport: &Transport| required.iter().any(|it| it == transport.name());
+    options.required = Transport::ALL.into_iter().filter(is_required).collect();
     options.jobs = matches.get_one("jobs").copied().unwrap_or(options.jobs);
     options.patience = duration("patience").unwrap_or(options.patience);
     options.quiet = duration("quiet").unwrap_or(options.quiet);
@@ -218,6 +233,22 @@ fn options(matches: &ArgMatches) -> Result<Options, String> {
         handshake: usual.handshake,
     };
     Ok(options)
+}
+
+/// The names, if each of them is one of a rule with a check, a group, or a transport.
+fn known(names: Vec<String>) -> Result<Vec<String>, String> {
+    let groups = groups();
+    let is_known = |name: &str| {
+        let is_transport = Transport::ALL.iter().any(|it| it.name() == name);
+        let is_rule = |group: &Group| group.checks.iter().any(|it| it.rules.contains(&name));
+        is_transport || groups.iter().any(|it| it.name == name || is_rule(it))
+    };
+    match names.iter().find(|name| !is_known(name)) {
+        Some(name) => Err(format!(
+            "{name} is no transport, no group, and no rule that has a check: see --list"
+        )),
+        None => Ok(names),
+    }
 }
 
 fn trust(matches: &ArgMatches) -> Result<Trust, String> {

@@ -11,6 +11,10 @@ use crate::check::{Difference, Transport};
 /// What came of all checks.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
+    /// The transports that the server offers and that answer: what is tried over others is not among the findings.
+    pub offered: Vec<Transport>,
+    /// The others, and why.
+    pub not_offered: Vec<(Transport, String)>,
     /// In the order of the groups.
     pub findings: Vec<Finding>,
 }
