@@ -192,6 +192,10 @@ impl Model {
         if session.ack {
             return;
         }
+        // What was on its way already waits for nobody any more.
+        for event in &mut events {
+            event.lazy = None;
+        }
         events.append(&mut session.queue);
         session.queue = events;
     }
