@@ -119,7 +119,7 @@ impl HttpConnection {
     }
 
     /// Says that nothing more will be sent.
-    pub fn finish(&self) {
+    pub fn finish(&mut self) {
         self.wire.finish();
     }
 

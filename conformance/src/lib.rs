@@ -30,6 +30,8 @@ mod options;
 mod report;
 mod run;
 mod scene;
+#[cfg_attr(not(feature = "tls"), path = "tls/absent.rs")]
+mod tls;
 mod transcript;
 mod websocket;
 mod wire;
@@ -42,6 +44,7 @@ pub use options::{Helpers, Options, Profile, Target, TargetError};
 pub use report::{Finding, Report, Verdict};
 pub use run::{Unreachable, run};
 pub use scene::{Scene, ServerFacts};
+pub use tls::Trust;
 pub use transcript::Transcript;
 pub use websocket::{Ending, Frame, Opcode, WebSocket};
 pub use wire::{Lack, Wire};

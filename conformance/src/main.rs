@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bayeux_conformance::{Helpers, Options, Profile, Report, Target, run};
+use bayeux_conformance::{Helpers, Options, Profile, Report, Target, Trust, run};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 const CONFORMS: u8 = 0;
@@ -90,6 +90,17 @@ fn command() -> Command {
             "ORIGIN",
             "An origin whose pages may use the server",
         ))
+        .arg(file(
+            "ca",
+            "For https://: the authorities whose certificates are believed, in PEM",
+        ))
+        .arg(
+            Arg::new("insecure")
+                .long("insecure")
+                .help("For https://: any certificate is believed")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("ca"),
+        )
         .arg(
             Arg::new("helpers")
                 .long("helpers")
@@ -179,6 +190,9 @@ fn options(matches: &ArgMatches) -> Result<Options, String> {
         target.path = path.trim_end_matches('/').to_owned();
     }
     let mut options = Options::new(target);
+    if options.target.secure {
+        options.trust = Some(trust(matches)?);
+    }
     let is_it = |profile: &Profile| text("profile").as_deref() == Some(profile.name());
     options.profile = Profile::ALL.into_iter().find(is_it).unwrap_or_default();
     options.only = names("only");
@@ -205,6 +219,16 @@ fn options(matches: &ArgMatches) -> Result<Options, String> {
         handshake: usual.handshake,
     };
     Ok(options)
+}
+
+fn trust(matches: &ArgMatches) -> Result<Trust, String> {
+    if matches.get_flag("insecure") {
+        return Trust::in_anybody();
+    }
+    match matches.get_one::<PathBuf>("ca") {
+        Some(file) => Trust::in_authorities(file),
+        None => Err("https:// needs --ca FILE or --insecure".to_owned()),
+    }
 }
 
 fn write(matches: &ArgMatches, report: &Report) -> Result<(), String> {

@@ -1,22 +1,31 @@
 //! A TCP connection read byte by byte, with a patience that ends.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::check::{Checked, Stop};
+use crate::options::Target;
+use crate::tls::{Secured, Trust};
 use crate::transcript::{Direction, Transcript};
 
 /// A connection below any protocol; all that passes it is noted.
 #[derive(Debug)]
 pub struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     /// Received and not yet read.
     buffer: Vec<u8>,
     /// How long to wait for what is to come.
     pub patience: Duration,
     transcript: Transcript,
     number: u32,
+}
+
+/// What bytes pass through.
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Secured(Secured),
 }
 
 /// Why what was waited for is not there.
@@ -43,11 +52,22 @@ impl Wire {
     /// # Errors
     ///
     /// If the server does not accept.
-    pub fn open(address: SocketAddr, patience: Duration, transcript: &Transcript) -> Checked<Self> {
-        let stream = TcpStream::connect_timeout(&address, patience)
+    pub fn open(
+        target: &Target,
+        trust: Option<&Trust>,
+        patience: Duration,
+        transcript: &Transcript,
+    ) -> Checked<Self> {
+        let address = target.address;
+        let socket = TcpStream::connect_timeout(&address, patience)
             .map_err(|error| Stop::failed(format!("{address} does not accept: {error}")))?;
-        stream.set_nodelay(true).ok();
-        stream.set_write_timeout(Some(patience)).ok();
+        socket.set_nodelay(true).ok();
+        socket.set_write_timeout(Some(patience)).ok();
+        socket.set_read_timeout(Some(patience)).ok();
+        let stream = match trust {
+            Some(trust) => Stream::Secured(trust.secured(socket, target.name())?),
+            None => Stream::Plain(socket),
+        };
         Ok(Self {
             stream,
             buffer: Vec::new(),
@@ -60,12 +80,19 @@ impl Wire {
     /// Sends bytes as they are. A peer that does not take them is no failure yet: what it said last can still be read.
     pub fn send(&mut self, bytes: &[u8]) {
         self.transcript.note(self.number, Direction::Sent, bytes);
-        self.stream.write_all(bytes).ok();
+        let sent = match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(bytes),
+            Stream::Secured(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+        };
+        sent.ok();
     }
 
     /// Says that nothing more will be sent.
-    pub fn finish(&self) {
-        self.stream.shutdown(Shutdown::Write).ok();
+    pub fn finish(&mut self) {
+        if let Stream::Secured(stream) = &mut self.stream {
+            stream.finish();
+        }
+        self.stream.socket().shutdown(Shutdown::Write).ok();
     }
 
     /// The bytes up to and including that end.
@@ -131,7 +158,7 @@ impl Wire {
             if left.is_zero() {
                 return Err(Lack::Late);
             }
-            self.stream.set_read_timeout(Some(left)).ok();
+            self.stream.socket().set_read_timeout(Some(left)).ok();
             match self.stream.read(&mut chunk) {
                 Ok(length @ 1..) => {
                     let bytes = chunk.get(..length).unwrap_or_default();
@@ -150,6 +177,22 @@ impl Wire {
                     return Err(Lack::Ended);
                 }
             }
+        }
+    }
+}
+
+impl Stream {
+    const fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Secured(stream) => stream.socket(),
+        }
+    }
+
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(bytes),
+            Self::Secured(stream) => stream.read(bytes),
         }
     }
 }

@@ -105,12 +105,7 @@ impl Turn<'_> {
         let mut rest: Vec<_> = session.queue.drain().collect();
         rest.push((None, Arc::new(end)));
         let socket = session.socket;
-        let transport = session.transport;
-        let pushes = transport
-            .zip(self.sessions.get(key))
-            .is_some_and(|(transport, session)| {
-                session.socket.is_some() && !self.is_deliver_only(session, transport)
-            });
+        let pushes = socket.is_some_and(|socket| self.pushes_to(key, socket));
         let local = self
             .sessions
             .get(key)

@@ -24,7 +24,7 @@ pub(super) struct Session {
     /// What it was told to wait in its last connect, in place of `interval` (TM-3).
     pub(super) interval: u64,
     pub(super) carrier: Carrier,
-    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) subscriptions: Vec<Name>,
     /// What waits to be sent, in order.
     pub(super) queue: Vec<Event>,
     /// What was sent and not acknowledged, in order (AK-3).
@@ -57,14 +57,6 @@ pub(super) enum Carrier {
     /// With the replies to polls.
     Polls,
     Socket(u32),
-}
-
-/// A subscription covers the entries after `since`, up to and with `until`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Subscription {
-    pub(super) pattern: Name,
-    pub(super) since: u64,
-    pub(super) until: Option<u64>,
 }
 
 impl Model {
@@ -123,8 +115,9 @@ impl Model {
             if carried {
                 session.carrier = Carrier::None;
             }
-            // CN-14, TM-10.
-            if held || carried {
+            // CN-14, TM-10; a clock that runs goes on.
+            let stands = session.expires.is_none();
+            if stands && (held || carried) {
                 self.start_clock(number);
             }
         }
