@@ -1,8 +1,8 @@
 //! `/meta/subscribe` and `/meta/unsubscribe` (SU-1, SU-5).
 //!
 //! A subscription holds here before the store is asked to keep it, and is undone if it does not. Whoever
-//! subscribes again before the store has answered has the store asked again: nothing is promised that a
-//! write of somebody else's could take back.
+//! subscribes again has the store asked again: nothing is promised that a write of somebody else's could
+//! take back.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -286,7 +286,8 @@ impl Turn<'_> {
         for pattern in broadcast(patterns) {
             if self.add_subscription(session, &pattern, since) {
                 added.push(pattern);
-            } else if self.unconfirmed.contains(session, &pattern) {
+            } else {
+                // It may be undone yet; or another engine, which this one has not heard of, has the session.
                 repeated.insert(pattern);
             }
         }
