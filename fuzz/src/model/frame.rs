@@ -79,7 +79,13 @@ impl Model {
             self.seen.on(connection).closed = Some("unavailable");
             return self.closed(connection);
         }
+        // TM-5; a request that its session waited behind counts even if nothing in it was valid.
+        let batching = !is_connect(&first);
+        let session = frame.session.filter(|_| batching);
         self.respond(frame);
+        if let Some(session) = session {
+            self.extend_clock(session);
+        }
         self.wake_all(None);
     }
 
