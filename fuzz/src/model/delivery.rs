@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::session::Carrier;
 use super::{Full, Model, Name, matches};
-use crate::seen::BROKEN;
 use crate::history::cast::Transport;
+use crate::seen::BROKEN;
 
 /// What was published, in its place.
 #[derive(Clone, Debug)]

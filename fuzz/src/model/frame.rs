@@ -81,7 +81,8 @@ impl Model {
         }
         // TM-5; a request that its session waited behind counts even if nothing in it was valid.
         let batching = !is_connect(&first);
-        let session = frame.session.filter(|_| batching);
+        let living = |it: &u32| self.sessions.get(it).is_some_and(|it| !it.leaving);
+        let session = frame.session.filter(|it| batching && living(it));
         self.respond(frame);
         if let Some(session) = session {
             self.extend_clock(session);
