@@ -204,6 +204,9 @@ impl Model {
     /// How many subscriptions there are.
     #[must_use]
     pub fn subscriptions(&self) -> usize {
-        self.sessions.values().map(|session| session.subscriptions.len()).sum()
+        self.sessions
+            .values()
+            .map(|session| session.subscriptions.len())
+            .sum()
     }
 }

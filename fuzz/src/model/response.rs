@@ -44,7 +44,9 @@ impl Model {
         // RC-4.
         let known = frame.replies.iter().any(|reply| !reply.is_unknown);
         let socket = frame.transport == Transport::Socket;
-        let rides = |number: &u32| connected.is_some() || ((known || socket) && self.rides(&frame, *number));
+        let rides = |number: &u32| {
+            connected.is_some() || ((known || socket) && self.rides(&frame, *number))
+        };
         let events = match session.filter(rides) {
             Some(number) => self.take(number),
             None => Vec::new(),

@@ -45,9 +45,7 @@ impl Model {
 
     fn is_subscribed(&mut self, number: u32, name: &Name) -> bool {
         let session = self.session(number);
-        session.is_some_and(|session| {
-            session.subscriptions.contains(name)
-        })
+        session.is_some_and(|session| session.subscriptions.contains(name))
     }
 
     fn may_subscribe(&mut self, number: u32, name: &Name, taken: &[Name]) -> Result<(), String> {
@@ -87,7 +85,9 @@ impl Model {
             .filter(|name| name.kind() == Kind::Broadcast)
             .collect();
         if let Some(session) = self.session(number) {
-            session.subscriptions.retain(|pattern| !had.contains(pattern));
+            session
+                .subscriptions
+                .retain(|pattern| !had.contains(pattern));
         }
         // ER-7: what the store could not note down is to be tried again; it is in force all the same.
         if !had.is_empty() && !self.store_works {
