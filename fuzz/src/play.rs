@@ -224,17 +224,26 @@ pub fn play(history: &History, server: &mut impl Server) -> Result<(), Box<Failu
 }
 
 /// What is fixed by the protocol: a refused handshake need not repeat what the server can do, how long
-/// clients stay away in an outage is random, and who is never to come back needs no number.
+/// clients stay away in an outage is random, who is never to come back needs no number, and of events and
+/// replies each keep their order.
 fn fixed(seen: &Seen) -> Seen {
     let mut seen = seen.clone();
     for heard in seen.0.values_mut() {
         let Heard { messages, lost, .. } = heard;
-        for message in messages.iter_mut().chain(lost) {
+        for message in messages.iter_mut().chain(&mut *lost) {
             loosen(message);
         }
+        // Whether events go before replies or behind is fixed within a frame, and looked at there.
+        messages.sort_by_key(is_reply);
+        // How much of it was under way as a connection broke is left open, and nobody has read it.
+        lost.retain(|message| !is_reply(message));
     }
     seen.0.retain(|_, heard| *heard != Heard::default());
     seen
+}
+
+fn is_reply(message: &Value) -> bool {
+    message.get("data").is_none()
 }
 
 fn loosen(message: &mut Value) {
