@@ -235,8 +235,7 @@ fn fixed(seen: &Seen) -> Seen {
         }
         // Whether events go before replies or behind is fixed within a frame, and looked at there.
         messages.sort_by_key(is_reply);
-        // How much of it was under way as a connection broke is left open, and nobody has read it.
-        lost.retain(|message| !is_reply(message));
+        lost.sort_by_key(is_reply);
     }
     seen.0.retain(|_, heard| *heard != Heard::default());
     seen
