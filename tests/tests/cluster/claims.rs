@@ -460,8 +460,6 @@ fn a_number_does_not_fall_because_this_engine_lags_behind() {
 fn an_engine_that_stood_still_looks_at_the_log_before_it_gives_up_on_a_number() {
     let mut script = engine(106);
     let (_, connection) = claim(&mut script, record(true, 100, 105), ack(7));
-    let ticket = is_read(&mut script, 106, 106);
-    script.stored(ticket, StoreReply::Entries(vec![]));
 
     script.oversleep(10_000);
     log(&mut script, [107, 108]);
