@@ -171,6 +171,14 @@ mod tests {
         }
     }
 
+    fn report(findings: Vec<Finding>) -> Report {
+        Report {
+            offered: vec![Transport::LongPolling],
+            not_offered: Vec::new(),
+            findings,
+        }
+    }
+
     #[test]
     fn what_was_kept_over_every_transport_is_no_longer_known() {
         let known = || Verdict::Known {
@@ -179,17 +187,15 @@ mod tests {
         let unchecked = || Verdict::NotChecked {
             why: "needs help".to_owned(),
         };
-        let report = Report {
-            findings: vec![
-                finding("never known", None, Verdict::Passed),
-                finding("at times", Some(true), Verdict::Passed),
-                finding("over one of two", Some(false), Verdict::Passed),
-                finding("over one of two", Some(false), known()),
-                finding("not seen", Some(false), unchecked()),
-                finding("over all that were seen", Some(false), Verdict::Passed),
-                finding("over all that were seen", Some(false), unchecked()),
-            ],
-        };
+        let report = report(vec![
+            finding("never known", None, Verdict::Passed),
+            finding("at times", Some(true), Verdict::Passed),
+            finding("over one of two", Some(false), Verdict::Passed),
+            finding("over one of two", Some(false), known()),
+            finding("not seen", Some(false), unchecked()),
+            finding("over all that were seen", Some(false), Verdict::Passed),
+            finding("over all that were seen", Some(false), unchecked()),
+        ]);
 
         assert_eq!(report.no_longer_known(), ["over all that were seen"].into());
     }
@@ -199,9 +205,7 @@ mod tests {
         let known = Verdict::Known {
             why: "it did not".to_owned(),
         };
-        let report = Report {
-            findings: vec![finding("known", Some(false), known)],
-        };
+        let report = report(vec![finding("known", Some(false), known)]);
 
         assert!(report.conforms());
         assert_eq!(report.checked_rules(), ["CN-1"].into());
