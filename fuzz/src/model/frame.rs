@@ -184,6 +184,10 @@ impl Model {
             self.spread();
             self.wake_all(frame.session);
         }
+        // Its own publishes may have been more than its queue holds (QU-5).
+        if !self.sessions.contains_key(&session) {
+            return Some(reply.unknown());
+        }
         Some(match text {
             "/meta/subscribe" => self.subscribe(session, message, reply),
             "/meta/unsubscribe" => self.unsubscribe(session, message, reply),
