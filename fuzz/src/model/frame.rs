@@ -79,13 +79,7 @@ impl Model {
             self.seen.on(connection).closed = Some("unavailable");
             return self.closed(connection);
         }
-        // TM-5; a frame that its session waited behind counts even if nothing in it was valid.
-        let living = |it: &u32| self.sessions.get(it).is_some_and(|it| !it.leaving);
-        let session = frame.session.filter(|it| living(it));
         self.respond(frame);
-        if let Some(session) = session {
-            self.extend_clock(session);
-        }
         self.wake_all(None);
     }
 
