@@ -54,6 +54,7 @@ pub struct Counts {
 /// The model's side of a history.
 #[derive(Clone, Debug)]
 pub struct Play {
+    setting: Setting,
     cast: Cast,
     model: Model,
     facts: Vec<Fact>,
@@ -65,6 +66,7 @@ impl Play {
     #[must_use]
     pub fn new(setting: Setting) -> Self {
         Self {
+            setting,
             cast: Cast::default(),
             model: Model::new(setting),
             facts: Vec::new(),
@@ -75,6 +77,11 @@ impl Play {
     /// A step is taken.
     pub fn step(&mut self, step: &Step) {
         self.facts = self.cast.facts(step);
+        if self.setting == Setting::FewSubscriptions {
+            // Whether what the store is still to refuse counts for the rest of its frame is left open.
+            self.facts
+                .retain(|fact| !matches!(fact, Fact::Store { .. }));
+        }
         self.wanted = self.model.meet(&self.facts);
         self.cast.learn(&self.wanted);
     }
