@@ -191,15 +191,21 @@ impl RedisStore {
         }
         if let Some(handed) = self.forwards.handed.remove(&forward) {
             let letter = letter::answer(handed.number, replies);
-            let mut words = redis::cmd("XADD");
-            words
-                .arg(self.keys.inbox(&handed.asker))
-                .arg(&["NOMKSTREAM", "MAXLEN", "~"])
-                .arg(MAX_LETTERS)
-                .arg(&["*", "s", "0", "l"])
-                .arg(letter);
+            let words = self.letter_to(&handed.asker, letter);
             self.order(Purpose::Write(asker), words);
         }
+    }
+
+    /// Puts a letter into the inbox of a node, if that is still there.
+    pub(super) fn letter_to(&self, node: &str, letter: Vec<u8>) -> Cmd {
+        let mut words = redis::cmd("XADD");
+        words
+            .arg(self.keys.inbox(node))
+            .arg(&["NOMKSTREAM", "MAXLEN", "~"])
+            .arg(MAX_LETTERS)
+            .arg(&["*", "s", "0", "l"])
+            .arg(letter);
+        words
     }
 
     /// Takes letters out of an inbox.

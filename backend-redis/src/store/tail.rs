@@ -83,7 +83,15 @@ impl RedisStore {
                     let reply = replies.map_or(StoreReply::Unowned, StoreReply::Answered);
                     self.settled(number, reply);
                 }
-                Letter::Taken { session, fence } => self.taken((session, shard), fence),
+                Letter::Taken { session, fence, by } => {
+                    self.is_asked_to_part(session, fence, by);
+                    self.taken((session, shard), fence);
+                }
+                Letter::Parting {
+                    session,
+                    fence,
+                    cursor,
+                } => self.heard_parting(session, fence, cursor),
             }
             done.push(id);
         }
@@ -93,6 +101,7 @@ impl RedisStore {
 
     /// A session of an engine here was claimed.
     pub(super) fn taken(&mut self, holding: Holding, fence: Fence) {
+        self.parted(holding, None);
         if let Some(later) = self.coming.get_mut(&holding) {
             // It is on its way here and gone again: the engine hears of both in order.
             *later = (*later).max(Some(fence));
