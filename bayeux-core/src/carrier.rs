@@ -507,6 +507,7 @@ impl Turn<'_> {
         self.counters.events_discarded += lost;
         // Those that only waited for their turn here are over.
         for request in entry.requests {
+            self.stand_alone(request);
             self.finish(request);
         }
         for response in entry.ready {

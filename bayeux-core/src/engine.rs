@@ -224,7 +224,7 @@ impl Turn<'_> {
             StoreUse::Step(request) | StoreUse::Open { request, .. } => {
                 self.stored_for(request, reply);
             }
-            StoreUse::Append { .. } => self.appended(what, &reply),
+            StoreUse::Append { .. } => self.appended(ticket, what, &reply),
             StoreUse::Subscribe { .. } => self.subscribed(ticket, what, &reply),
             StoreUse::Slot { request, slot } => {
                 let outcome = match reply {

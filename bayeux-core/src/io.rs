@@ -115,7 +115,9 @@ pub enum Output {
         /// What.
         batch: Batch,
     },
-    /// End this connection, also if something is still being written. Ends in [`Input::Closed`].
+    /// End this connection, also if something is still being written. Ends in [`Input::Closed`]; if
+    /// what was being written is on the wire after all, [`Input::Written`] comes before that, or in
+    /// its place on an exchange: else a client would get events again that it has.
     Close {
         /// Which.
         connection: ConnectionId,

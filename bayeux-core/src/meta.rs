@@ -37,6 +37,9 @@ impl Turn<'_> {
         if !connectionless && let Some(refused) = self.check_session(request, current, operation) {
             return refused;
         }
+        if self.waits_behind(key, request, current) {
+            return Flow::Wait;
+        }
         match operation {
             Some(MetaChannel::Connect) => {
                 current.stage = Stage::Connect;

@@ -1,10 +1,12 @@
 //! Requests: the messages of one frame, one after the other, until all of them are answered.
 //!
 //! A message is *done* when the next may begin (MO-6): for a publish or a subscription that is when
-//! the store has been asked, since it keeps the order in which it was asked; its reply waits for the
-//! store's answer. Everything else is waited for. The response leaves when all replies are there.
+//! the store has been asked, since it keeps the order in which it was asked; its reply waits for
+//! the store's answer. What changes who receives waits for the entries before it (`order`);
+//! everything else is waited for. The response leaves when all replies are there.
 
 mod intake;
+mod order;
 mod pipeline;
 mod response;
 
@@ -14,6 +16,7 @@ use alloc::vec::Vec;
 
 use slab::Slab;
 
+pub(crate) use self::order::Behind;
 use crate::channel::{ChannelName, MetaChannel};
 use crate::connection::{Answer, AnswerKind, Rest};
 use crate::decide::{Consultation, Order};
@@ -54,6 +57,8 @@ pub(crate) struct Request {
     open: usize,
     /// To be answered only once the engine has seen this of the log (RC-2, SU-11).
     after: Position,
+    /// What its messages come behind (PB-8).
+    pub(crate) behind: Behind,
     /// It waits for the log to reach this, until then.
     waits: Option<(Position, Instant)>,
     /// It has waited for the log long enough.
@@ -332,6 +337,7 @@ impl Request {
             current: None,
             open: 0,
             after: Position::ZERO,
+            behind: Behind::At(Position::ZERO),
             waits: None,
             has_waited: false,
             batching: false,

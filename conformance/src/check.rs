@@ -15,8 +15,19 @@ pub struct Check {
     pub over: Over,
     /// The servers that are known to do something else, and what.
     pub differs: &'static [(Profile, &'static str)],
+    /// Those that are known to do so at times only.
+    pub differs_at_times: &'static [(Profile, &'static str)],
     /// Tries it.
     pub run: fn(&Scene<'_>) -> Checked,
+}
+
+/// What a server is known to do otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// In a few words.
+    pub what: &'static str,
+    /// Whether chance decides if it is seen.
+    pub at_times: bool,
 }
 
 /// Checks of one subject.
@@ -74,6 +85,7 @@ impl Check {
             promise,
             over,
             differs: &[],
+            differs_at_times: &[],
             run,
         }
     }
@@ -81,6 +93,23 @@ impl Check {
     pub(crate) const fn differs(mut self, differs: &'static [(Profile, &'static str)]) -> Self {
         self.differs = differs;
         self
+    }
+
+    pub(crate) const fn differs_at_times(
+        mut self,
+        differs: &'static [(Profile, &'static str)],
+    ) -> Self {
+        self.differs_at_times = differs;
+        self
+    }
+
+    /// What that server is known to do otherwise, if anything.
+    pub fn known_difference(&self, profile: Profile) -> Option<Difference> {
+        let of = |list: &'static [(Profile, &'static str)], at_times| {
+            let (_, what) = list.iter().find(|(of, _)| *of == profile)?;
+            Some(Difference { what, at_times })
+        };
+        of(self.differs, false).or_else(|| of(self.differs_at_times, true))
     }
 }
 

@@ -34,7 +34,7 @@ mod transcript;
 mod websocket;
 mod wire;
 
-pub use check::{Check, Checked, Group, Over, Stop, Transport};
+pub use check::{Check, Checked, Difference, Group, Over, Stop, Transport};
 pub use checks::groups;
 pub use client::{Client, Hold, Reaction};
 pub use http::{HttpConnection, Response};

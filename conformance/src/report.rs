@@ -6,7 +6,7 @@ mod text;
 
 use std::collections::BTreeSet;
 
-use crate::check::Transport;
+use crate::check::{Difference, Transport};
 
 /// What came of all checks.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,8 @@ pub struct Finding {
     pub promise: &'static str,
     /// The transport.
     pub transport: Transport,
+    /// What the server is known to do otherwise, if anything.
+    pub known: Option<Difference>,
     /// What came of it.
     pub verdict: Verdict,
     /// How long it took, in seconds.
@@ -44,6 +46,11 @@ pub enum Verdict {
         /// All that went over the wire.
         transcript: String,
     },
+    /// It does not, as it is known to.
+    Known {
+        /// What it did.
+        why: String,
+    },
     /// It could not be seen.
     NotChecked {
         /// Why.
@@ -61,6 +68,24 @@ impl Report {
     pub fn failed(&self) -> impl Iterator<Item = &Finding> {
         let mut findings = self.findings.iter();
         std::iter::from_fn(move || findings.find(|finding| finding.verdict.is_failure()))
+    }
+
+    /// The promises that the server is known not to keep, and kept over every transport over which they were tried.
+    /// Those that it is known not to keep at times are not among them.
+    pub fn no_longer_known(&self) -> BTreeSet<&'static str> {
+        let known = |finding: &&Finding| finding.known.is_some_and(|known| !known.at_times);
+        let of = |passed: bool| {
+            let is_so = move |finding: &&Finding| match finding.verdict {
+                Verdict::Passed => passed,
+                Verdict::Known { .. } => !passed,
+                Verdict::Failed { .. } | Verdict::NotChecked { .. } => false,
+            };
+            let findings = self.findings.iter().filter(known).filter(is_so);
+            findings
+                .map(|finding| finding.promise)
+                .collect::<BTreeSet<_>>()
+        };
+        of(true).difference(&of(false)).copied().collect()
     }
 
     /// The rules of which at least one check was done, whatever came of it.
@@ -91,10 +116,10 @@ impl Report {
         unchecked
     }
 
-    /// How many passed, failed, and were not checked, of those of a group or of all.
-    fn counts(&self, group: Option<&str>) -> [usize; 3] {
-        let mut counts = [0; 3];
-        let [passed, failed, unchecked] = &mut counts;
+    /// How many passed, failed, failed as is known, and were not checked, of those of a group or of all.
+    fn counts(&self, group: Option<&str>) -> [usize; 4] {
+        let mut counts = [0; 4];
+        let [passed, failed, known, unchecked] = &mut counts;
         for finding in &self.findings {
             if group.is_some_and(|group| group != finding.group) {
                 continue;
@@ -102,6 +127,7 @@ impl Report {
             match finding.verdict {
                 Verdict::Passed => *passed += 1,
                 Verdict::Failed { .. } => *failed += 1,
+                Verdict::Known { .. } => *known += 1,
                 Verdict::NotChecked { .. } => *unchecked += 1,
             }
         }

@@ -18,6 +18,9 @@ use crate::options::Options;
 use crate::report::{Finding, Report, Verdict};
 use crate::scene::{Scene, ServerFacts};
 
+/// What a server is known not to do is not waited for any longer.
+const KNOWN_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Why no check could be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreachable(String);
@@ -101,17 +104,18 @@ fn tasks(options: &Options, facts: &ServerFacts) -> Vec<Task> {
 
 impl Task {
     fn done(&self, options: &Options, facts: &ServerFacts, name: &str) -> Finding {
-        let scene = Scene::new(options, facts, self.transport, name);
+        let known = self.check.known_difference(options.profile);
+        let mut options = options.clone();
+        if known.is_some() {
+            options.patience = options.patience.min(KNOWN_PATIENCE);
+        }
+        let scene = Scene::new(&options, facts, self.transport, name);
         let start = Instant::now();
-        let known = |(profile, _): &&(_, _)| *profile == options.profile;
-        let outcome = match self.check.differs.iter().find(known) {
-            Some((_, why)) => Err(Stop::not_checked(*why)),
-            None => (self.check.run)(&scene),
-        };
-        let verdict = match outcome {
-            Ok(()) => Verdict::Passed,
-            Err(Stop::NotChecked(why)) => Verdict::NotChecked { why },
-            Err(Stop::Failed(why)) => Verdict::Failed {
+        let verdict = match ((self.check.run)(&scene), known) {
+            (Ok(()), _) => Verdict::Passed,
+            (Err(Stop::NotChecked(why)), _) => Verdict::NotChecked { why },
+            (Err(Stop::Failed(why)), Some(_)) => Verdict::Known { why },
+            (Err(Stop::Failed(why)), None) => Verdict::Failed {
                 why,
                 transcript: scene.transcript.to_string(),
             },
@@ -121,6 +125,7 @@ impl Task {
             rules: self.check.rules,
             promise: self.check.promise,
             transport: self.transport,
+            known,
             verdict,
             seconds: start.elapsed().as_secs_f64(),
         }

@@ -26,10 +26,15 @@ mod metrics;
 #[path = "../../server/tests/of_both/tls.rs"]
 mod tls;
 
+/// Runs a future of an application to its end.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    async_io::block_on(future)
+}
+
 /// Serves an application that is nothing but this service.
 fn mount(listener: TcpListener, service: server::Service) {
     let executor = Executor::new();
-    async_io::block_on(executor.run(async {
+    run(executor.run(async {
         let listener = Async::new(listener).unwrap();
         while let Ok((socket, peer)) = listener.accept().await {
             let service = service.of(peer, Scheme::Http);

@@ -24,13 +24,15 @@ mod metrics;
 #[path = "../../server/tests/of_both/tls.rs"]
 mod tls;
 
+/// Runs a future of an application to its end.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap().block_on(future)
+}
+
 /// Serves an application that is nothing but this service.
 fn mount(listener: TcpListener, service: server::Service) {
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    tokio.block_on(async {
+    run(async {
         listener.set_nonblocking(true).unwrap();
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
         while let Ok((socket, peer)) = listener.accept().await {

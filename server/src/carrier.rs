@@ -27,6 +27,15 @@ pub(crate) enum Sent {
     Later,
 }
 
+/// When an order to close is carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ended {
+    /// It is over, and whatever was under way was not written.
+    Now,
+    /// `Closed` will come through the inbox, behind the `Written` of what was written after all.
+    Later,
+}
+
 /// A websocket, whatever it runs over. Its own task may be on another thread.
 pub(crate) trait Duplex: Send + Sync {
     /// Writes at once what the socket takes at once.
@@ -39,7 +48,7 @@ pub(crate) trait Duplex: Send + Sync {
     ) -> Sent;
     /// Lets the next frame be read.
     fn receive(&self, connection: ConnectionId);
-    /// Begins the end.
+    /// Begins the end. `Closed` comes through the inbox.
     fn close(&self, connection: ConnectionId, reason: CloseReason);
     /// Has another shard told of it, with these messages; this one has let go of it.
     fn hand_on(&self, connection: ConnectionId, shard: u32, messages: Messages);
@@ -68,11 +77,15 @@ impl Carrier {
         }
     }
 
-    pub(crate) fn close(&self, connection: ConnectionId, reason: CloseReason) {
+    pub(crate) fn close(&self, connection: ConnectionId, reason: CloseReason) -> Ended {
         match self {
             Self::Exchange(exchange) => exchange.close(reason),
             Self::Duplex(duplex) => duplex.close(connection, reason),
-            Self::Local(end) => end.close(reason),
+            Self::Local(end) => {
+                end.close(reason);
+                return Ended::Now;
+            }
         }
+        Ended::Later
     }
 }

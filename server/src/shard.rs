@@ -20,7 +20,7 @@ use futures_channel::oneshot;
 use hyper::rt::{Sleep, Timer};
 
 use crate::application::{Asked, DynDecide, Listener};
-use crate::carrier::{Carrier, Sent};
+use crate::carrier::{Carrier, Ended, Sent};
 use crate::clock::WallClock;
 use crate::complaints::Complaints;
 use crate::deadlines::Deadlines;
@@ -342,12 +342,13 @@ impl Shard {
                     }
                 }
                 Output::Close { connection, reason } => {
-                    if let Some(open) = self.connections.get(&connection) {
-                        open.carrier.close(connection, reason);
-                    }
                     self.noted.closed(reason);
-                    self.forget(connection);
-                    self.tell(now, Input::Closed { connection });
+                    let open = self.connections.get(&connection);
+                    let ended = open.map(|open| open.carrier.close(connection, reason));
+                    if ended != Some(Ended::Later) {
+                        self.forget(connection);
+                        self.tell(now, Input::Closed { connection });
+                    }
                 }
                 Output::Store { ticket, request } => self.log.submit(now, ticket, request),
                 Output::Decide { ticket, question } => self.decide(now, ticket, *question),

@@ -18,6 +18,7 @@ mod deadline;
 mod http;
 mod http2;
 mod lines;
+mod peer;
 mod poller;
 mod process;
 mod redis;
@@ -35,6 +36,7 @@ pub use cutter::Cutter;
 pub use deadline::Deadline;
 pub use http::{HttpConnection, Response, percent};
 pub use http2::Http2;
+pub use peer::Peer;
 pub use poller::{Held, Poller};
 pub use process::Process;
 pub use redis::Redis;
@@ -45,3 +47,6 @@ pub use wire::Wire;
 
 /// The scripts that steer clients, and what they need.
 const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
+
+/// Servers of others, and what they need.
+const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");

@@ -401,6 +401,29 @@ mod one {
         nothing_leaks(&mut script);
     }
 
+    // Proves: SV-3
+    #[test]
+    fn what_was_delivered_to_a_session_is_read_with_what_was_published() {
+        let mut script = engine(120);
+        let (_, connection) = claim(&mut script, record(true, 100, 105), ack(10));
+        let ticket = is_read(&mut script, 110, 120);
+        let delivered = Entry {
+            to: Destination::Session(session_id()),
+            ..entry(113)
+        };
+
+        script.stored(
+            ticket,
+            StoreReply::Entries(vec![entry(111), delivered, entry(115)]),
+        );
+
+        assert_eq!(
+            read(&script.take(connection)),
+            (vec![111, 113, 115], Some(20))
+        );
+        nothing_leaks(&mut script);
+    }
+
     // Proves: AK-4, AK-8, CN-9
     #[test]
     fn a_connect_that_waits_for_the_log_to_be_read_may_be_overtaken() {
@@ -793,11 +816,11 @@ mod one {
             let (ticket, request) = script.take_store();
             assert!(matches!(request, StoreRequest::Append(_)));
             script.stored(ticket, StoreReply::Appended(at(121)));
-            done(&mut script);
             script.notify(Notice::Entries(vec![Entry {
                 to: Destination::Channel("/other".parse().unwrap()),
                 ..entry(121)
             }]));
+            done(&mut script);
 
             let replies = answer(&mut script);
             assert_eq!(replies[0]["successful"], true);
@@ -1038,7 +1061,33 @@ mod one {
             ..entry(121)
         }]));
         script.expect_nothing(held);
+
+        let exchange = script.post(json!({
+            "channel": "/meta/unsubscribe", "clientId": client.session, "subscription": "/news",
+        }));
+        let (ticket, _) = script.take_store();
+        script.stored(ticket, StoreReply::Fenced);
+        assert_eq!(script.take(exchange)[0]["error"], "403::unsubscribe_failed");
         nothing_leaks(&mut script);
+    }
+
+    #[test]
+    fn an_engine_says_how_far_it_has_seen_and_whether_it_has_its_store() {
+        let mut script = engine(120);
+        assert_eq!(
+            (script.engine().seen(), script.engine().has_store()),
+            (at(120), true)
+        );
+
+        log(&mut script, [121, 122]);
+        script.notify(Notice::Down);
+        assert_eq!(
+            (script.engine().seen(), script.engine().has_store()),
+            (at(122), false)
+        );
+
+        script.notify(Notice::Up { position: at(122) });
+        assert!(script.engine().has_store());
     }
 
     // Proves: ER-7

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
     Admission, BrowserId, Call, CallResult, Config, ConnectionId, Decider, DeciderId, Denial,
-    Extensions, Laziness, Limits, Operations, Payload, Peer, PeerDetails, Reconnect, Removal,
-    ReportKind, Role, SessionId, Shard, Subject, Transport, Verdict,
+    Extensions, Fence, Laziness, Limits, Notice, Operations, Payload, Peer, PeerDetails, Position,
+    Reconnect, Removal, ReportKind, Role, SessionId, Shard, StoreReply, StoreRequest, Subject,
+    Transport, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -65,6 +66,31 @@ fn welcoming(count: u32) -> Verdict {
         welcome: (1..=count).map(welcome).collect(),
         ..Admission::default()
     }))
+}
+
+// Proves: HS-9
+#[test]
+fn a_handshake_whose_session_is_taken_while_it_is_welcomed_fails() {
+    let mut script = Script::with_scripted_store(asking());
+    let exchange = shake(&mut script, POLLING, handshake());
+    script.decide(welcoming(1));
+    let (ticket, request) = script.take_store();
+    let StoreRequest::Open(record) = request else {
+        panic!("{request:?}")
+    };
+    script.stored(ticket, StoreReply::Done);
+    let (welcome, request) = script.take_store();
+    assert!(matches!(request, StoreRequest::Append(_)), "{request:?}");
+
+    script.notify(Notice::Taken {
+        session: record.session,
+        fence: Fence(2),
+    });
+    script.stored(welcome, StoreReply::Appended(Position::new(1)));
+    script.notify(bayeux_tests::talk::entries(1, "/welcome", &[1]));
+
+    let reply = script.take(exchange);
+    assert_eq!(reply[0]["error"], "403::handshake_failed", "{reply}");
 }
 
 fn client_of(reply: &Value, transport: Transport, connection: ConnectionId) -> Client {

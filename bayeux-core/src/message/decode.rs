@@ -110,7 +110,8 @@ impl Messages {
             return Err(DecodeError::TooLarge);
         }
         let text = core::str::from_utf8(&body).map_err(|_| DecodeError::NotJson)?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = text.trim_matches([' ', '\t', '\n', '\r']);
         if text.is_empty() {
             return Err(DecodeError::Empty);
         }
@@ -406,10 +407,28 @@ mod tests {
         }
     }
 
+    // Proves: FR-6
+    #[test]
+    fn the_limit_on_messages_holds_for_all_texts_of_a_request_together() {
+        let limits = DecodeLimits {
+            max_messages: 3,
+            ..DecodeLimits::default()
+        };
+        let count = |texts: &[&'static str]| {
+            let texts = texts.iter().map(|text| Bytes::from_static(text.as_bytes()));
+            Messages::decode_all(texts, &limits).map(|messages| messages.len())
+        };
+
+        assert_eq!(count(&["[{},{}]", "{}"]), Ok(3));
+        assert_eq!(count(&["[{},{}]", "[{},{}]"]), Err(DecodeError::TooMany));
+        assert_eq!(count(&["{}", "[1]"]), Err(DecodeError::NotMessages));
+        assert_eq!(count(&[]), Ok(0));
+    }
+
     // Proves: FR-1, FR-3, FR-4, FR-7
     #[test]
     fn a_frame_is_a_list_of_messages_or_one() {
-        let table: [(&str, Result<usize, DecodeError>); 26] = [
+        let table: [(&str, Result<usize, DecodeError>); 28] = [
             // FR-1
             ("[{}]", Ok(1)),
             ("{}", Ok(1)),
@@ -434,6 +453,8 @@ mod tests {
             ("[{\"data\":\"a\nb\"}]", Err(DecodeError::NotJson)),
             ("[{\"data\":[1,]}]", Err(DecodeError::NotJson)),
             ("[{'data':1}]", Err(DecodeError::NotJson)),
+            ("\u{c}[{}]", Err(DecodeError::NotJson)),
+            ("[{}]\u{c}", Err(DecodeError::NotJson)),
             // FR-4
             ("[]", Err(DecodeError::Empty)),
             (" \n", Err(DecodeError::Empty)),

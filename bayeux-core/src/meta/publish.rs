@@ -9,10 +9,11 @@ use crate::channel::{ChannelKind, ChannelName, ChannelPattern};
 use crate::connection::Answer;
 use crate::decide::{Consultation, Order, Step, reaches};
 use crate::decision::{Role, Scope, Subject, Verdict};
+use crate::id::StoreTicket;
 use crate::message::{Event, Id, Message, Payload, ProtocolError};
 use crate::meta::subscribe::{BY_POLICY, refuse};
 use crate::report::ReportKind;
-use crate::request::{Current, Flow, Request, RequestKey, Stage};
+use crate::request::{Behind, Current, Flow, Request, RequestKey, Stage};
 use crate::session::Session;
 use crate::store::{Destination, Echo, Laziness, NewEntry, Position, StoreReply, StoreRequest};
 use crate::tickets::StoreUse;
@@ -341,21 +342,22 @@ impl Turn<'_> {
         entry: NewEntry,
     ) -> Flow {
         let session = current.session(request);
-        if let Some(session) = session.and_then(|session| self.sessions.get_mut(session)) {
-            session.open_appends += 1;
-        }
         let what = StoreUse::Append {
             request: key,
             slot: current.slot,
             session,
         };
-        self.store(StoreRequest::Append(Box::new(entry)), what);
+        let ticket = self.store(StoreRequest::Append(Box::new(entry)), what);
+        request.behind = Behind::Asked(ticket);
+        if let Some(session) = session.and_then(|session| self.sessions.get_mut(session)) {
+            session.open_appends += 1;
+        }
         let answer = Answer::to(&current.message);
         self.wait_for_store(request, current, Box::new(answer))
     }
 
     /// The store has appended a client's entry, or has not.
-    pub(crate) fn appended(&mut self, what: StoreUse, reply: &StoreReply) {
+    pub(crate) fn appended(&mut self, ticket: StoreTicket, what: StoreUse, reply: &StoreReply) {
         let StoreUse::Append {
             request,
             slot,
@@ -396,9 +398,13 @@ impl Turn<'_> {
         } else {
             Position::ZERO
         };
+        let waiting = self.entry_placed(request, ticket, position);
         self.fill(request, slot, outcome, after);
         if let Some(session) = session {
             self.append_settled(session);
+        }
+        for request in waiting {
+            self.advance(request);
         }
     }
 }

@@ -31,7 +31,12 @@ impl Turn<'_> {
         let has_connect = messages
             .iter()
             .any(|message| message.operation() == Some(MetaChannel::Connect));
-        let request = Request::new(origin, peer, messages.len());
+        let mut request = Request::new(origin, peer, messages.len());
+        if let Origin::Connection(connection, transport) = origin
+            && !transport.is_exchange()
+        {
+            request.behind = self.behind(connection);
+        }
         let key = self.requests.insert(request);
         if let Origin::Connection(connection, _) = origin
             && let Some(connection) = self.connections.get_mut(connection)

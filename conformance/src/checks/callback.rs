@@ -43,7 +43,7 @@ pub(super) const GROUP: Group = Group {
             names,
         )
         .differs(&[
-            (FAYE, "it has no such bound"),
+            (FAYE, "its names are those of JavaScript, of any length"),
             (COMETD, "it does not take $"),
         ]),
         Check::new(
@@ -65,10 +65,7 @@ pub(super) const GROUP: Group = Group {
             CALLBACK,
             two_names,
         )
-        .differs(&[
-            (FAYE, "it takes them together"),
-            (COMETD, "it takes the first"),
-        ]),
+        .differs(&[(FAYE, "it takes them together")]),
         Check::new(
             &["CB-3"],
             "the script begins with a comment, and its type is not to be guessed",

@@ -60,8 +60,7 @@ pub(super) const GROUP: Group = Group {
             "on a websocket the replies of one frame come in one frame, with no event in it",
             SOCKET,
             replies_in_one_frame,
-        )
-        .differs(&[(FAYE, "it sends them as they are ready")]),
+        ),
         Check::new(
             &["RC-8", "LP-5", "HT-5"],
             "nothing stands behind the array, and the answer is there at once and whole",

@@ -74,6 +74,16 @@ pub(super) const GROUP: Group = Group {
             data_survives,
         ),
         Check::new(
+            &["FR-5"],
+            "arrays in arrays arrive",
+            Over::All,
+            arrays_survive,
+        )
+        .differs(&[(
+            COMETD,
+            "over long-polling Jetty's parser takes no array in an array",
+        )]),
+        Check::new(
             &["FR-6", "HT-8"],
             "a body announced as too large is refused before it is sent",
             HTTP,
@@ -107,7 +117,7 @@ pub(super) const GROUP: Group = Group {
             nesting,
         )
         .differs(&[
-            (COMETD, "it has no such bound"),
+            (COMETD, "Jetty's parser takes no array in an array"),
             (FAYE, "it has no such bound"),
         ]),
         Check::new(
@@ -242,7 +252,7 @@ fn data_survives(scene: &Scene<'_>) -> Checked {
     let mut client = scene.subscriber(&[&channel])?;
     let data = json!({
         "clientId": "c", "id": 1, "advice": {"reconnect": "none"}, "channel": "/b",
-        "text": "\u{e4}\u{1f600}\u{2028}\"\\/\n<", "nested": [[], {}, [null, true, "x"]], "": 0
+        "text": "\u{e4}\u{1f600}\u{2028}\"\\/\n<", "nested": [{"a": []}, {}, null, true, "x"], "": 0
     });
     let text = format!(
         r#"[{{"data":{data},"clientId":"{}","id":"p","channel":"{channel}"}}]"#,
@@ -261,6 +271,14 @@ fn data_survives(scene: &Scene<'_>) -> Checked {
         None => client.event_on(&channel)?,
     };
     equal("data", &event["data"], &data)
+}
+
+fn arrays_survive(scene: &Scene<'_>) -> Checked {
+    let channel = scene.channel("data");
+    let mut client = scene.subscriber(&[&channel])?;
+    let data = json!([[], [1, [null]], [{"a": [["x"]]}]]);
+    client.publish(&channel, data.clone())?;
+    equal("data", &client.event_on(&channel)?["data"], &data)
 }
 
 fn too_large_over_http(scene: &Scene<'_>) -> Checked {

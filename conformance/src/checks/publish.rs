@@ -71,8 +71,7 @@ pub(super) const GROUP: Group = Group {
             "a hundred events of one frame come in their order",
             Over::All,
             a_hundred_of_one_frame,
-        )
-        .differs(&[(FAYE, "it works on the messages of a frame at once")]),
+        ),
         Check::new(
             &["MO-6"],
             "events come in the order in which they were published, across channels too",

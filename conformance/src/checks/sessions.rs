@@ -26,8 +26,7 @@ pub(super) const GROUP: Group = Group {
             "a browser that has its cookie is not given another",
             Over::Polling,
             cookie_is_kept,
-        )
-        .differs(NO_COOKIE),
+        ),
         Check::new(
             &["BR-1"],
             "the cookie is 24 random characters, and one of another form counts as none",
@@ -73,6 +72,16 @@ pub(super) const GROUP: Group = Group {
         )
         .differs(NO_COOKIE),
         Check::new(
+            &["BR-8", "AD-2"],
+            "the advice of who is told to poll is complete",
+            LONG,
+            advice_of_second_tab,
+        )
+        .differs(&[
+            (Profile::Faye, "it has no such cookie"),
+            (Profile::CometD, "it leaves out the timeout"),
+        ]),
+        Check::new(
             &["BR-9", "BR-11"],
             "when the first session is gone, the second is held again, and told so",
             LONG,
@@ -87,8 +96,7 @@ pub(super) const GROUP: Group = Group {
             "a session that connects again is no second session",
             LONG,
             no_false_second,
-        )
-        .differs(NO_COOKIE),
+        ),
         Check::new(
             &["BR-12"],
             "websockets of one browser do not count",
@@ -229,12 +237,21 @@ fn second_tab(scene: &Scene<'_>) -> Checked {
         &reply["advice"]["multiple-clients"],
         true,
     )?;
-    complete_advice(&reply, "retry")?;
+    equal("reconnect", &reply["advice"]["reconnect"], "retry")?;
     let interval = reply["advice"]["interval"].as_u64();
     hold(interval.is_some_and(|interval| interval > 0), || {
         format!("no interval in {reply}")
     })?;
     first.is_held(&mut held)
+}
+
+fn advice_of_second_tab(scene: &Scene<'_>) -> Checked {
+    let mut first = scene.connected()?;
+    let mut second = tab(scene, &first.cookie)?;
+    let mut held = first.hold()?;
+    first.is_held(&mut held)?;
+    let connect = second.hold()?;
+    complete_advice(&second.answered_at_once(connect)?, "retry")
 }
 
 fn first_tab_closes(scene: &Scene<'_>) -> Checked {

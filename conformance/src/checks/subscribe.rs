@@ -26,8 +26,8 @@ pub(super) const GROUP: Group = Group {
             wrong_type,
         )
         .differs(&[
-            (COMETD, "it makes text of some, and has no answer to []"),
-            (FAYE, "that varies"),
+            (COMETD, "its reply to [] does not say successful"),
+            (FAYE, "[] is success"),
         ]),
         Check::new(
             &["SU-1"],
@@ -35,10 +35,7 @@ pub(super) const GROUP: Group = Group {
             Over::All,
             bad_name_in_array,
         )
-        .differs(&[
-            (COMETD, "it subscribes to those before"),
-            (FAYE, "it subscribes to those before"),
-        ]),
+        .differs(&[(FAYE, "it subscribes to those before")]),
         Check::new(
             &["SU-2"],
             "a reply has the subscription as it was sent",
@@ -56,8 +53,7 @@ pub(super) const GROUP: Group = Group {
             "an array stops at the first name that is refused, and keeps those before it",
             Over::All,
             stops_at_refusal,
-        )
-        .differs(&[(FAYE, "that varies")]),
+        ),
         Check::new(
             &["SU-4"],
             "subscribing twice is success, and gives an event once",
@@ -125,8 +121,7 @@ pub(super) const GROUP: Group = Group {
             "what is published before the end of a subscription comes, in one frame too",
             Over::All,
             ended_behind_a_publish,
-        )
-        .differs(&[(FAYE, "it works on the messages of a frame at once")]),
+        ),
     ],
 };
 
@@ -183,7 +178,7 @@ fn seen(
 fn bad_name_in_array(scene: &Scene<'_>) -> Checked {
     let good = scene.channel("a");
     let mut client = scene.connected()?;
-    let subscribe = client.subscribe_message(json!([good, "/a//b"]));
+    let subscribe = client.subscribe_message(json!([good, "/a?b"]));
     scene.refused(&client.ask_one(subscribe)?, "403::subscription_invalid")?;
     equal("events", seen(scene, &mut client, &[&good])?.len(), 0)
 }
@@ -202,7 +197,7 @@ fn subscription_is_echoed(scene: &Scene<'_>) -> Checked {
         let reply = client.ask_one(unsubscribe)?;
         equal("subscription", &reply["subscription"], &subscription)?;
     }
-    for refused in ["/meta/connect", "/a//b"] {
+    for refused in ["/meta/connect", "/a?b"] {
         let message = client.subscribe_message(refused);
         let reply = client.ask_one(message)?;
         equal("subscription", &reply["subscription"], refused)?;

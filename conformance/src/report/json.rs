@@ -12,12 +12,14 @@ use super::{Finding, Report, Verdict};
 impl Report {
     /// All findings, the sums and the rules, as one object.
     pub fn to_json(&self) -> Value {
-        let [passed, failed, unchecked] = self.counts(None);
+        let [passed, failed, known, unchecked] = self.counts(None);
         json!({
             "conforms": self.conforms(),
             "passed": passed,
             "failed": failed,
+            "known": known,
             "notChecked": unchecked,
+            "noLongerKnown": self.no_longer_known(),
             "rulesChecked": self.checked_rules(),
             "rulesNotChecked": self.unchecked_rules().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
             "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
@@ -34,12 +36,19 @@ impl Finding {
             "transport": self.transport.name(),
             "seconds": self.seconds,
         });
+        if let Some(known) = self.known {
+            object["known"] = json!(known.what);
+        }
         object["verdict"] = match &self.verdict {
             Verdict::Passed => json!("passed"),
             Verdict::Failed { why, transcript } => {
                 object["why"] = json!(why);
                 object["transcript"] = json!(transcript);
                 json!("failed")
+            }
+            Verdict::Known { why } => {
+                object["why"] = json!(why);
+                json!("known")
             }
             Verdict::NotChecked { why } => {
                 object["why"] = json!(why);

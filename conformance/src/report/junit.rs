@@ -7,10 +7,11 @@ impl Report {
     pub fn to_junit(&self) -> String {
         let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
         for group in self.groups() {
-            let [passed, failed, unchecked] = self.counts(Some(group));
-            let all = passed + failed + unchecked;
+            let [passed, failed, known, unchecked] = self.counts(Some(group));
+            let skipped = known + unchecked;
+            let all = passed + failed + skipped;
             xml.push_str(&format!(
-                "  <testsuite name=\"{group}\" tests=\"{all}\" failures=\"{failed}\" skipped=\"{unchecked}\">\n"
+                "  <testsuite name=\"{group}\" tests=\"{all}\" failures=\"{failed}\" skipped=\"{skipped}\">\n"
             ));
             let findings = self.findings.iter();
             for finding in findings.filter(|finding| finding.group == group) {
@@ -38,6 +39,10 @@ impl Finding {
                 escaped(why),
                 escaped(transcript)
             ),
+            Verdict::Known { why } => {
+                let why = escaped(&format!("known to differ: {why}"));
+                format!("{case}><skipped message=\"{why}\"/></testcase>\n")
+            }
             Verdict::NotChecked { why } => {
                 let why = escaped(why);
                 format!("{case}><skipped message=\"{why}\"/></testcase>\n")

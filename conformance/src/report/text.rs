@@ -15,6 +15,10 @@ impl Finding {
                     format!("      {why}\n{}", lines.collect::<String>()),
                 )
             }
+            Verdict::Known { why } => {
+                let what = self.known.map_or("it differs", |known| known.what);
+                ("known", format!("      {what}: {why}\n"))
+            }
             Verdict::NotChecked { why } => ("not checked", format!("      {why}\n")),
         };
         let Self {
@@ -31,12 +35,12 @@ impl Report {
     /// A table by group, the rules that were not checked, and the sum.
     pub fn summary(&self) -> String {
         let mut text = format!(
-            "\n{:<14} {:>7} {:>7} {:>12}\n",
-            "group", "passed", "failed", "not checked"
+            "\n{:<14} {:>7} {:>7} {:>7} {:>12}\n",
+            "group", "passed", "failed", "known", "not checked"
         );
-        let mut row = |name: &str, [passed, failed, unchecked]: [usize; 3]| {
+        let mut row = |name: &str, [passed, failed, known, unchecked]: [usize; 4]| {
             text.push_str(&format!(
-                "{name:<14} {passed:>7} {failed:>7} {unchecked:>12}\n"
+                "{name:<14} {passed:>7} {failed:>7} {known:>7} {unchecked:>12}\n"
             ));
         };
         for group in self.groups() {
@@ -49,6 +53,9 @@ impl Report {
                 "failed: {} ({}) [{rules}]\n",
                 finding.promise, finding.transport
             ));
+        }
+        for promise in self.no_longer_known() {
+            text.push_str(&format!("known to differ, but does not: {promise}\n"));
         }
         for (rule, why) in self.unchecked_rules() {
             text.push_str(&format!("not checked: {rule}: {why}\n"));

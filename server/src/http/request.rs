@@ -416,7 +416,7 @@ impl Waiting {
                 (response, batch.is_last())
             }
             Outcome::Closed(reason) => {
-                engagement.release();
+                drop(engagement);
                 let duplicate = caller.gateway.router.site.duplicate_status;
                 let response = refusal(Refusal::closed(reason, duplicate, &shape.cors));
                 (response, reason == CloseReason::Shutdown)

@@ -10,7 +10,7 @@ use bayeux_core::{Messages, Peer, Transport};
 use bytes::Bytes;
 use hyper::rt::{Read, Write};
 
-use super::duplex::{Closed, Event, Shared};
+use super::duplex::{Event, Shared};
 use super::stream::Stream;
 use super::upgrade::Handover;
 use crate::carrier::Carrier;
@@ -109,14 +109,7 @@ impl<T: Read + Write + Unpin + Send + 'static> Future for Drive<T> {
                     }
                     self.open(shard, messages);
                 }
-                Event::Closing(by) => {
-                    let engagement = self.engagement.take();
-                    if by == Closed::ByEngine
-                        && let Some(engagement) = engagement
-                    {
-                        engagement.release();
-                    }
-                }
+                Event::Closing => self.engagement = None,
                 Event::Over => {
                     // The shard lets go of its half once it has heard.
                     self.engagement = None;

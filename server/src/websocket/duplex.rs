@@ -61,8 +61,6 @@ struct Inner<T> {
     is_owed: bool,
     /// Whether what comes is no longer understood.
     is_deaf: bool,
-    /// Whether it was the engine that began the end.
-    is_released: bool,
     phase: Phase,
     /// When something was last read or written.
     active: Instant,
@@ -85,15 +83,6 @@ enum Phase {
     Dead,
 }
 
-/// Who began the end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Closed {
-    /// The engine, which need not be told.
-    ByEngine,
-    /// The peer, by a mistake or by taking too long.
-    ByPeer,
-}
-
 /// What a websocket has for its task.
 pub(super) enum Event {
     /// A message.
@@ -103,7 +92,7 @@ pub(super) enum Event {
     /// The shard with this number is to be told of it, with these messages.
     HandedOn(u32, Messages),
     /// Nothing more will come of it; it says goodbye.
-    Closing(Closed),
+    Closing,
     /// It is broken, or closed.
     Over,
 }
@@ -125,7 +114,6 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
             is_blocked: false,
             is_owed: false,
             is_deaf: false,
-            is_released: false,
             phase: Phase::Open,
             active: now,
             begun: None,
@@ -246,7 +234,7 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
             until,
         };
         self.look_at(inner, until);
-        Poll::Ready(Event::Closing(Closed::ByPeer))
+        Poll::Ready(Event::Closing)
     }
 
     /// A message that has begun must end in time, whatever comes in between. Of the next one the
@@ -323,7 +311,7 @@ impl<T: Read + Write + Unpin> Inner<T> {
             };
             // Queued even if the socket is full.
             let _ = Pin::new(&mut self.stream).start_send(Message::Close(Some(frame)));
-            return Poll::Ready(Event::Closing(self.closed_by()));
+            return Poll::Ready(Event::Closing);
         }
         let drained = self.stream.get_mut().poll_drain(cx);
         if let Poll::Ready(Err(_)) = drained {
@@ -345,15 +333,7 @@ impl<T: Read + Write + Unpin> Inner<T> {
     fn cut(&mut self) -> Event {
         self.phase = Phase::Dead;
         self.is_owed = false;
-        Event::Closing(self.closed_by())
-    }
-
-    const fn closed_by(&self) -> Closed {
-        if self.is_released {
-            Closed::ByEngine
-        } else {
-            Closed::ByPeer
-        }
+        Event::Closing
     }
 
     /// Reads what is no longer understood, up to the end of the stream.
@@ -416,7 +396,6 @@ impl<T: Read + Write + Unpin + Send + 'static> Duplex for Shared<T> {
         let now = self.gateway.router.clock.now();
         let mut inner = self.inner.lock();
         if inner.is_known_as(connection) {
-            inner.is_released = true;
             self.begin_closing(&mut inner, now, reason.close_code());
             inner.task.wake_by_ref();
         }

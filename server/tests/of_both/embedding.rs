@@ -5,14 +5,18 @@ use std::future::{Future, poll_fn};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use bayeux_core::{Operations, Payload, Role, Verdict};
 use futures_executor::block_on;
 use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
+use hyper::Request;
+use hyper::body::Body as _;
 
-use crate::server::{CallError, Running, Server};
+use crate::server::{Body, CallError, Handle, Running, Server, Service};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -47,6 +51,56 @@ fn post(address: SocketAddr, path: &str, body: &str) -> String {
 fn session_in(response: &str) -> &str {
     let (_, rest) = response.split_once(r#""clientId":""#).unwrap();
     rest.split_once('"').unwrap().0
+}
+
+/// A connect of `session`, long-polling.
+fn connect_of(session: &str) -> String {
+    format!(
+        r#"[{{"channel":"/meta/connect","clientId":"{session}","connectionType":"long-polling"}}]"#
+    )
+}
+
+/// The body of the answer to `messages`, of which nothing has been read.
+async fn ask(service: &Service, messages: String) -> Body {
+    let request = Request::post("/").header("Host", "a").body(messages);
+    let Ok(response) = service.answer(request.unwrap()).await;
+    response.into_body()
+}
+
+/// The body, read to its end.
+async fn read(mut body: Body) -> String {
+    let mut text = String::new();
+    while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        text += std::str::from_utf8(&frame.into_data().unwrap()).unwrap();
+    }
+    text
+}
+
+/// A session that has connected once and is subscribed to `/news`.
+async fn reader(service: &Service) -> String {
+    let welcome = read(ask(service, HANDSHAKE.to_owned()).await).await;
+    let session = session_in(&welcome).to_owned();
+    read(ask(service, connect_of(&session)).await).await;
+    let subscribe = format!(
+        r#"[{{"channel":"/meta/subscribe","clientId":"{session}","subscription":"/news"}}]"#
+    );
+    read(ask(service, subscribe).await).await;
+    session
+}
+
+async fn publish(handle: &Handle, data: &str) {
+    let data = Payload::parse(data.to_owned()).unwrap();
+    handle
+        .publish("/news".parse().unwrap(), data)
+        .await
+        .unwrap();
+}
+
+/// Resolves once a connect is held.
+async fn held(handle: &Handle) {
+    while handle.counters().await.unwrap().connects_held == 0 {
+        later().await;
+    }
 }
 
 /// Resolves a turn later.
@@ -209,6 +263,53 @@ fn a_service_is_mounted_in_another_server_at_any_path() {
         assert!(count > 0, "{}", String::from_utf8_lossy(&response));
         response.extend(&chunk[..count]);
     }
+    block_on(running.shutdown());
+}
+
+// Proves: MO-5
+#[test]
+fn an_answer_that_is_read_to_its_end_is_not_sent_again_to_a_newer_connect() {
+    let running = started();
+    let (service, handle) = (running.service(), running.handle());
+    crate::run(async {
+        let session = reader(&service).await;
+        publish(&handle, "1").await;
+        let older = ask(&service, connect_of(&session)).await;
+
+        let newer = Box::pin(ask(&service, connect_of(&session)));
+        let newer = match select(newer, Box::pin(held(&handle))).await {
+            Either::Left((body, _)) => panic!("answered with {}", read(body).await),
+            Either::Right(((), newer)) => newer,
+        };
+        assert!(read(older).await.contains(r#""data":1"#));
+        publish(&handle, "2").await;
+
+        let newer = read(newer.await).await;
+        assert!(newer.contains(r#""data":2"#), "{newer}");
+        assert!(!newer.contains(r#""data":1"#), "{newer}");
+    });
+    block_on(running.shutdown());
+}
+
+// Proves: QU-9
+#[test]
+fn an_answer_that_is_dropped_unread_goes_with_a_newer_connect() {
+    let running = started();
+    let (service, handle) = (running.service(), running.handle());
+    crate::run(async {
+        let session = reader(&service).await;
+        publish(&handle, "1").await;
+        let older = ask(&service, connect_of(&session)).await;
+
+        let newer = Box::pin(ask(&service, connect_of(&session)));
+        let Either::Right(((), newer)) = select(newer, Box::pin(held(&handle))).await else {
+            panic!("answered while its event is under way");
+        };
+        drop(older);
+
+        let newer = read(newer.await).await;
+        assert!(newer.contains(r#""data":1"#), "{newer}");
+    });
     block_on(running.shutdown());
 }
 

@@ -1,6 +1,6 @@
 //! Programs of this workspace, built when they are wanted, so that they are never out of date.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -31,6 +31,19 @@ pub fn executable(target: &[&str]) -> PathBuf {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .find_map(|message| message["executable"].as_str().map(PathBuf::from));
     executable.expect("cargo names the executable that it built")
+}
+
+/// Wants what that command, in that folder, installs at that path.
+///
+/// # Panics
+///
+/// If it is not there.
+#[track_caller]
+pub(super) fn installed(folder: &str, path: &str, command: &str) {
+    assert!(
+        Path::new(folder).join(path).exists(),
+        "{path} is not there: run ./check once, or in {folder}: {command}"
+    );
 }
 
 /// Builds the page of `examples/wasm`, once for all tests of a process, and gives its URL: it is one file.

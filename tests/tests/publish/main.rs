@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failing test has to fail")]
 
 mod disconnect;
+mod order;
 mod publish;
 mod service;
 mod subscribe;

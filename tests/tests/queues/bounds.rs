@@ -745,5 +745,14 @@ fn what_concerns_nobody_is_counted_and_ignored() {
             "{fact:?}"
         );
     }
+
+    let connection = script.open(bayeux_core::Transport::WebSocket);
+    let before = script.engine().counters().facts_ignored;
+    script.fact(Input::Written { connection });
+    assert_eq!(
+        script.engine().counters().facts_ignored,
+        before + 1,
+        "nothing was sent there"
+    );
     script.expect_no_trace();
 }

@@ -78,6 +78,31 @@ fn messages_are_reported_if_that_is_wanted() {
     }
 }
 
+// Proves: DC-5
+#[test]
+fn what_the_last_connect_takes_is_reported_as_delivered() {
+    let mut script = Script::new(Config {
+        reports: Reports { messages: true },
+        ..Config::default()
+    });
+    let alice = script.connected();
+    script.subscribe(&alice, "/a").publish("/a", json!(1));
+    script.call(Call::Disconnect {
+        session: session(&alice),
+    });
+    script.reports();
+
+    let last = script.connect(&alice);
+
+    assert_eq!(
+        messages(&mut script, last)[0],
+        bayeux_core::testing::event("/a", json!(1))
+    );
+    let delivered = ReportKind::Delivered(session(&alice), Position::new(1));
+    assert!(script.reports().contains(&delivered));
+    script.expect_no_trace();
+}
+
 #[test]
 fn an_event_is_reported_as_delivered_once_it_is_written() {
     for transport in [Transport::LongPolling, Transport::WebSocket] {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::Extras;
 use super::library::{Library, Runtime};
+use crate::live::build::installed;
 use crate::live::lines::Lines;
 use crate::live::{CLIENTS, Deadline, Page, Pages, Process};
 
@@ -115,9 +116,10 @@ fn process(
     options: &Value,
     trusted: Option<&Path>,
 ) -> Process {
-    installed("node_modules/faye", "npm ci");
+    installed(CLIENTS, "node_modules/faye", "npm ci");
     if program.contains('/') {
         installed(
+            CLIENTS,
             program,
             "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt",
         );
@@ -133,7 +135,7 @@ fn process(
 
 /// The page's address: on the server's origin or on another, with the options as its fragment.
 fn url(library: Library, page: &str, options: &Value) -> String {
-    installed("node_modules/faye", "npm ci");
+    installed(CLIENTS, "node_modules/faye", "npm ci");
     let server = options["url"].as_str().unwrap_or_default();
     let origin = match server.rsplit_once('/') {
         Some((origin, _)) if !library.is_foreign() => origin.to_owned(),
@@ -146,7 +148,11 @@ fn url(library: Library, page: &str, options: &Value) -> String {
 fn java() -> SocketAddr {
     static JAVA: OnceLock<(SocketAddr, Mutex<Process>)> = OnceLock::new();
     let start = || {
-        installed("java/target/lib", "mvn -f java/pom.xml process-classes");
+        installed(
+            CLIENTS,
+            "java/target/lib",
+            "mvn -f java/pom.xml process-classes",
+        );
         let mut command = Command::new("java");
         command
             .current_dir(Path::new(CLIENTS).join("java/target"))
@@ -163,13 +169,4 @@ fn java() -> SocketAddr {
         )
     };
     JAVA.get_or_init(start).0
-}
-
-/// What is absent is a failure that says how to get it.
-#[track_caller]
-fn installed(path: &str, command: &str) {
-    assert!(
-        Path::new(CLIENTS).join(path).exists(),
-        "{path} is not there: run ./check once, or in tests/clients: {command}"
-    );
 }

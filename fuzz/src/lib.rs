@@ -1,0 +1,25 @@
+//! What a Bayeux server can be tried with: strategies for all that comes to it, and whole histories.
+//!
+//! - [`channel`], [`frame`], [`http`]: strategies for [`proptest`], each from the valid over the nearly valid
+//!   to the hostile.
+//! - [`history`]: what clients, the network, the application and time do, as a list of steps. Steps name
+//!   actors by small numbers and have no preconditions: any list of any steps is a history, so a failing one
+//!   shrinks to the shortest story.
+//!
+//! A coverage-guided fuzzer has bytes instead of a strategy: [`history::of_bytes`] makes a history of any, and
+//! [`targets`] has what such a fuzzer runs, for which [`naive`] reads the grammars of the protocol a second time.
+#![forbid(unsafe_code)]
+
+pub mod channel;
+pub mod deciders;
+pub mod facts;
+pub mod frame;
+pub mod history;
+pub mod http;
+pub mod invariants;
+pub mod model;
+pub mod naive;
+pub mod play;
+pub mod rig;
+pub mod seen;
+pub mod targets;

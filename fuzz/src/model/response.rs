@@ -1,0 +1,106 @@
+//! What a frame is answered with (section 16).
+
+use serde_json::Value;
+
+use super::Model;
+use super::frame::Frame;
+use super::session::Carrier;
+use crate::history::cast::Transport;
+
+impl Model {
+    pub(super) fn respond(&mut self, mut frame: Frame) {
+        let session = frame
+            .session
+            .filter(|session| self.sessions.contains_key(session));
+        // WS-6: what a socket carries leaves before the replies.
+        if let Some(number) = session
+            && self.pushes(number)
+            && (frame.connects.is_empty() || !self.is_leaving(number))
+            && self
+                .sessions
+                .get(&number)
+                .is_some_and(|it| it.carrier == Carrier::Socket(frame.connection))
+        {
+            self.push(number, frame.connection);
+        }
+        let mut connects = std::mem::take(&mut frame.connects);
+        for connect in &connects {
+            // A session that has ended since has nothing to acknowledge.
+            if !self.sessions.contains_key(&connect.session)
+                && let Some(reply) = frame.replies.get_mut(connect.place)
+            {
+                reply.members.remove("ext");
+            }
+        }
+        connects.retain(|connect| self.sessions.contains_key(&connect.session));
+        if let [connect] = connects.as_slice()
+            && self.hold(frame.connection, connect)
+        {
+            return;
+        }
+        for connect in &connects {
+            let Some(mut place) = frame.replies.get(connect.place).cloned() else {
+                continue;
+            };
+            if frame.messages == 1 {
+                place = self.connect_reply(connect.session, &connect.request, connect.is_first);
+            } else {
+                self.renumber(connect.session, &mut place);
+            }
+            if let Some(reply) = frame.replies.get_mut(connect.place) {
+                *reply = place;
+            }
+        }
+        let connected = connects.first().map(|connect| connect.session);
+        let rides = |number: &u32| connected.is_some() || (self.rides(&frame, *number));
+        let events = match session.filter(rides) {
+            Some(number) => self.take(number),
+            None => Vec::new(),
+        };
+        let mut replies: Vec<_> = frame
+            .replies
+            .into_iter()
+            .map(|reply| Value::Object(reply.members))
+            .collect();
+        // RC-2.
+        let handshake = if frame.is_handshake {
+            replies.drain(..1).collect()
+        } else {
+            Vec::new()
+        };
+        let mut bodies: Vec<Value> = handshake;
+        bodies.extend(events.iter().map(|event| event.body.clone()));
+        bodies.extend(replies);
+        let came = self.send(frame.connection, bodies);
+        if let Some(number) = session.filter(|_| !came) {
+            self.give_back(number, events);
+        }
+        // TM-3.
+        if let Some(number) = frame.created.or(connected) {
+            self.start_clock(number);
+        }
+        if let Some(number) = connected {
+            self.leave(number);
+        }
+    }
+
+    fn is_leaving(&self, number: u32) -> bool {
+        let session = self.sessions.get(&number);
+        session.is_some_and(|session| session.leaving)
+    }
+
+    /// RC-3: a response to something else than a connect carries events, unless they go with connects only.
+    fn rides(&self, frame: &Frame, number: u32) -> bool {
+        // RC-4.
+        let known = frame.replies.iter().any(|reply| !reply.is_unknown);
+        let ack = self
+            .sessions
+            .get(&number)
+            .is_some_and(|session| session.ack);
+        known
+            && !self.is_leaving(number)
+            && frame.transport == Transport::Poll
+            && !ack
+            && !self.rules.deliver_only
+    }
+}
