@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::channel::ChannelPattern;
 use crate::decision::DeciderId;
 use crate::id::{CallTicket, DecisionTicket, SessionId, StoreTicket};
+use crate::message::ProtocolError;
 use crate::request::RequestKey;
 use crate::session::SessionKey;
 use crate::store::{Fence, StoreRequest};
@@ -31,6 +32,12 @@ pub(crate) enum StoreUse {
     },
     /// Subscriptions to be forgotten before the reply in this slot.
     Slot { request: RequestKey, slot: usize },
+    /// The message in this slot has gone after its session.
+    Follow {
+        request: RequestKey,
+        slot: usize,
+        error: ProtocolError,
+    },
     /// A part of the log for a session that was claimed.
     Read(SessionKey),
     /// A new session: if nobody waits for it any more, it is ended.
@@ -99,6 +106,7 @@ impl Tickets {
             | StoreUse::Append { .. }
             | StoreUse::Subscribe { .. }
             | StoreUse::Slot { .. }
+            | StoreUse::Follow { .. }
             | StoreUse::Read(_)
             | StoreUse::Call { .. }
             | StoreUse::Release

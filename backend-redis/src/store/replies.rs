@@ -186,8 +186,8 @@ impl RedisStore {
 
     fn forwarded(&mut self, number: u64, reply: Value) -> Result<(), Unreadable> {
         if let Value::Array(posted) = reply {
-            let [node, id] = posted.try_into().map_err(|_| Unreadable)?;
-            self.posted(number, reply::text(node)?.into(), reply::text(id)?);
+            let [owner, id] = posted.try_into().map_err(|_| Unreadable)?;
+            self.posted(number, reply::text(owner)?.into(), reply::text(id)?);
             return Ok(());
         }
         let reply = match &*reply::bytes(reply)? {

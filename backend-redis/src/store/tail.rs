@@ -79,10 +79,10 @@ impl RedisStore {
                     }
                     continue;
                 }
-                Letter::Answer { number, replies } => {
-                    let reply = replies.map_or(StoreReply::Unowned, StoreReply::Answered);
-                    self.settled(number, reply);
-                }
+                Letter::Answer { number, replies } => match replies {
+                    Some(replies) => self.settled(number, StoreReply::Answered(replies)),
+                    None => self.refused(number),
+                },
                 Letter::Taken { session, fence, by } => {
                     self.is_asked_to_part(session, fence, by);
                     self.taken((session, shard), fence);

@@ -366,6 +366,14 @@ impl Turn<'_> {
         else {
             return;
         };
+        if matches!(reply, StoreReply::Fenced)
+            && self.follow(request, slot, ProtocolError::session_unknown())
+        {
+            if let Some(session) = session {
+                self.append_settled(session);
+            }
+            return;
+        }
         let (outcome, position) = match reply {
             StoreReply::Appended(position) => (Ok(()), *position),
             StoreReply::Fenced | StoreReply::Unknown => {

@@ -62,6 +62,8 @@ fn unmodified_clients_find_their_sessions_at_any_server() {
             bob.publish("/chat/room", number.into());
             alice.expect_event("/chat/room", number);
         }
+        alice.unsubscribe("/chat/*");
+        alice.disconnect();
         bob.disconnect();
     }
 }
