@@ -59,6 +59,7 @@ enum Purpose {
     Renew(Instant),
     /// Nobody waits for it.
     Nothing,
+    KeepAlive(Holding),
     Open(Asker, SessionId, Duration),
     Claim(Asker, SessionId),
     /// A write that ends in `Done` or `Fenced`.

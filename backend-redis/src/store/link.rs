@@ -256,10 +256,10 @@ impl RedisStore {
         words.arg(millis(self.options.lease));
         self.order(Purpose::Renew(self.now), words);
         self.trim();
-        while let Some((session, life)) = self.owned.next_due(self.now) {
+        while let Some((holding, life)) = self.owned.next_due(self.now) {
             let mut words = redis::cmd("PEXPIRE");
-            words.arg(self.keys.session(session)).arg(millis(life));
-            self.order(Purpose::Nothing, words);
+            words.arg(self.keys.session(holding.0)).arg(millis(life));
+            self.order(Purpose::KeepAlive(holding), words);
         }
         self.look_after_forwards();
     }

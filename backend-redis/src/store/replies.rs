@@ -39,6 +39,12 @@ impl RedisStore {
             Purpose::Verify(asked) => self.verified(&asked, reply),
             Purpose::Renew(said) => self.renewed(said, reply),
             Purpose::Nothing => Ok(()),
+            Purpose::KeepAlive(holding) => {
+                if reply == Value::Int(0) {
+                    self.vanished(holding);
+                }
+                Ok(())
+            }
             Purpose::Open(asker, session, ttl) => {
                 self.opened(asker, session, ttl, reply == Value::Int(1));
                 Ok(())
@@ -49,7 +55,10 @@ impl RedisStore {
                 Ok(())
             }
             Purpose::Part(asker, session) => {
-                self.owned.remove((session, asker.0));
+                // One that is another's by now is still to be told so.
+                if reply != Value::Int(0) {
+                    self.owned.remove((session, asker.0));
+                }
                 self.written(asker, &reply);
                 Ok(())
             }
@@ -105,6 +114,7 @@ impl RedisStore {
             | Purpose::Verify(_)
             | Purpose::Renew(_)
             | Purpose::Nothing
+            | Purpose::KeepAlive(_)
             | Purpose::Settle(_)
             | Purpose::Accept(..) => {}
         }

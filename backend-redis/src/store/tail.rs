@@ -117,6 +117,13 @@ impl RedisStore {
         }
     }
 
+    /// Redis has a session no more that an engine here has: nobody's is what it is under the next fence.
+    pub(super) fn vanished(&mut self, holding: Holding) {
+        if let Some(hold) = self.owned.get(holding) {
+            self.taken(holding, Fence(hold.fence.0 + 1));
+        }
+    }
+
     fn entries_came(&mut self, entries: Vec<StreamEntry>) -> Result<(), Unreadable> {
         if entries.is_empty() {
             return Ok(());
