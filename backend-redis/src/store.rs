@@ -354,9 +354,10 @@ impl RedisStore {
 
     fn open(&mut self, asker: Asker, record: &SessionRecord) {
         let ttl = lifetime(self.options.session_ttl, &record.settings);
-        let mut words = self
-            .names
-            .call(Script::Open, &[&self.keys.session(record.session)]);
+        let mut words = self.names.call(
+            Script::Open,
+            &[&self.keys.session(record.session), &self.keys.meta],
+        );
         words
             .arg(self.owner(asker.0))
             .arg(record::encode(record))
@@ -371,7 +372,7 @@ impl RedisStore {
     fn claim(&mut self, asker: Asker, session: SessionId) {
         let mut words = self.names.call(
             Script::Claim,
-            &[&self.keys.session(session), &self.keys.log],
+            &[&self.keys.session(session), &self.keys.log, &self.keys.meta],
         );
         words
             .arg(self.owner(asker.0))

@@ -214,6 +214,7 @@ impl Turn<'_> {
         }
         let since = self.log.seen();
         self.add_subscription(key, &pattern, since);
+        self.debts.is_subscribed(key, &pattern);
         if local {
             return self.give_back(ticket, CallResult::Done);
         }

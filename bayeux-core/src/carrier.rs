@@ -281,7 +281,7 @@ impl Turn<'_> {
     }
 
     /// WS-6: whether events are pushed to this duplex.
-    fn pushes_to(&self, key: SessionKey, connection: ConnectionId) -> bool {
+    pub(crate) fn pushes_to(&self, key: SessionKey, connection: ConnectionId) -> bool {
         let Some(session) = self.sessions.get(key) else {
             return false;
         };

@@ -1,8 +1,10 @@
 //! Routes a fact to its handler, and nothing else.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::config::Config;
+use crate::debts::Parting;
 use crate::decide::Arrived;
 use crate::decision::Verdict;
 use crate::id::{ConnectionId, DecisionTicket, Seed, StoreTicket};
@@ -15,6 +17,9 @@ use crate::tickets::{Asker, StoreUse};
 use crate::time::Instant;
 use crate::timer::Alarm;
 use crate::turn::{Parts, Turn};
+
+/// For how long the answer to a claim that came too late for its request is still waited for.
+const VERY_LATE: Duration = Duration::from_secs(60);
 
 /// One Bayeux server, or one shard of one: facts in, orders out.
 pub struct Engine {
@@ -120,6 +125,7 @@ impl Engine {
             requests: parts.requests.len(),
             tickets: parts.tickets.len(),
             unconfirmed: parts.unconfirmed.len(),
+            debts: parts.debts.len(),
             timers: parts.timers.len() + parts.expiries.len(),
             browsers: parts.browsers.len(),
             addresses: parts.addresses.len(),
@@ -155,6 +161,8 @@ pub struct Load {
     pub tickets: usize,
     /// Subscriptions that the store has not confirmed.
     pub unconfirmed: usize,
+    /// What the store has still to be told, having been out of reach.
+    pub debts: usize,
     /// What waits on time.
     pub timers: usize,
     /// Browsers that hold connects (BR-7).
@@ -175,6 +183,7 @@ impl Turn<'_> {
                 Alarm::Request(request) => self.request_overdue(request),
                 Alarm::Store(ticket) => self.store_is_late(ticket),
                 Alarm::Decision(ticket) => self.decider_is_late(ticket),
+                Alarm::Debts => self.pay_debts(),
                 Alarm::Channel(channel) => self.channel_alarm(channel),
                 Alarm::Duplex(connection) => self.duplex_alarm(connection),
                 Alarm::Drain => self.drained(),
@@ -211,7 +220,7 @@ impl Turn<'_> {
         }
     }
 
-    fn stored(&mut self, ticket: StoreTicket, reply: StoreReply) {
+    pub(crate) fn stored(&mut self, ticket: StoreTicket, reply: StoreReply) {
         let Some((what, deadline)) = self.tickets.end_store(ticket) else {
             self.counters.facts_ignored += 1;
             return;
@@ -221,7 +230,29 @@ impl Turn<'_> {
             self.counters.store_failed += 1;
         }
         match what {
-            StoreUse::Step(request) | StoreUse::Open { request, .. } => {
+            StoreUse::Step(request) | StoreUse::Claim(request) => self.stored_for(request, reply),
+            StoreUse::LateClaim => {
+                if let StoreReply::Claimed(record) = reply {
+                    // As if its client had come, and gone away again.
+                    self.claimed(*record);
+                }
+            }
+            StoreUse::Open {
+                request,
+                session,
+                fence,
+            } => {
+                if matches!(reply, StoreReply::Failed) {
+                    self.part_with(session, fence, Parting::Ended);
+                }
+                self.stored_for(request, reply);
+            }
+            StoreUse::End {
+                request,
+                session,
+                fence,
+            } => {
+                self.parted(session, fence, Parting::Ended, &reply);
                 self.stored_for(request, reply);
             }
             StoreUse::Append { .. } => self.appended(ticket, what, &reply),
@@ -265,10 +296,17 @@ impl Turn<'_> {
                 patterns,
             } => {
                 if let Some(session) = session {
-                    let kept = matches!(reply, StoreReply::Done);
-                    self.settle_subscriptions(session, &patterns, ticket, kept);
+                    self.settle_subscriptions(session, patterns, ticket, &reply);
                 }
                 self.call_stored(call, reply);
+            }
+            StoreUse::Parting {
+                session,
+                fence,
+                parting,
+            } => self.parted(session, fence, parting, &reply),
+            StoreUse::Withdrawal { session, patterns } => {
+                self.withdrawn(session, patterns, &reply);
             }
             StoreUse::Release => self.released(),
             StoreUse::Nothing => {}
@@ -278,10 +316,14 @@ impl Turn<'_> {
     /// The store has not answered in time: it may or may not have done what it was asked.
     fn store_is_late(&mut self, ticket: StoreTicket) {
         self.counters.store_late += 1;
-        if let Some(undo) = self.tickets.undo(ticket) {
-            self.store(undo, StoreUse::Nothing);
-        }
+        let is_claim = self.tickets.is_claim(ticket);
         self.stored(ticket, StoreReply::Failed);
+        // Nobody but the store knows any more whose the session is, if it does answer.
+        if is_claim && self.tickets.len() < self.config.limits.max_sessions {
+            let deadline = self.now + VERY_LATE;
+            self.tickets.keep_late_claim(ticket, deadline);
+            self.timers.set(deadline, Alarm::Store(ticket));
+        }
     }
 
     fn decided(&mut self, ticket: DecisionTicket, verdict: Option<Verdict>) {

@@ -155,6 +155,7 @@ mod carrier;
 mod channel;
 mod config;
 mod connection;
+mod debts;
 mod decide;
 mod decision;
 mod drain;

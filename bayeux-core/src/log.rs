@@ -19,7 +19,9 @@ use crate::message::{Event, Messages};
 use crate::report::{Removal, ReportKind};
 use crate::request::Origin;
 use crate::session::{Queued, SessionKey};
-use crate::store::{Destination, Echo, Entry, Laziness, Notice, Position, StoreRequest};
+use crate::store::{
+    Destination, Echo, Entry, Laziness, Notice, Position, StoreReply, StoreRequest,
+};
 use crate::tickets::{Asker, StoreUse};
 use crate::timer::Alarm;
 use crate::turn::Turn;
@@ -430,10 +432,15 @@ impl Turn<'_> {
             // What lies between was trimmed while nobody could see it.
             self.lose(position, Removal::Gap);
         }
+        self.pay_debts();
     }
 
     /// The log was lost, and begins anew; so does what sessions that stay know of it.
     fn reset(&mut self, position: Position) {
+        // Whatever was asked before was asked of a store that is no more.
+        for ticket in self.tickets.open_requests() {
+            self.stored(ticket, StoreReply::Failed);
+        }
         self.lose(position, Removal::Gap);
         for key in self.sessions.keys() {
             let Some(session) = self.sessions.get_mut(key) else {

@@ -370,6 +370,12 @@ impl MemoryStore {
         self.sessions.len()
     }
 
+    /// What is kept of a session; it may be over and not yet cleared away.
+    #[must_use]
+    pub fn record(&self, session: SessionId) -> Option<&SessionRecord> {
+        self.sessions.record(session)
+    }
+
     /// How many engines are attached.
     #[must_use]
     pub fn nodes(&self) -> usize {

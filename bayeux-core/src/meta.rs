@@ -108,11 +108,16 @@ impl Turn<'_> {
             return;
         };
         session.active = now;
-        let Some(expires) = session.expires() else {
+        let grace = self.timings(key).max_interval;
+        self.extend_clock(key, grace);
+    }
+
+    /// Lets a session that is between two connects live for so long from now on, at least.
+    pub(crate) fn extend_clock(&mut self, key: SessionKey, grace: Duration) {
+        let Some(expires) = self.sessions.get(key).and_then(Session::expires) else {
             return;
         };
-        let grace = self.timings(key).max_interval;
-        if self.expiries.remaining(now, expires) < grace {
+        if self.expiries.remaining(self.now, expires) < grace {
             self.start_clock(key, grace);
         }
     }

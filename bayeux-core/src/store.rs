@@ -192,7 +192,8 @@ pub enum StoreRequest {
     Open(Box<SessionRecord>),
     /// Make this engine the owner of a session that it does not have. Ends in
     /// [`StoreReply::Claimed`] or [`StoreReply::Unknown`]; the former owner gets
-    /// [`Notice::Taken`].
+    /// [`Notice::Taken`]. After [`StoreReply::Failed`] it is not the owner: a store that cannot say
+    /// whether it was done leaves the session without one as soon as it can.
     Claim(SessionId),
     /// Add subscriptions to a session's record; an older `since` stays. Ends in
     /// [`StoreReply::Done`] or [`StoreReply::Fenced`].
@@ -309,7 +310,8 @@ pub enum StoreReply {
     Gap,
     /// The owner's replies to forwarded messages.
     Answered(Vec<Payload>),
-    /// The store could not do it. It may or may not have been done.
+    /// The store could not do it. It may or may not have been done. That a session has ended or was
+    /// released is then said again until it is done, as is what it is not subscribed to.
     Failed,
 }
 
@@ -348,7 +350,8 @@ pub enum Notice {
         /// The position that the next [`Notice::Entries`] follow on.
         position: Position,
     },
-    /// The log was lost: what clients knew of positions is worth nothing.
+    /// The log was lost, or the end of it: what clients knew of positions is worth nothing, and no
+    /// session from before can be claimed. Replies to what was asked before are not believed any more.
     Reset {
         /// Where the new log begins.
         position: Position,

@@ -490,7 +490,30 @@ impl Script {
             self.close(connection);
         }
         self.after(3_600_000);
+        self.settle_store();
         assert_eq!(self.engine.load(), Load::default(), "something is left");
+    }
+
+    /// The store comes back if it was away, and a scripted one says that it has done whatever it is still
+    /// asked for: then the engine owes it nothing.
+    pub fn settle_store(&mut self) {
+        if matches!(self.store, Store::Stalled(..)) {
+            self.resume_store();
+        }
+        if !self.engine.has_store() {
+            let position = self.engine.seen();
+            self.notify(Notice::Up { position });
+        }
+        for _ in 0..100 {
+            while self.has_store_requests() {
+                let (ticket, _) = self.take_store();
+                self.stored(ticket, StoreReply::Done);
+            }
+            if self.engine.load().debts == 0 {
+                return;
+            }
+            self.after(1_000);
+        }
     }
 
     /// Everything reported since this was asked last.

@@ -4,12 +4,13 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::channel::ChannelPattern;
+use crate::debts::Parting;
 use crate::decision::DeciderId;
 use crate::id::{CallTicket, DecisionTicket, SessionId, StoreTicket};
 use crate::message::ProtocolError;
 use crate::request::RequestKey;
 use crate::session::SessionKey;
-use crate::store::{Fence, StoreRequest};
+use crate::store::Fence;
 use crate::time::Instant;
 
 /// For what the store was asked.
@@ -17,6 +18,10 @@ use crate::time::Instant;
 pub(crate) enum StoreUse {
     /// The message that this request is at cannot go on without it.
     Step(RequestKey),
+    /// The session of a request, which another engine may have.
+    Claim(RequestKey),
+    /// The same, given up on: should it be this engine's after all, it is kept.
+    LateClaim,
     /// An append, for the reply in this slot of a request; the session has it open.
     Append {
         request: RequestKey,
@@ -40,7 +45,7 @@ pub(crate) enum StoreUse {
     },
     /// A part of the log for a session that was claimed.
     Read(SessionKey),
-    /// A new session: if nobody waits for it any more, it is ended.
+    /// A new session: if it may have been kept and nobody knows, it is ended.
     Open {
         request: RequestKey,
         session: SessionId,
@@ -50,6 +55,23 @@ pub(crate) enum StoreUse {
     Call {
         call: CallTicket,
         session: Option<SessionKey>,
+        patterns: Vec<ChannelPattern>,
+    },
+    /// A session that its client has ended, which waits for the answer.
+    End {
+        request: RequestKey,
+        session: SessionId,
+        fence: Fence,
+    },
+    /// A session has left this engine.
+    Parting {
+        session: SessionId,
+        fence: Fence,
+        parting: Parting,
+    },
+    /// Subscriptions that the store may have and the session does not.
+    Withdrawal {
+        session: SessionKey,
         patterns: Vec<ChannelPattern>,
     },
     /// A shutdown waits until a session is given back.
@@ -95,23 +117,20 @@ impl Tickets {
         self.store.remove(&ticket)
     }
 
-    /// What undoes a request that may yet have been done, its reply being late.
-    pub(crate) fn undo(&self, ticket: StoreTicket) -> Option<StoreRequest> {
-        match &self.store.get(&ticket)?.0 {
-            StoreUse::Open { session, fence, .. } => Some(StoreRequest::End {
-                session: *session,
-                fence: *fence,
-            }),
-            StoreUse::Step(_)
-            | StoreUse::Append { .. }
-            | StoreUse::Subscribe { .. }
-            | StoreUse::Slot { .. }
-            | StoreUse::Follow { .. }
-            | StoreUse::Read(_)
-            | StoreUse::Call { .. }
-            | StoreUse::Release
-            | StoreUse::Nothing => None,
-        }
+    /// Waits on for the answer to a claim that was given up on.
+    pub(crate) fn keep_late_claim(&mut self, ticket: StoreTicket, deadline: Instant) {
+        self.store.insert(ticket, (StoreUse::LateClaim, deadline));
+    }
+
+    /// Whether the store was asked for a session, and has not answered in time.
+    pub(crate) fn is_claim(&self, ticket: StoreTicket) -> bool {
+        let asked = self.store.get(&ticket);
+        asked.is_some_and(|(what, _)| matches!(what, StoreUse::Claim(_)))
+    }
+
+    /// All requests to the store that are open.
+    pub(crate) fn open_requests(&self) -> Vec<StoreTicket> {
+        self.store.keys().copied().collect()
     }
 
     /// Ends a question; says who had it asked, and its deadline.

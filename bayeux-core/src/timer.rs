@@ -25,6 +25,8 @@ pub(crate) enum Alarm {
     Store(StoreTicket),
     /// A decider has not answered.
     Decision(DecisionTicket),
+    /// What the store has not heard is told again.
+    Debts,
     /// Nobody has used this channel (CH-13).
     Channel(ChannelKey),
     /// A duplex has been without a session (DE-8).
@@ -75,6 +77,7 @@ impl Timers {
             | Alarm::Request(_)
             | Alarm::Store(_)
             | Alarm::Decision(_)
+            | Alarm::Debts
             | Alarm::Channel(_)
             | Alarm::Duplex(_)
             | Alarm::Drain

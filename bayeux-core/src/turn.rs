@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use crate::channel::{Channels, Characters};
 use crate::config::{Config, Limits};
 use crate::connection::Connections;
+use crate::debts::Debts;
 use crate::decide::Deciders;
 use crate::decision::Question;
 use crate::http::counted_as;
@@ -32,6 +33,7 @@ pub(crate) struct Parts {
     pub(crate) requests: Requests,
     pub(crate) tickets: Tickets,
     pub(crate) unconfirmed: Unconfirmed,
+    pub(crate) debts: Debts,
     pub(crate) log: Log,
     pub(crate) timers: Timers,
     pub(crate) expiries: Expiries,
@@ -63,6 +65,7 @@ impl Parts {
             requests: Requests::default(),
             tickets: Tickets::default(),
             unconfirmed: Unconfirmed::default(),
+            debts: Debts::default(),
             log: Log::default(),
             timers: Timers::default(),
             expiries: Expiries::default(),

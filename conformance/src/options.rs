@@ -7,18 +7,23 @@ use std::time::Duration;
 use http::Uri;
 
 use crate::check::Transport;
+use crate::tls::Trust;
 
 /// What the suite is told about the server and about what to check.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The server.
     pub target: Target,
+    /// Whom it may be, if TLS is spoken.
+    pub trust: Option<Trust>,
     /// Which server's known differences are put up with.
     pub profile: Profile,
     /// If any: rules, groups or transports that alone are checked.
     pub only: Vec<String>,
     /// Rules, groups or transports that are not checked.
     pub skip: Vec<String>,
+    /// The transports that the server has to offer.
+    pub required: Vec<Transport>,
     /// How many checks run at a time.
     pub jobs: usize,
     /// How long what must happen may take.
@@ -46,6 +51,8 @@ pub struct Target {
     pub host: String,
     /// The path, without a slash at its end.
     pub path: String,
+    /// Whether it speaks TLS.
+    pub secure: bool,
 }
 
 /// Whose known differences are put up with: checks of what such a server is known to do otherwise are not done, and its
@@ -81,7 +88,7 @@ pub struct Helpers {
 pub struct TargetError(String);
 
 impl Target {
-    /// Reads a URL such as `http://127.0.0.1:8080/bayeux` and looks up its host.
+    /// Reads a URL such as `http://127.0.0.1:8080/bayeux` or `https://chat.example/bayeux` and looks up its host.
     ///
     /// # Errors
     ///
@@ -89,11 +96,15 @@ impl Target {
     pub fn resolve(url: &str) -> Result<Self, TargetError> {
         let wrong = |why: &str| TargetError(format!("{url}: {why}"));
         let uri: Uri = url.parse().map_err(|_| wrong("not a URL"))?;
-        if !matches!(uri.scheme_str(), Some("http" | "ws")) {
-            return Err(wrong("only http:// is spoken by this suite"));
-        }
+        let secure = match uri.scheme_str() {
+            Some("http" | "ws") => false,
+            Some("https" | "wss") => true,
+            _ => return Err(wrong("neither http:// nor https://")),
+        };
         let authority = uri.authority().ok_or_else(|| wrong("no host"))?;
-        let port = authority.port_u16().unwrap_or(80);
+        let port = authority
+            .port_u16()
+            .unwrap_or(if secure { 443 } else { 80 });
         let name = authority.host().trim_matches(['[', ']']);
         let address = (name, port)
             .to_socket_addrs()
@@ -104,7 +115,23 @@ impl Target {
             address,
             host: authority.as_str().to_owned(),
             path: uri.path().trim_end_matches('/').to_owned(),
+            secure,
         })
+    }
+
+    /// The origin of its own pages.
+    pub fn origin(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.host)
+    }
+
+    /// The name of its host, or its address.
+    pub(crate) fn name(&self) -> &str {
+        let name = match self.host.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => name,
+            _ => &self.host,
+        };
+        name.trim_matches(['[', ']'])
     }
 
     /// The path of requests to the base.
@@ -122,9 +149,11 @@ impl Options {
     pub fn new(target: Target) -> Self {
         Self {
             target,
+            trust: None,
             profile: Profile::Strict,
             only: Vec::new(),
             skip: Vec::new(),
+            required: Vec::new(),
             jobs: 8,
             patience: Duration::from_secs(15),
             quiet: Duration::from_millis(300),
@@ -193,11 +222,26 @@ mod tests {
 
         assert_eq!(target.address, SocketAddr::from(([127, 0, 0, 1], 81)));
         assert_eq!((&*target.host, target.base()), ("127.0.0.1:81", "/a/b"));
+        assert_eq!(target.origin(), "http://127.0.0.1:81");
+    }
+
+    #[test]
+    fn the_name_of_a_secure_server_has_no_port_and_no_brackets() {
+        let names = [
+            ("https://[::1]:81/a", 81, "::1"),
+            ("https://[::1]/a", 443, "::1"),
+            ("wss://127.0.0.1/", 443, "127.0.0.1"),
+        ];
+        for (url, port, name) in names {
+            let target = Target::resolve(url).unwrap_or_else(|_| panic!());
+            assert_eq!((target.address.port(), target.name()), (port, name));
+            assert!(target.secure);
+        }
     }
 
     #[test]
     fn what_cannot_be_checked_is_said() {
-        for url in ["", "/x", "https://127.0.0.1/", "ftp://127.0.0.1/"] {
+        for url in ["", "/x", "ftp://127.0.0.1/"] {
             assert!(Target::resolve(url).is_err(), "{url}");
         }
     }

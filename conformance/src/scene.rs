@@ -123,7 +123,8 @@ impl<'a> Scene<'a> {
     /// If it does not accept.
     pub fn wire(&self) -> Checked<Wire> {
         let options = self.options;
-        Wire::open(options.target.address, options.patience, &self.transcript)
+        let trust = options.trust.as_ref();
+        Wire::open(&options.target, trust, options.patience, &self.transcript)
     }
 
     /// A connection for HTTP.

@@ -204,13 +204,9 @@ impl Model {
     /// How many subscriptions there are.
     #[must_use]
     pub fn subscriptions(&self) -> usize {
-        let living = |session: &Session| {
-            session
-                .subscriptions
-                .iter()
-                .filter(|it| it.until.is_none())
-                .count()
-        };
-        self.sessions.values().map(living).sum()
+        self.sessions
+            .values()
+            .map(|session| session.subscriptions.len())
+            .sum()
     }
 }

@@ -6,19 +6,24 @@
 mod channels;
 mod decode;
 mod facts;
+mod histories;
 mod http;
 mod replies;
 
-pub use self::{channels::channels, decode::decode, facts::facts, http::http, replies::replies};
+pub use self::{
+    channels::channels, decode::decode, facts::facts, histories::histories, http::http,
+    replies::replies,
+};
 
 /// Takes any bytes, and panics where a promise is broken.
 pub type Target = fn(&[u8]);
 
 /// The targets by name: that of the binary, and of the folder of the corpus.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("channels", channels),
     ("decode", decode),
     ("facts", facts),
+    ("histories", histories),
     ("http", http),
     ("replies", replies),
 ];

@@ -2,6 +2,7 @@
 
 pub mod drivers;
 pub mod live;
+pub mod mutants;
 pub mod rules;
 pub mod sim;
 pub mod store_contract;

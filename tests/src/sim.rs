@@ -6,6 +6,7 @@
 //! same seed gives the same bytes at the same time.
 
 mod client;
+mod decider;
 mod dice;
 mod judge;
 mod link;

@@ -467,6 +467,28 @@ fn a_forward_that_nobody_has_seen_follows_its_session() {
 }
 
 #[test]
+fn a_forward_that_follows_its_session_takes_up_no_room_where_it_was() {
+    let options = MemoryOptions {
+        max_inbox: 1,
+        ..MemoryOptions::default()
+    };
+    let (mut store, one, two) = store(options);
+    for number in [1, 2] {
+        store.submit(one, NOW, TICKET, open(number));
+    }
+    drain(&mut store, one);
+    store.submit(two, NOW, TICKET, forward(1));
+    store.submit(two, NOW, TICKET, StoreRequest::Claim(session(1)));
+    drain(&mut store, one);
+    drain(&mut store, two);
+
+    store.submit(two, NOW, TICKET, forward(2));
+
+    assert_eq!(drain(&mut store, two).len(), 0);
+    assert_eq!(drain(&mut store, one).len(), 1);
+}
+
+#[test]
 fn a_forward_that_nobody_has_seen_is_answered_when_its_session_goes() {
     let (mut store, one, two) = store(MemoryOptions::default());
     for number in [1, 2] {

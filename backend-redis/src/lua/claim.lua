@@ -1,10 +1,15 @@
 -- A session goes to a new owner, and the former one is told.
--- KEYS: session, log
+-- KEYS: session, log, meta
 -- ARGV: the new owner, the beginning of the inboxes' names, the session's name, the most letters, the new owner's
 --   node, the beginning of the leases' names
 -- Gives whether the former owner lives, the id that the log gave last, and the session.
 local former = redis.call('HGET', KEYS[1], 'o')
 if not former then return false end
+if redis.call('HGET', KEYS[1], 'g') ~= redis.call('HGET', KEYS[3], 'log') then
+  -- The log that it was in was lost.
+  redis.call('DEL', KEYS[1])
+  return false
+end
 local lives = 0
 if former ~= ARGV[1] then
   local fence = redis.call('HINCRBY', KEYS[1], 'f', 1)

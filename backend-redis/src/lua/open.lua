@@ -1,8 +1,9 @@
 -- A new session, under the first fence.
--- KEYS: session
+-- KEYS: session, meta
 -- ARGV: owner, record, time to live in ms, and pairs of pattern and position
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'o', ARGV[1], 'f', '1', 'r', ARGV[2], 'n', ARGV[3])
+redis.call('HSET', KEYS[1], 'o', ARGV[1], 'f', '1', 'r', ARGV[2], 'n', ARGV[3],
+  'g', redis.call('HGET', KEYS[2], 'log'))
 for at = 4, #ARGV, 2 do
   local since = redis.call('HGET', KEYS[1], '+' .. ARGV[at])
   if not since or tonumber(ARGV[at + 1]) < tonumber(since) then

@@ -6,6 +6,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::debts::Parting;
 use crate::id::SessionId;
 use crate::io::CloseReason;
 use crate::report::{Removal, ReportKind};
@@ -22,6 +23,7 @@ impl Turn<'_> {
     /// of, or here; with it, where its client says with its next connect.
     pub(crate) fn claimed(&mut self, record: SessionRecord) -> SessionKey {
         self.counters.sessions_claimed += 1;
+        self.debts.returns(record.session);
         if let Some(key) = self.sessions.find(record.session) {
             // It was here all the time, and has a new fence.
             if let Some(session) = self.sessions.get_mut(key) {
@@ -167,15 +169,8 @@ impl Turn<'_> {
         if let Some(connection) = self.connection_of(connecting) {
             self.close(connection, CloseReason::Unavailable);
         }
-        self.store(
-            StoreRequest::Release {
-                session: id,
-                fence,
-                cursor,
-            },
-            StoreUse::Nothing,
-        );
         self.remove(key, Removal::Released);
+        self.part_with(id, fence, Parting::Released(cursor));
     }
 
     /// Another engine has claimed a session of this one.

@@ -212,6 +212,10 @@ impl Sessions {
             .is_some_and(|held| held.is_under(now, fence))
     }
 
+    pub(super) fn record(&self, session: SessionId) -> Option<&SessionRecord> {
+        self.table.get(&session).map(|held| &*held.record)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::connection::{Answer, AnswerKind, Carries, Leftover, Response, Rest};
+use crate::debts::Parting;
 use crate::id::{ConnectionId, SessionId};
 use crate::io::{CloseReason, Transport};
 use crate::message::{Event, ProtocolError};
@@ -63,14 +64,20 @@ impl Turn<'_> {
         request.session = None;
         request.refusal = Some(ProtocolError::session_unknown());
         if self.log.is_down() {
+            self.part_with(id, fence, Parting::Ended);
             if let Some(connection) = request.connection() {
                 self.start_grace(connection);
             }
             return Flow::succeed(&current.message);
         }
+        let end = StoreRequest::End { session: id, fence };
         self.store(
-            StoreRequest::End { session: id, fence },
-            StoreUse::Step(key),
+            end,
+            StoreUse::End {
+                request: key,
+                session: id,
+                fence,
+            },
         );
         current.stage = Stage::Disconnect;
         Flow::Wait
@@ -98,19 +105,11 @@ impl Turn<'_> {
         let mut rest: Vec<_> = session.queue.drain().collect();
         rest.push((None, Arc::new(end)));
         let socket = session.socket;
-        let transport = session.transport;
-        let pushes = transport
-            .zip(self.sessions.get(key))
-            .is_some_and(|(transport, session)| {
-                session.socket.is_some() && !self.is_deliver_only(session, transport)
-            });
+        let pushes = socket.is_some_and(|socket| self.pushes_to(key, socket));
         let local = self
             .sessions
             .get(key)
             .is_some_and(|session| session.is_local());
-        if !local {
-            self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
-        }
         if let Some(mut hold) = self.end_hold(key) {
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
@@ -128,6 +127,9 @@ impl Turn<'_> {
             self.start_grace(socket);
         } else {
             self.leave(key, rest, reason);
+        }
+        if !local {
+            self.part_with(id, fence, Parting::Ended);
         }
     }
 
@@ -205,6 +207,7 @@ impl Turn<'_> {
         self.stop_clock(key);
         self.end_admission(key);
         self.unsubscribe_all(key);
+        self.debts.forget(key);
         self.calm(key);
         let Some(session) = self.sessions.remove(key) else {
             return;
@@ -263,8 +266,8 @@ impl Turn<'_> {
                 self.close_once_written(connection);
             }
         }
-        if !local && reason != Removal::Taken && !self.log.is_down() {
-            self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+        if !local && reason != Removal::Taken {
+            self.part_with(id, fence, Parting::Ended);
         }
     }
 
@@ -293,8 +296,10 @@ impl Turn<'_> {
             return;
         };
         let (id, fence, leaving) = (session.id, session.fence, session.is_leaving());
-        if reason == Removal::Expired && !session.arriving.is_empty() {
-            // TM-2: its connect is here, and an extension still looks at it.
+        let is_worked_on = !session.arriving.is_empty() || session.batching > 0;
+        if reason == Removal::Expired && is_worked_on {
+            // TM-2: its connect is here, and an extension still looks at it; or something else of it is
+            // still worked on, behind which its connect may wait to be read.
             let grace = self.timings(key).max_interval;
             return self.start_clock(key, grace.max(self.config.sweep_period.max(A_MOMENT)));
         }
@@ -307,7 +312,7 @@ impl Turn<'_> {
         }
         self.remove(key, reason);
         if !leaving {
-            self.store(StoreRequest::End { session: id, fence }, StoreUse::Nothing);
+            self.part_with(id, fence, Parting::Ended);
         }
     }
 

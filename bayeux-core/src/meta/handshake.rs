@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::connection::{Answer, AnswerKind};
+use crate::debts::Parting;
 use crate::decide::Authorization;
 use crate::decision::Subject;
 use crate::id::{BrowserId, SessionId};
@@ -229,7 +230,7 @@ impl Turn<'_> {
         if self.is_full(request) || self.is_drained() {
             // Others, who came at the same time, were faster; or so was a shutdown.
             let (session, fence) = (record.session, record.fence);
-            self.store(StoreRequest::End { session, fence }, StoreUse::Nothing);
+            self.part_with(session, fence, Parting::Ended);
             self.counters.handshakes_limited += 1;
             request.cookie = None;
             return self.try_later(request, &current.message, ProtocolError::unavailable());

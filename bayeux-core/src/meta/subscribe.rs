@@ -1,8 +1,8 @@
 //! `/meta/subscribe` and `/meta/unsubscribe` (SU-1, SU-5).
 //!
 //! A subscription holds here before the store is asked to keep it, and is undone if it does not. Whoever
-//! subscribes again before the store has answered has the store asked again: nothing is promised that a
-//! write of somebody else's could take back.
+//! subscribes again has the store asked again: nothing is promised that a write of somebody else's could
+//! take back.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -230,7 +230,8 @@ impl Turn<'_> {
     ) -> Option<ProtocolError> {
         let limits = &self.config.limits;
         let (subscriptions, channels) = (limits.max_subscriptions, limits.max_channels);
-        if self.sessions.get(session)?.subscriptions.len() + new >= subscriptions {
+        let held = self.sessions.get(session)?.subscriptions.len();
+        if held + self.debts.withdrawals_of(session) + new >= subscriptions {
             self.counters.subscriptions_limited += 1;
             return Some(ProtocolError::too_many_subscriptions());
         }
@@ -285,7 +286,8 @@ impl Turn<'_> {
         for pattern in broadcast(patterns) {
             if self.add_subscription(session, &pattern, since) {
                 added.push(pattern);
-            } else if self.unconfirmed.contains(session, &pattern) {
+            } else {
+                // It may be undone yet; or another engine, which this one has not heard of, has the session.
                 repeated.insert(pattern);
             }
         }
@@ -307,6 +309,9 @@ impl Turn<'_> {
         let (id, fence) = (entry.id, entry.fence);
         let slot = current.slot;
         let patterns: Vec<_> = added.iter().chain(&repeated).cloned().collect();
+        for pattern in &patterns {
+            self.debts.is_subscribed(session, pattern);
+        }
         let store = StoreRequest::Subscribe {
             session: id,
             fence,
@@ -393,7 +398,7 @@ impl Turn<'_> {
         if matches!(reply, StoreReply::Fenced)
             && self.follow(request, slot, ProtocolError::subscribe_failed())
         {
-            return self.settle_subscriptions(session, &patterns, ticket, false);
+            return self.settle_subscriptions(session, patterns, ticket, reply);
         }
         let outcome = match reply {
             StoreReply::Done => Ok(()),
@@ -406,7 +411,7 @@ impl Turn<'_> {
             | StoreReply::Answered(_)
             | StoreReply::Failed => Err(ProtocolError::unavailable()),
         };
-        self.settle_subscriptions(session, &patterns, ticket, outcome.is_ok());
+        self.settle_subscriptions(session, patterns, ticket, reply);
         self.fill(request, slot, outcome, Position::ZERO);
     }
 
@@ -414,16 +419,23 @@ impl Turn<'_> {
     pub(crate) fn settle_subscriptions(
         &mut self,
         session: SessionKey,
-        patterns: &[ChannelPattern],
+        patterns: Vec<ChannelPattern>,
         written: StoreTicket,
-        kept: bool,
+        reply: &StoreReply,
     ) {
+        let mut undone = Vec::new();
         for pattern in patterns {
-            if kept {
-                self.unconfirmed.confirm(session, pattern, written);
-            } else if self.unconfirmed.fail(session, pattern, written) {
-                self.remove_subscription(session, pattern);
+            if matches!(reply, StoreReply::Done) {
+                self.unconfirmed.confirm(session, &pattern, written);
+            } else if self.unconfirmed.fail(session, &pattern, written)
+                && self.remove_subscription(session, &pattern)
+            {
+                undone.push(pattern);
             }
+        }
+        // The store may have kept, or may yet keep, what its client was told it does not have.
+        if matches!(reply, StoreReply::Failed) {
+            self.withdraw(session, undone);
         }
     }
 }

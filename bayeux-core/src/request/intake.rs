@@ -106,19 +106,20 @@ impl Turn<'_> {
             request.refusal = Some(ProtocolError::unavailable());
             return;
         }
-        let ask = if has_connect {
-            StoreRequest::Claim(session)
+        self.part_before(session);
+        request.forwarding = Some(Vec::from_iter(messages.iter().cloned()));
+        if has_connect {
+            self.store(StoreRequest::Claim(session), StoreUse::Claim(key));
         } else {
             self.counters.forwarded += messages.len() as u64;
             let peer = request.peer.clone();
-            StoreRequest::Forward {
+            let forward = StoreRequest::Forward {
                 session,
-                messages: messages.clone(),
+                messages,
                 peer,
-            }
-        };
-        request.forwarding = Some(Vec::from_iter(messages));
-        self.store(ask, StoreUse::Step(key));
+            };
+            self.store(forward, StoreUse::Step(key));
+        }
     }
 
     /// What the store says of a session that was looked for elsewhere.
@@ -149,7 +150,7 @@ impl Turn<'_> {
                     return;
                 };
                 request.forwarding = Some(messages);
-                self.store(StoreRequest::Claim(id), StoreUse::Step(key));
+                self.store(StoreRequest::Claim(id), StoreUse::Claim(key));
             }
             StoreReply::Unknown => {
                 request.messages = messages.into_iter();

@@ -286,11 +286,21 @@ impl Turn<'_> {
             return;
         };
         entry.batching -= u32::from(batching).min(entry.batching);
+        let arriving = entry.arriving.len();
         entry.arriving.retain(|arriving| *arriving != key);
+        let is_unbegun = entry.arriving.len() < arriving;
         if entry.connecting() == Some(key) {
             // Its connect has come to nothing: an extension has dropped the reply.
             self.end_connecting(session);
             self.go_away(session);
+        } else if is_unbegun {
+            // TM-3: the work on its connect has failed before it began.
+            let grace = self.timings(session).until_expiry();
+            self.extend_clock(session, grace);
+        } else if batching {
+            // TM-5: its connect may have waited behind it.
+            let grace = self.timings(session).max_interval;
+            self.extend_clock(session, grace);
         }
     }
 

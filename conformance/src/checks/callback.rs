@@ -242,7 +242,7 @@ fn foreign_page(scene: &Scene<'_>) -> Checked {
 
 fn own_page(scene: &Scene<'_>) -> Checked {
     let query = format!("jsonp=f&message={}", handshake());
-    let own = format!("http://{}/page", scene.options.target.host);
+    let own = format!("{}/page", scene.options.target.origin());
     for header in [
         ("Referer", &*own),
         ("Sec-Fetch-Site", "same-origin"),

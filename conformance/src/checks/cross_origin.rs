@@ -184,7 +184,7 @@ fn refused(scene: &Scene<'_>) -> Checked {
 }
 
 fn own_origin(scene: &Scene<'_>) -> Checked {
-    let origin = format!("http://{}", scene.options.target.host);
+    let origin = scene.options.target.origin();
     accepted(&only(post(scene, &origin, &body())?.messages()?)?)
 }
 

@@ -106,6 +106,10 @@ pub struct Cast {
     clients: BTreeMap<u8, Client>,
     /// Whose each connection is, while it is open.
     open: BTreeMap<u32, (u8, Transport)>,
+    /// The session of each message, by the id that is its own.
+    asked: BTreeMap<String, u32>,
+    /// The last number that came with the reply to a connect, by session.
+    acknowledged: BTreeMap<u32, i64>,
     connections: u32,
     ids: u64,
     data: u64,
@@ -115,8 +119,6 @@ pub struct Cast {
 struct Client {
     own: Option<u32>,
     former: Option<u32>,
-    /// The last number that came with a connect of the session of its own.
-    acknowledged: Option<i64>,
     sockets: BTreeMap<u8, u32>,
     broken: bool,
 }
@@ -167,6 +169,13 @@ impl Cast {
             let client = self.clients.entry(who).or_default();
             for message in &heard.messages {
                 client.hear(message);
+                let text = message.get("id").map(Value::to_string);
+                let number = message.pointer("/ext/ack").and_then(Value::as_i64);
+                if let (Some(session), Some(number)) =
+                    (text.and_then(|id| self.asked.get(&id)), number)
+                {
+                    self.acknowledged.insert(*session, number);
+                }
             }
             let answered = transport != Transport::Socket && !heard.messages.is_empty();
             if answered || !heard.lost.is_empty() || heard.closed.is_some() {
@@ -271,7 +280,6 @@ impl Cast {
     fn message(&mut self, who: u8, transport: Transport, said: &Said) -> Value {
         self.ids += 1;
         let ids = self.ids;
-        let mut message = self.content(who, transport, &said.what);
         let client = self.clients.entry(who).or_default();
         let session = match said.whose {
             Whose::Own => Some(client.own),
@@ -280,6 +288,7 @@ impl Cast {
             Whose::Nobody => Some(None),
             Whose::Missing => None,
         };
+        let mut message = self.content(session.flatten(), transport, &said.what);
         let Some(members) = message.as_object_mut() else {
             return message;
         };
@@ -293,16 +302,18 @@ impl Cast {
             IdKind::Null => Value::Null,
             IdKind::Wrong => json!({}),
         };
+        if let Some(session) = session.flatten() {
+            self.asked.insert(id.to_string(), session);
+        }
         members.insert("id".to_owned(), id);
         message
     }
 
-    fn content(&mut self, who: u8, transport: Transport, what: &What) -> Value {
+    fn content(&mut self, session: Option<u32>, transport: Transport, what: &What) -> Value {
         match what {
             What::Handshake { ack, types } => handshake(*ack, *types),
             What::Connect { advice, ack } => {
-                let client = self.clients.entry(who).or_default();
-                connect(transport, *advice, client.number(*ack))
+                connect(transport, *advice, self.number(session, *ack))
             }
             What::Subscribe(names) => {
                 json!({"channel": "/meta/subscribe", "subscription": subscription(names)})
@@ -326,31 +337,28 @@ impl Cast {
     }
 }
 
-impl Client {
-    fn hear(&mut self, message: &Value) {
-        let text = |name: &str| message.get(name).and_then(Value::as_str);
-        match text("channel") {
-            Some("/meta/handshake") => {
-                if let Some(session) = text("clientId").and_then(number) {
-                    self.former = self.own.replace(session);
-                    self.acknowledged = None;
-                }
-            }
-            Some("/meta/connect") => {
-                let number = message.pointer("/ext/ack").and_then(Value::as_i64);
-                self.acknowledged = number.or(self.acknowledged);
-            }
-            _ => {}
-        }
-    }
-
-    fn number(&self, ack: Ack) -> Option<i64> {
+impl Cast {
+    fn number(&self, session: Option<u32>, ack: Ack) -> Option<i64> {
+        let last = session
+            .and_then(|session| self.acknowledged.get(&session))
+            .copied();
         match ack {
-            Ack::Honest => self.acknowledged,
+            Ack::Honest => last,
             Ack::Missing => None,
-            Ack::Less => self.acknowledged.map(|number| number - 1),
+            Ack::Less => last.map(|number| number - 1),
             Ack::Zero => Some(0),
             Ack::Negative => Some(-1),
+        }
+    }
+}
+
+impl Client {
+    fn hear(&mut self, message: &Value) {
+        let session = message.get("clientId").and_then(Value::as_str);
+        if message.get("channel") == Some(&"/meta/handshake".into())
+            && let Some(session) = session.and_then(number)
+        {
+            self.former = self.own.replace(session);
         }
     }
 }

@@ -49,12 +49,6 @@ impl Model {
                 }
             }
         }
-        for session in self.sessions.values_mut() {
-            let reached = self.reached;
-            session
-                .subscriptions
-                .retain(|it| it.until.is_none_or(|until| until > reached));
-        }
     }
 
     fn is_for(&self, entry: &Entry, number: u32) -> bool {
@@ -65,12 +59,8 @@ impl Model {
             To::Session(to) => *to == number,
             To::Channel(name) => {
                 let own = entry.origin == Some(number) && !self.rules.echo;
-                let position = entry.event.position;
-                let covers = |since: u64, until: Option<u64>| {
-                    position > since && until.is_none_or(|until| position <= until)
-                };
                 let mut all = session.subscriptions.iter();
-                !own && all.any(|it| covers(it.since, it.until) && matches(&it.pattern, name))
+                !own && all.any(|pattern| matches(pattern, name))
             }
         }
     }
@@ -201,6 +191,10 @@ impl Model {
         };
         if session.ack {
             return;
+        }
+        // What was on its way already waits for nobody any more.
+        for event in &mut events {
+            event.lazy = None;
         }
         events.append(&mut session.queue);
         session.queue = events;

@@ -14,8 +14,12 @@ const GRACE: u64 = 5_000;
 
 impl Model {
     /// DC-1: the session ends, its held connect is released (CN-12).
-    pub(super) fn disconnect(&mut self, frame: &Frame, number: u32, reply: Reply) -> Reply {
-        self.spread();
+    pub(super) fn disconnect(&mut self, frame: &mut Frame, number: u32, reply: Reply) -> Reply {
+        // DC-3: what waits goes with this response, if such responses carry events.
+        if self.rides(frame, number) {
+            let events = self.take(number).into_iter();
+            frame.rest.extend(events.map(|event| event.body));
+        }
         let hold = self.session(number).and_then(|session| session.hold.take());
         if let Some(hold) = hold {
             let reply = self.connect_reply(number, &hold.request, false);
@@ -53,6 +57,10 @@ impl Model {
             body: json!({"channel": "/meta/disconnect", "successful": true}),
             lazy: None,
         });
+        // It may still come for what it is to be told.
+        if session.expires.is_some() {
+            self.start_clock(number);
+        }
         self.wake_all(None);
     }
 

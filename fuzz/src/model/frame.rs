@@ -20,6 +20,8 @@ pub(super) struct Frame {
     pub(super) is_handshake: bool,
     /// Its session is not here, and may be elsewhere (ER-7).
     pub(super) elsewhere: bool,
+    /// What waited for a session that ended in it (DC-3).
+    pub(super) rest: Vec<Value>,
     pub(super) replies: Vec<Reply>,
     /// The connects in it that were accepted.
     pub(super) connects: Vec<Connect>,
@@ -55,6 +57,7 @@ impl Model {
             messages: messages.len(),
             is_handshake,
             elsewhere: false,
+            rest: Vec::new(),
             replies: Vec::new(),
             connects: Vec::new(),
             created: None,
@@ -169,6 +172,13 @@ impl Model {
         }
         self.extend_clock(session);
         self.speak(frame, session);
+        // MO-6: these take effect behind what was published before them.
+        let ordered = ["/meta/subscribe", "/meta/unsubscribe", "/meta/disconnect"].contains(&text);
+        if ordered && !self.published.is_empty() {
+            let batching = frame.transport != Transport::Socket;
+            self.spread();
+            self.wake_all(frame.session.filter(|_| batching));
+        }
         Some(match text {
             "/meta/subscribe" => self.subscribe(session, message, reply),
             "/meta/unsubscribe" => self.unsubscribe(session, message, reply),

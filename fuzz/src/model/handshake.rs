@@ -83,18 +83,17 @@ impl Model {
         let Some(older) = self.session(number) else {
             return;
         };
-        let carried = older.carrier == Carrier::Socket(connection);
         let held = older
             .hold
             .as_ref()
             .is_some_and(|hold| hold.connection == connection);
-        if carried {
+        if older.carrier == Carrier::Socket(connection) {
             older.carrier = Carrier::None;
         }
         if held {
-            older.hold = None;
+            older.drop_hold();
         }
-        if carried || held {
+        if held {
             self.start_clock(number);
         }
     }

@@ -90,7 +90,8 @@ impl Model {
         data: u64,
         lazy: bool,
     ) {
-        if !self.store_works || !self.sessions.contains_key(&session) {
+        let living = self.sessions.get(&session).is_some_and(|it| !it.leaving); // DC-7
+        if !self.store_works || !living {
             return;
         }
         let below = channel.starts_with("/lazy/");

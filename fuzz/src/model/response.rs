@@ -12,17 +12,6 @@ impl Model {
         let session = frame
             .session
             .filter(|session| self.sessions.contains_key(session));
-        // WS-6: what a socket carries leaves before the replies.
-        if let Some(number) = session
-            && self.pushes(number)
-            && (frame.connects.is_empty() || !self.is_leaving(number))
-            && self
-                .sessions
-                .get(&number)
-                .is_some_and(|it| it.carrier == Carrier::Socket(frame.connection))
-        {
-            self.push(number, frame.connection);
-        }
         let mut connects = std::mem::take(&mut frame.connects);
         for connect in &connects {
             // A session that has ended since has nothing to acknowledge.
@@ -52,7 +41,12 @@ impl Model {
             }
         }
         let connected = connects.first().map(|connect| connect.session);
-        let rides = |number: &u32| connected.is_some() || (self.rides(&frame, *number));
+        // RC-4.
+        let known = frame.replies.iter().any(|reply| !reply.is_unknown);
+        let socket = frame.transport == Transport::Socket;
+        let rides = |number: &u32| {
+            connected.is_some() || ((known || socket) && self.rides(&frame, *number))
+        };
         let events = match session.filter(rides) {
             Some(number) => self.take(number),
             None => Vec::new(),
@@ -69,6 +63,7 @@ impl Model {
             Vec::new()
         };
         let mut bodies: Vec<Value> = handshake;
+        bodies.append(&mut frame.rest);
         bodies.extend(events.iter().map(|event| event.body.clone()));
         bodies.extend(replies);
         let came = self.send(frame.connection, bodies);
@@ -84,23 +79,18 @@ impl Model {
         }
     }
 
-    fn is_leaving(&self, number: u32) -> bool {
-        let session = self.sessions.get(&number);
-        session.is_some_and(|session| session.leaving)
-    }
-
-    /// RC-3: a response to something else than a connect carries events, unless they go with connects only.
-    fn rides(&self, frame: &Frame, number: u32) -> bool {
-        // RC-4.
-        let known = frame.replies.iter().any(|reply| !reply.is_unknown);
-        let ack = self
-            .sessions
-            .get(&number)
-            .is_some_and(|session| session.ack);
-        known
-            && !self.is_leaving(number)
-            && frame.transport == Transport::Poll
-            && !ack
-            && !self.rules.deliver_only
+    /// RC-3: a response to something else than a connect carries events, unless they go with connects only;
+    /// on a socket, if it is the one that events are pushed to.
+    pub(super) fn rides(&self, frame: &Frame, number: u32) -> bool {
+        let Some(session) = self.sessions.get(&number).filter(|it| !it.leaving) else {
+            return false;
+        };
+        match frame.transport {
+            Transport::Poll => !session.ack && !self.rules.deliver_only,
+            Transport::Callback => false,
+            Transport::Socket => {
+                session.carrier == Carrier::Socket(frame.connection) && self.pushes(number)
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::delivery::Event;
+use super::frame::carries_advice;
 use super::{Model, Name};
 use crate::history::cast::Transport;
 
@@ -24,7 +25,7 @@ pub(super) struct Session {
     /// What it was told to wait in its last connect, in place of `interval` (TM-3).
     pub(super) interval: u64,
     pub(super) carrier: Carrier,
-    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) subscriptions: Vec<Name>,
     /// What waits to be sent, in order.
     pub(super) queue: Vec<Event>,
     /// What was sent and not acknowledged, in order (AK-3).
@@ -59,12 +60,13 @@ pub(super) enum Carrier {
     Socket(u32),
 }
 
-/// A subscription covers the entries after `since`, up to and with `until`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Subscription {
-    pub(super) pattern: Name,
-    pub(super) since: u64,
-    pub(super) until: Option<u64>,
+impl Session {
+    /// A connect is never answered; the advice that it asked for is still owed.
+    pub(super) fn drop_hold(&mut self) -> Option<Hold> {
+        let hold = self.hold.take()?;
+        self.changed |= carries_advice(&hold.request);
+        Some(hold)
+    }
 }
 
 impl Model {
@@ -118,13 +120,14 @@ impl Model {
                 .is_some_and(|hold| hold.connection == connection);
             let carried = session.carrier == Carrier::Socket(connection);
             if held {
-                session.hold = None;
+                session.drop_hold();
             }
             if carried {
                 session.carrier = Carrier::None;
             }
-            // CN-14, TM-10.
-            if held || carried {
+            // CN-14, TM-10; a clock that runs goes on.
+            let stands = session.expires.is_none();
+            if stands && (held || carried) {
                 self.start_clock(number);
             }
         }

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::frame::UNAVAILABLE;
 use super::reply::Reply;
-use super::session::Subscription;
 use super::{Kind, Model, Name};
 
 impl Model {
@@ -13,7 +12,6 @@ impl Model {
             Ok(names) => names,
             Err(error) => return reply.failure(error),
         };
-        let since = self.reached;
         let mut taken = Vec::new();
         let mut refused = None;
         for name in names {
@@ -37,13 +35,7 @@ impl Model {
             return reply.failure(UNAVAILABLE);
         }
         if let Some(session) = self.session(number) {
-            session
-                .subscriptions
-                .extend(new.into_iter().map(|pattern| Subscription {
-                    pattern,
-                    since,
-                    until: None,
-                }));
+            session.subscriptions.extend(new);
         }
         match refused {
             Some(error) => reply.failure(&error),
@@ -53,10 +45,7 @@ impl Model {
 
     fn is_subscribed(&mut self, number: u32, name: &Name) -> bool {
         let session = self.session(number);
-        session.is_some_and(|session| {
-            let mut living = session.subscriptions.iter().filter(|it| it.until.is_none());
-            living.any(|it| it.pattern == *name)
-        })
+        session.is_some_and(|session| session.subscriptions.contains(name))
     }
 
     fn may_subscribe(&mut self, number: u32, name: &Name, taken: &[Name]) -> Result<(), String> {
@@ -66,17 +55,8 @@ impl Model {
             Kind::Meta => return Err(meta(name)),
             Kind::Broadcast => {}
         }
-        if let Some(reason) = Self::denies(name) {
-            return Err(format!("403:{reason}:subscribe_denied"));
-        }
         let session = self.session(number);
-        let count = session.map_or(0, |session| {
-            session
-                .subscriptions
-                .iter()
-                .filter(|it| it.until.is_none())
-                .count()
-        });
+        let count = session.map_or(0, |session| session.subscriptions.len());
         let known = taken.contains(name) || self.is_subscribed(number, name);
         let new = taken
             .iter()
@@ -84,6 +64,9 @@ impl Model {
             .count();
         if !known && count + new >= self.rules.subscriptions {
             return Err("403:too_many_subscriptions:subscribe_denied".to_owned());
+        }
+        if let Some(reason) = Self::denies(name) {
+            return Err(format!("403:{reason}:subscribe_denied"));
         }
         Ok(())
     }
@@ -93,24 +76,22 @@ impl Model {
             Ok(names) => names,
             Err(error) => return reply.failure(error),
         };
-        if let Some(name) = names.iter().find(|name| name.kind() == Kind::Meta) {
-            return reply.failure(&meta(name));
+        // SU-7; nothing would be created.
+        if names.iter().any(|name| name.kind() == Kind::Meta) {
+            return reply.failure("403:denied_by_security_policy:subscribe_denied");
         }
         let had: Vec<_> = names
             .into_iter()
             .filter(|name| name.kind() == Kind::Broadcast)
             .collect();
+        if let Some(session) = self.session(number) {
+            session
+                .subscriptions
+                .retain(|pattern| !had.contains(pattern));
+        }
+        // ER-7: what the store could not note down is to be tried again; it is in force all the same.
         if !had.is_empty() && !self.store_works {
             return reply.failure(UNAVAILABLE);
-        }
-        // PB-8: who receives an entry is settled by its place in the log.
-        let end = self.end;
-        if let Some(session) = self.session(number) {
-            for subscription in &mut session.subscriptions {
-                if subscription.until.is_none() && had.contains(&subscription.pattern) {
-                    subscription.until = Some(end);
-                }
-            }
         }
         reply.success()
     }

@@ -2,12 +2,12 @@
 
 use super::Model;
 
-/// What falls due.
+/// What falls due; of what is due at once, the first of these.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Due {
+    Expiry(u32),
     Hold(u32),
     Lazy(u32),
-    Expiry(u32),
     Idle(u32),
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bayeux_core::{
     Call, CallTicket, Change, Engine, Input, Instant, Laziness, Load, Output, Payload, ReportKind,
-    Seed, StoreReply,
+    Seed,
 };
 use serde_json::json;
 
@@ -92,26 +92,16 @@ impl World {
         self.nodes.iter_mut().find(|node| node.life == life)
     }
 
-    /// The store tells a node something.
+    /// The store tells a node something, or a decider does.
     pub(super) fn told(&mut self, life: u64, input: Input) {
         let Some(number) = self.node_of(life).map(|node| node.number) else {
             return;
         };
         self.story.tell(self.now, || {
             let text: String = format!("{input:?}").chars().take(130).collect();
-            format!("node {number}   < store: {text}")
+            format!("node {number}   < {text}")
         });
-        let claimed = match &input {
-            Input::Stored {
-                reply: StoreReply::Claimed(record),
-                ..
-            } => Some(record.session),
-            _ => None,
-        };
         self.fact(number, input);
-        if let Some(session) = claimed {
-            self.session_claimed(life, session);
-        }
     }
 
     /// A node takes in a fact, unless it stands still.
@@ -195,7 +185,7 @@ impl World {
                 let life = self.nodes.get(number).map_or(0, |node| node.life);
                 self.ask_store(life, ticket, request);
             }
-            Output::Decide { .. } => self.fail("nobody wanted to be asked".to_owned()),
+            Output::Decide { ticket, question } => self.decide(number, ticket, &question),
             Output::Return { .. } => {}
             Output::Report(report) => match report.kind {
                 ReportKind::Broken(what) => self.fail(format!("the engine is broken: {what}")),
@@ -290,7 +280,6 @@ impl World {
             return;
         };
         node.state = State::Running(engine);
-        self.is_resuming = true;
         self.fact_now(number, Input::Elapsed);
         for fact in backlog {
             // What it had ordered before it saw the end of a connection comes first.
@@ -304,7 +293,6 @@ impl World {
             }
         }
         self.fact(number, Input::Elapsed);
-        self.is_resuming = false;
     }
 
     pub(super) fn set_clock(&mut self, number: usize, wall: Duration) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bayeux_core::{Config, MemoryOptions};
 
+use super::decider::deciders;
 use super::dice::Dice;
 
 /// How long the troubles last, and everything after them.
@@ -35,6 +36,8 @@ pub(super) struct Plan {
     pub(super) bad_requests: u32,
     /// How many messages in a thousand take long.
     pub(super) slow: u32,
+    /// How many verdicts in a thousand come late, never, or say no.
+    pub(super) bad_verdicts: u32,
     pub(super) faults: Vec<(Duration, Fault)>,
 }
 
@@ -51,8 +54,8 @@ pub(super) enum Fault {
     Cut(usize, Duration),
     /// Nobody can.
     Outage(Duration),
-    /// The store comes back without its log and its sessions.
-    Reset(Duration),
+    /// The store comes back without its sessions and without so many entries at the end of its log.
+    Reset(Duration, usize),
     /// The wall clock of a node is set.
     Clock(usize, Duration),
 }
@@ -69,7 +72,11 @@ impl Plan {
         let trims = !gentle && dice.permille(150);
         let resets = !gentle && dice.permille(150);
         let trouble = dice.millis(20_000..120_000);
-        let config = Config::default();
+        let mut config = Config::default();
+        let asks = dice.permille(250);
+        if asks {
+            config.deciders = deciders();
+        }
         let mut memory = MemoryOptions::for_config(&config);
         memory.max_batch = 1 + dice.below(20);
         if trims {
@@ -95,6 +102,11 @@ impl Plan {
             } else {
                 dice.pick(&[0, 0, 5, 30]).unwrap_or(0)
             },
+            bad_verdicts: if asks && !gentle {
+                dice.pick(&[0, 20, 100]).unwrap_or(0)
+            } else {
+                0
+            },
             slow: dice.pick(&[0, 10, 100]).unwrap_or(0),
             faults: Vec::new(),
         };
@@ -106,7 +118,8 @@ impl Plan {
         }
         if resets {
             let away = dice.millis(10..8_000);
-            plan.add(dice, Fault::Reset(away));
+            let lost = dice.pick(&[1, 3, 10, usize::MAX]).unwrap_or(0);
+            plan.add(dice, Fault::Reset(away, lost));
         }
         plan
     }

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bayeux_core::{
-    Destination, Input, Instant, MemoryOptions, MemoryStore, NodeId, Notice, Position, SessionId,
-    StoreReply, StoreRequest, StoreTicket,
+    Destination, Entry, Input, Instant, MemoryOptions, MemoryStore, NewEntry, NodeId, Notice,
+    Position, SessionId, StoreReply, StoreRequest, StoreTicket,
 };
 use serde_json::Value;
 
@@ -31,10 +31,8 @@ pub(super) struct Store {
     owners: BTreeMap<SessionId, u64>,
     /// The sessions that lives of nodes have, as they themselves see it.
     here: BTreeSet<(u64, SessionId)>,
-    /// Sessions that may be kept though nobody has them, a request for them having failed.
-    excused: u64,
-    /// How often the store has lost everything.
-    era: u64,
+    /// The log since the store has begun, or begun anew.
+    history: Vec<NewEntry>,
 }
 
 /// What a node has to do with the store.
@@ -52,13 +50,8 @@ struct Line {
     sessions: BTreeMap<SessionId, Instant>,
     /// The last position that the node was told.
     tail: Position,
-    open: BTreeMap<StoreTicket, Asked>,
-}
-
-#[derive(Clone, Copy)]
-struct Asked {
-    session: Option<SessionId>,
-    keeps: bool,
+    /// What is not answered, and about which session it is.
+    open: BTreeMap<StoreTicket, Option<SessionId>>,
 }
 
 /// How a request fails.
@@ -83,8 +76,7 @@ impl Store {
             lines: BTreeMap::new(),
             owners: BTreeMap::new(),
             here: BTreeSet::new(),
-            excused: 0,
-            era: 0,
+            history: Vec::new(),
         }
     }
 
@@ -98,9 +90,20 @@ impl Store {
         self.owns(life, session) && self.here.contains(&(life, session))
     }
 
-    /// How many sessions are kept that nobody can be excused for.
-    pub(super) fn left(&self) -> u64 {
-        (self.memory.sessions() as u64).saturating_sub(self.excused)
+    /// How many sessions are kept.
+    pub(super) fn left(&self) -> usize {
+        self.memory.sessions()
+    }
+
+    /// What a session is subscribed to, as the store has it.
+    pub(super) fn patterns_of(&self, session: SessionId) -> Option<Vec<&str>> {
+        let record = self.memory.record(session)?;
+        let patterns = record.subscriptions.iter();
+        Some(
+            patterns
+                .map(|subscribed| subscribed.pattern.as_str())
+                .collect(),
+        )
     }
 
     /// Whether a node that has a session was not heard of for so long that it counts as dead.
@@ -151,19 +154,12 @@ impl World {
     pub(super) fn ask_store(&mut self, life: u64, ticket: StoreTicket, request: StoreRequest) {
         let delay = self.delay();
         let now = self.now;
-        let asked = Asked {
-            session: subject(&request),
-            keeps: matches!(
-                request,
-                StoreRequest::Open(_) | StoreRequest::End { .. } | StoreRequest::Claim(_)
-            ),
-        };
+        let subject = subject(&request);
         let Some(line) = self.store.lines.get_mut(&life) else {
             return;
         };
-        line.open.insert(ticket, asked);
+        line.open.insert(ticket, subject);
         if line.away.is_some() {
-            self.excuse(life, ticket);
             self.answer_store(life, ticket, StoreReply::Failed);
             return;
         }
@@ -197,7 +193,6 @@ impl World {
         });
         let failure = self.failure();
         if matches!(failure, Some(Failure::Undone)) {
-            self.excuse(life, ticket);
             self.answer_store(life, ticket, StoreReply::Failed);
             return;
         }
@@ -219,11 +214,9 @@ impl World {
         self.store.memory.submit(node, self.now, ticket, request);
         match failure {
             Some(Failure::Done) => {
-                self.excuse(life, ticket);
                 self.answer_store(life, ticket, StoreReply::Failed);
             }
             Some(Failure::Silent) => {
-                self.excuse(life, ticket);
                 if let Some(line) = self.store.lines.get_mut(&life) {
                     line.open.remove(&ticket);
                 }
@@ -246,32 +239,24 @@ impl World {
             .pick(&[Failure::Undone, Failure::Done, Failure::Silent])
     }
 
-    /// What a request would have done about a session is not known.
-    fn excuse(&mut self, life: u64, ticket: StoreTicket) {
-        let line = self.store.lines.get(&life);
-        let keeps = line.and_then(|line| line.open.get(&ticket));
-        self.store.excused += u64::from(keeps.is_some_and(|asked| asked.keeps));
-    }
-
     /// A session has come to a node.
     pub(super) fn session_began(&mut self, life: u64, session: SessionId) {
         self.store.here.insert((life, session));
     }
 
-    /// A node was told that a session is its own. If it had given up asking, nobody has it.
-    pub(super) fn session_claimed(&mut self, life: u64, session: SessionId) {
-        let missed = !self.store.here.contains(&(life, session));
-        self.store.excused += u64::from(missed);
-    }
-
-    /// A session has ended on a node. The store hears nothing of it while it is out of reach.
+    /// A session has ended on a node.
     pub(super) fn session_ended(&mut self, life: u64, session: SessionId) {
         self.store.here.remove(&(life, session));
-        let line = self.store.lines.get(&life);
-        let away = line.is_some_and(|line| line.away.is_some());
-        // A node that stood still may have learnt only now that the store was away.
-        let unheard = away || self.is_resuming;
-        self.store.excused += u64::from(unheard);
+    }
+
+    /// A node was given a session and does not hear of it: then nobody has it.
+    fn disown(&mut self, session: SessionId) {
+        let (now, ticket) = (self.now, StoreTicket::new(0));
+        let nobody = self.store.memory.attach();
+        let claim = StoreRequest::Claim(session);
+        self.store.memory.submit(nobody, now, ticket, claim);
+        self.store.memory.detach(nobody, now);
+        self.store.owners.remove(&session);
     }
 
     /// A reply goes to a node: in any order, but for those about one session.
@@ -281,10 +266,13 @@ impl World {
         let Some(line) = self.store.lines.get_mut(&life) else {
             return;
         };
-        let Some(asked) = line.open.remove(&ticket) else {
+        let Some(subject) = line.open.remove(&ticket) else {
+            if let StoreReply::Claimed(record) = reply {
+                self.disown(record.session);
+            }
             return;
         };
-        let at = line.of_session(asked.session, now + delay);
+        let at = line.of_session(subject, now + delay);
         line.replies = line.replies.max(at);
         self.tell_node(life, at, Input::Stored { ticket, reply });
     }
@@ -324,6 +312,7 @@ impl World {
                     continue;
                 };
                 let number = number_in(entry.event.framed());
+                self.store.history.push(anew(&entry));
                 self.story.tell(self.now, || {
                     format!(
                         "log      {:?} n{number} to {}",
@@ -382,20 +371,19 @@ impl World {
         }
     }
 
-    /// A node cannot reach the store any more.
-    pub(super) fn cut_store(&mut self, life: u64) {
+    /// A node cannot reach the store any more. What was answered before comes before that is known, or
+    /// it straggles.
+    pub(super) fn cut_store(&mut self, life: u64, straggles: bool) {
         let now = self.now;
         let Some(line) = self.store.lines.get_mut(&life).filter(|l| l.away.is_none()) else {
             return;
         };
         line.away = Some(now);
         line.cuts += 1;
-        // What was answered before comes before.
-        let replies = line.replies;
+        let replies = if straggles { now } else { line.replies };
         let at = line.of_log(now.max(replies));
         let open: Vec<StoreTicket> = line.open.keys().copied().collect();
         for ticket in open {
-            self.excuse(life, ticket);
             if self.dice.permille(500) {
                 self.answer_store(life, ticket, StoreReply::Failed);
             } else if let Some(line) = self.store.lines.get_mut(&life) {
@@ -467,26 +455,33 @@ impl World {
         }
     }
 
-    /// The store has lost everything, and begins anew. All nodes are cut off from it.
-    pub(super) fn lose_store(&mut self) {
+    /// The store has lost its sessions and the end of its log, or all of it. All nodes are cut off from it.
+    pub(super) fn lose_store(&mut self, lost: usize) {
         self.judge.reset();
-        self.store.era += 1;
         self.store.owners.clear();
-        self.store.excused = 0;
         self.store.memory = MemoryStore::new(self.store.options.clone());
-        self.store.observer = self.store.memory.attach();
         let now = self.now;
+        let kept = self.store.history.len().saturating_sub(lost);
+        self.store.history.truncate(kept);
+        let before = self.store.memory.attach();
+        for entry in &self.store.history {
+            let entry = StoreRequest::Append(Box::new(entry.clone()));
+            let ticket = StoreTicket::new(0);
+            self.store.memory.submit(before, now, ticket, entry);
+        }
+        self.store.memory.detach(before, now);
+        self.store.observer = self.store.memory.attach();
+        let position = self.store.memory.end();
         let mut facts = Vec::new();
         for (life, line) in &mut self.store.lines {
             line.node = self.store.memory.attach();
             // What it is told first is told below.
             let _ = self.store.memory.poll(line.node, now);
-            line.tail = Position::ZERO;
+            line.tail = position;
             let at = line.of_log(now);
             facts.push((*life, at));
         }
         for (life, at) in facts {
-            let position = Position::ZERO;
             self.tell_node(life, at, notified(Notice::Reset { position }));
         }
     }
@@ -514,6 +509,18 @@ impl Line {
     fn of_log(&mut self, at: Instant) -> Instant {
         self.entries = self.entries.max(at);
         self.entries
+    }
+}
+
+/// An entry as somebody might append it once more.
+fn anew(entry: &Entry) -> NewEntry {
+    NewEntry {
+        origin: entry.origin,
+        fence: None,
+        to: entry.to.clone(),
+        event: entry.event.clone(),
+        laziness: entry.laziness,
+        echo: entry.echo,
     }
 }
 

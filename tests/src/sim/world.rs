@@ -29,8 +29,6 @@ pub(super) struct World {
     pub(super) is_peaceful: bool,
     /// Clients do nothing of their own accord any more.
     pub(super) is_over: bool,
-    /// A node sees at once what came while it stood still.
-    pub(super) is_resuming: bool,
     pub(super) failure: Option<String>,
     pub(super) facts: u64,
     queue: BTreeMap<(Instant, u64), Happening>,
@@ -142,7 +140,6 @@ impl World {
             clients: Vec::new(),
             is_peaceful: false,
             is_over: false,
-            is_resuming: false,
             failure: None,
             facts: 0,
             queue: BTreeMap::new(),
@@ -309,21 +306,21 @@ impl World {
             Fault::Pause(node, time) => self.pause(node, time),
             Fault::Cut(node, time) => {
                 let life = self.life_of(node);
-                self.cut_store(life);
+                self.cut_store(life, false);
                 self.after(time, Happening::Mended(Mend::Store(life)));
             }
-            Fault::Outage(time) => self.outage(time),
-            Fault::Reset(time) => {
-                self.outage(time);
-                self.lose_store();
+            Fault::Outage(time) => self.outage(time, false),
+            Fault::Reset(time, lost) => {
+                self.outage(time, true);
+                self.lose_store(lost);
             }
             Fault::Clock(node, wall) => self.set_clock(node, wall),
         }
     }
 
-    fn outage(&mut self, time: Duration) {
+    fn outage(&mut self, time: Duration, straggles: bool) {
         for life in self.lives() {
-            self.cut_store(life);
+            self.cut_store(life, straggles);
         }
         self.after(time, Happening::Mended(Mend::Everywhere));
     }
@@ -375,7 +372,8 @@ impl World {
     /// Within twice the timeout everybody is there, and gets what is published.
     fn probe(&mut self) {
         for number in 0..self.clients.len() {
-            let absent = self.clients.get(number).and_then(Client::absence);
+            let client = self.clients.get(number);
+            let absent = client.and_then(|client| client.absence(self.now));
             if let Some(absent) = absent {
                 self.fail(format!("client {number} is not back: {absent}"));
                 return;
@@ -413,7 +411,34 @@ impl World {
                 let verdict = self.judge.all_came(session);
                 self.hold(verdict);
             }
+            let verdict = self.is_recorded(number);
+            self.hold(verdict);
             self.leave(number);
+        }
+    }
+
+    /// Whether the store has of a session what its client has of it.
+    fn is_recorded(&self, number: usize) -> Verdict {
+        let Some(client) = self.clients.get(number) else {
+            return Ok(());
+        };
+        let session = client.session_id().and_then(SessionId::parse);
+        let Some(recorded) = session.and_then(|session| self.store.patterns_of(session)) else {
+            return Err(format!(
+                "the store does not have the session of client {number}"
+            ));
+        };
+        let (sure, possible) = client.subscriptions();
+        if let Some(missing) = sure.iter().find(|pattern| !recorded.contains(pattern)) {
+            return Err(format!(
+                "the store has forgotten that client {number} wants {missing}"
+            ));
+        }
+        match recorded.iter().find(|pattern| !possible.contains(pattern)) {
+            Some(pattern) => Err(format!(
+                "client {number} is subscribed to {pattern} in the store alone"
+            )),
+            None => Ok(()),
         }
     }
 

@@ -302,3 +302,21 @@ fn every_connect_that_found_its_session_succeeds() {
         script.expect_no_trace();
     }
 }
+
+// Proves: CN-4, CN-6
+#[test]
+fn a_hold_lasts_as_long_as_it_may_though_one_before_it_was_cut_short() {
+    for transport in TRANSPORTS {
+        let mut script = script();
+        let alice = script.connected_over(transport, Value::Null);
+        connect(&mut script, &alice, "c");
+
+        script.after(10_000);
+        let newer = connect(&mut script, &alice, "d");
+
+        script.after(29_999).expect_nothing(newer);
+        script.after(1);
+        script.expect(newer, json!([connected("d")]));
+        script.expect_no_trace();
+    }
+}

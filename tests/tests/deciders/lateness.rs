@@ -120,3 +120,20 @@ fn counters(script: &mut Script) -> Counters {
         other => panic!("{other:?}"),
     }
 }
+
+// Proves: TM-3
+#[test]
+fn a_connect_that_is_decided_too_late_gives_its_session_the_time_for_another() {
+    let (mut script, client) = connected();
+    add(&mut script, 1, Role::Incoming);
+    let exchange = script.connect(&client);
+    script.take_question();
+
+    script.after(10_000);
+
+    assert_eq!(script.take(exchange)[0]["error"], json!("503::unavailable"));
+    script.after(9_999);
+    assert_eq!(script.engine().load().sessions, 1);
+    script.after(2);
+    assert_eq!(script.engine().load().sessions, 0);
+}

@@ -119,6 +119,28 @@ fn what_still_waits_goes_with_the_goodbye_where_responses_carry_events() {
     }
 }
 
+// Proves: DC-3, MO-5
+#[test]
+fn what_is_on_its_way_does_not_go_with_the_goodbye_as_well() {
+    let mut script = Script::new(Config::default());
+    let alice = script.connected_over(Transport::WebSocket, Value::Null);
+    script.subscribe(&alice, "/a");
+    script.write_by_hand();
+    script.publish("/a", json!(1));
+    let socket = alice.socket.unwrap();
+    script.take(socket);
+    script.publish("/a", json!(2));
+
+    let exchange = script.post(disconnect(&alice));
+
+    script.expect(
+        exchange,
+        json!([event("/a", json!(2)), ok("/meta/disconnect")]),
+    );
+    script.written(exchange).written(socket);
+    script.expect_no_trace();
+}
+
 // Proves: DC-4
 #[test]
 fn messages_count_before_the_goodbye_and_not_after_it() {

@@ -135,6 +135,12 @@ impl Turn<'_> {
         if let Some(entry) = self.connections.get_mut(hold.connection) {
             entry.held = None;
         }
+        if hold.answer.reply.advice.is_some()
+            && let Some(session) = self.sessions.get_mut(key)
+        {
+            // AD-3: what does not leave is still owed.
+            session.advised = None;
+        }
         if let Some(browser) = hold.browser {
             let left = self.browsers.get_mut(&browser).map_or(0, |holds| {
                 *holds = holds.saturating_sub(1);

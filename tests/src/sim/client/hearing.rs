@@ -1,0 +1,280 @@
+//! What clients hear, and what they do about it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::link::Frame;
+use super::super::story::in_short;
+use super::super::world::World;
+use super::{Alarm, Client, Membership, What};
+
+impl World {
+    pub(in crate::sim) fn got(&mut self, number: usize, link: u64, frame: &Frame, is_stale: bool) {
+        let Ok(Value::Array(messages)) = serde_json::from_slice(frame) else {
+            self.fail("a node has said what is no list".to_owned());
+            return;
+        };
+        self.story.tell(self.now, || {
+            format!("client {number} < {}", in_short(frame))
+        });
+        let life = self.links.get(&link).map(|link| link.client_life);
+        if self.clients.get(number).map(Client::life) != life {
+            return;
+        }
+        for message in &messages {
+            if message.get("data").is_some() {
+                self.got_event(number, link, message, is_stale);
+            } else {
+                self.got_reply(number, message);
+            }
+        }
+        let exchange = self
+            .clients
+            .get(number)
+            .is_some_and(|c| c.transport.is_exchange());
+        if exchange {
+            // What its one answer did not answer never will be.
+            self.fail_pending(number, link);
+        }
+    }
+
+    pub(super) fn got_event(&mut self, number: usize, link: u64, message: &Value, is_stale: bool) {
+        let what = message.pointer("/data/n").and_then(Value::as_u64);
+        let (Some(what), Some(client)) = (what, self.clients.get(number)) else {
+            self.fail(format!(
+                "client {number} got what nobody published: {message}"
+            ));
+            return;
+        };
+        let Some(session) = client.session_id() else {
+            return;
+        };
+        if is_stale && !client.acknowledges {
+            // A node that has lost a session and does not know it yet may send what it had in hand.
+            return;
+        }
+        let before = self.links.get(&link).and_then(|link| link.last);
+        match self.judge.delivered(session, what, before) {
+            Ok(place) => {
+                if let Some(link) = self.links.get_mut(&link) {
+                    link.last = Some(place);
+                }
+            }
+            Err(why) => self.fail(format!("client {number}: {why}")),
+        }
+    }
+
+    pub(super) fn got_reply(&mut self, number: usize, message: &Value) {
+        let id = message.get("id").and_then(Value::as_str);
+        let id = id.and_then(|id| id.parse::<u64>().ok());
+        let Some(client) = self.clients.get_mut(number) else {
+            return;
+        };
+        let what = id.and_then(|id| client.pending.remove(&id)).map(|p| p.what);
+        let successful = message.get("successful") == Some(&Value::Bool(true));
+        if message.get("channel").and_then(Value::as_str) == Some("/meta/connect")
+            && let Some(ack) = message.pointer("/ext/ack").and_then(Value::as_i64)
+            && let Some(session) = &mut client.session
+        {
+            if ack < session.number {
+                let before = session.number;
+                self.fail(format!(
+                    "client {number}: the number falls from {before} to {ack}"
+                ));
+                return;
+            }
+            session.number = ack;
+        }
+        let Some(what) = what else {
+            return;
+        };
+        let error = message.get("error").and_then(Value::as_str).unwrap_or("");
+        if error.starts_with("402") {
+            self.is_unknown(number, &what, message);
+            return;
+        }
+        if successful {
+            self.succeeded(number, what, message);
+        } else {
+            self.failed(number, &what, true);
+        }
+    }
+
+    /// There is no such session, says a node.
+    pub(super) fn is_unknown(&mut self, number: usize, what: &What, message: &Value) {
+        let now = self.now;
+        let Some(client) = self.clients.get_mut(number) else {
+            return;
+        };
+        if *what != What::Connect {
+            self.failed(number, what, false);
+            return;
+        }
+        let Some(session) = client.session.take() else {
+            return;
+        };
+        if message.pointer("/advice/reconnect") != Some(&json!("handshake")) {
+            self.fail(format!("client {number} is not told what to do: {message}"));
+            return;
+        }
+        let verdict = self.judge.unknown(&session.id, now);
+        self.hold(verdict.map_err(|why| format!("client {number}: {why}")));
+        self.give_up(number);
+        let wait = message.pointer("/advice/interval").and_then(Value::as_u64);
+        let wait = Duration::from_millis(wait.unwrap_or(0));
+        self.alarm(number, wait, Alarm::Handshake);
+        self.alarm(number, wait, Alarm::Whim);
+    }
+
+    pub(super) fn succeeded(&mut self, number: usize, what: What, message: &Value) {
+        let now = self.now;
+        let Some(client) = self.clients.get_mut(number) else {
+            return;
+        };
+        match what {
+            What::Handshake => self.shaken(number, message),
+            What::Connect => {
+                if let Some(session) = &mut client.session {
+                    session.connected = true;
+                    let id = session.id.clone();
+                    self.judge.alive(&id, now);
+                }
+                let wait = message.pointer("/advice/interval").and_then(Value::as_u64);
+                self.alarm(
+                    number,
+                    Duration::from_millis(wait.unwrap_or(0)),
+                    Alarm::Connect,
+                );
+            }
+            What::Subscribe(pattern) => {
+                if let Some(session) = &mut client.session
+                    && client.wants.contains(pattern)
+                {
+                    session.subscribed.insert(pattern);
+                    session.doubtful.remove(pattern);
+                    self.judge.subscribed(&session.id, pattern);
+                }
+            }
+            What::Publish(what, before) => {
+                let verdict = self.judge.published(what);
+                self.hold(verdict);
+                let verdict = before.map_or(Ok(()), |before| self.judge.in_order(before, what));
+                self.hold(verdict);
+            }
+            What::Unsubscribe(pattern) => {
+                if let Some(session) = &mut client.session {
+                    session.doubtful.remove(pattern);
+                }
+            }
+            What::Disconnect => {}
+        }
+    }
+
+    pub(super) fn session_of(&mut self, number: usize) -> Option<&mut Membership> {
+        self.clients.get_mut(number)?.session.as_mut()
+    }
+
+    pub(super) fn shaken(&mut self, number: usize, message: &Value) {
+        let now = self.now;
+        let Some(client) = self.clients.get_mut(number) else {
+            return;
+        };
+        let Some(id) = message.get("clientId").and_then(Value::as_str) else {
+            self.fail(format!("client {number} got no session: {message}"));
+            return;
+        };
+        client.session = Some(Membership {
+            id: id.to_owned(),
+            number: 0,
+            subscribed: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
+            connected: false,
+            forgiven: now,
+        });
+        let wants: Vec<_> = client.wants.iter().copied().collect();
+        let verdict = self.judge.begins(id, client.acknowledges, now);
+        self.hold(verdict);
+        self.connect(number);
+        for pattern in wants {
+            self.subscribe(number, pattern);
+        }
+    }
+
+    /// An answer says no, or will never come.
+    pub(super) fn failed(&mut self, number: usize, what: &What, is_refused: bool) {
+        let now = self.now;
+        let wait = self.dice.millis(100..1_500);
+        match what {
+            What::Handshake => self.alarm(number, wait, Alarm::Handshake),
+            What::Connect => {
+                if let Some(session) = self.session_of(number) {
+                    if core::mem::take(&mut session.connected) {
+                        session.forgiven = now + wait;
+                    }
+                }
+                self.alarm(number, wait, Alarm::Connect);
+            }
+            // It may have been done all the same.
+            What::Subscribe(pattern) => {
+                if let Some(session) = self.session_of(number)
+                    && !is_refused
+                {
+                    session.doubtful.insert(pattern);
+                }
+                // Some try again at once, others when it comes to their mind.
+                if self.dice.permille(500) {
+                    self.alarm(number, wait / 10, Alarm::Subscribe(pattern));
+                }
+            }
+            What::Unsubscribe(_) | What::Publish(..) | What::Disconnect => {}
+        }
+    }
+
+    /// A connection is gone.
+    pub(in crate::sim) fn lost(&mut self, number: usize, link: u64) {
+        let Some(client) = self.clients.get_mut(number) else {
+            return;
+        };
+        if client.socket == Some(link) {
+            client.socket = None;
+            // It needs another one, also if nothing was under way.
+            self.alarm(number, Duration::from_millis(300), Alarm::Connect);
+        }
+        self.fail_pending(number, link);
+    }
+
+    pub(super) fn fail_pending(&mut self, number: usize, link: u64) {
+        let Some(client) = self.clients.get_mut(number) else {
+            return;
+        };
+        let gone: Vec<u64> = client
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.link == link)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in gone {
+            let pending = self
+                .clients
+                .get_mut(number)
+                .and_then(|c| c.pending.remove(&id));
+            if let Some(pending) = pending {
+                self.failed(number, &pending.what, false);
+            }
+        }
+    }
+
+    pub(super) fn overdue(&mut self, number: usize, id: u64) {
+        let pending = self.clients.get(number).and_then(|c| c.pending.get(&id));
+        let Some(link) = pending.map(|pending| pending.link) else {
+            return;
+        };
+        self.story.tell(self.now, || {
+            format!("client {number} has waited for #{id} in vain")
+        });
+        self.hang_up(link);
+        self.lost(number, link);
+    }
+}

@@ -1,0 +1,267 @@
+//! Messages that arrive away from their session's owner.
+
+use super::rig::*;
+use super::*;
+
+#[test]
+fn what_is_no_connect_is_forwarded_and_its_replies_come_back() {
+    for transport in [HTTP, SOCKET] {
+        let mut script = engine(120);
+        let client = stranger(&mut script, transport);
+        let batch = json!([
+            {"id": "1", "channel": "/news", "clientId": client.session, "data": 1},
+            subscribe(&client, "/more"),
+        ]);
+        let connection = script.request(&client, batch);
+        let (ticket, request) = script.take_store();
+        let StoreRequest::Forward {
+            session, messages, ..
+        } = request
+        else {
+            panic!("{request:?}")
+        };
+        assert_eq!((session, messages.len()), (session_id(), 2));
+
+        let replies = [
+            json!({"id": "1", "channel": "/news", "successful": true}),
+            json!({"id": "s", "channel": "/meta/subscribe", "successful": true,
+                   "subscription": "/more"}),
+        ];
+        let answers = replies.clone().map(Payload::from).to_vec();
+        script.stored(ticket, StoreReply::Answered(answers));
+
+        let mut got = Vec::new();
+        while let Some(Value::Array(frame)) = script.try_take(connection) {
+            got.extend(frame);
+        }
+        assert_eq!(got, replies);
+        assert_eq!(script.engine().load().sessions, 0);
+        nothing_leaks(&mut script);
+    }
+}
+
+// Proves: ER-7
+#[test]
+fn a_forward_that_fails_is_an_outage_message_by_message() {
+    let mut script = engine(120);
+    let client = stranger(&mut script, HTTP);
+    let connection = script.publish_as(&client, "/news", json!(0));
+    let (ticket, _) = script.take_store();
+
+    script.stored(ticket, StoreReply::Failed);
+
+    let reply = script.take(connection);
+    assert_eq!(reply[0]["error"], "503::unavailable");
+    assert_eq!(reply[0].get("advice"), None);
+    nothing_leaks(&mut script);
+}
+
+#[test]
+fn the_messages_of_a_dead_owner_are_served_here() {
+    let mut script = engine(120);
+    let client = stranger(&mut script, HTTP);
+    let connection = script.publish_as(&client, "/other", json!(0));
+    let (ticket, _) = script.take_store();
+    script.stored(ticket, StoreReply::Unowned);
+    let (ticket, request) = script.take_store();
+    assert!(matches!(request, StoreRequest::Claim(_)));
+
+    let record = record(false, 100, 105);
+    script.stored(ticket, StoreReply::Claimed(Box::new(record)));
+
+    let (ticket, request) = script.take_store();
+    let StoreRequest::Append(entry) = request else {
+        panic!("{request:?}")
+    };
+    assert_eq!(entry.origin, Some(session_id()));
+    assert_eq!(entry.fence, Some(Fence(2)));
+    script.stored(ticket, StoreReply::Appended(at(121)));
+    log(&mut script, [121]);
+    let reply = script.take(connection);
+    assert_eq!(
+        reply.as_array().unwrap().last().unwrap()["successful"],
+        true
+    );
+    nothing_leaks(&mut script);
+}
+
+// Proves: AK-4, AK-5
+#[test]
+fn a_session_that_was_claimed_by_a_publish_is_read_when_it_connects() {
+    let mut script = engine(120);
+    let client = stranger(&mut script, HTTP);
+    let connection = script.publish_as(&client, "/other", json!(0));
+    let (ticket, _) = script.take_store();
+    script.stored(ticket, StoreReply::Unowned);
+    let (ticket, _) = script.take_store();
+    script.stored(ticket, StoreReply::Claimed(Box::new(record(true, 1, 5))));
+    let (ticket, request) = script.take_store();
+    assert!(matches!(request, StoreRequest::Append(_)), "{request:?}");
+    script.stored(ticket, StoreReply::Appended(at(121)));
+    log(&mut script, [121]);
+    script.take(connection);
+
+    // Only now is it known how far its client has come.
+    let connection = script.connect_with(&client, ack(110));
+    let ticket = is_read(&mut script, 111, 120);
+    script.stored(ticket, StoreReply::Entries(entries([115])));
+
+    assert_eq!(read(&script.take(connection)), (vec![115, 121], Some(120)));
+    let held = script.connect_with(&client, ack(120));
+    assert!(!script.has_store_requests());
+    script.expect_nothing(held);
+    nothing_leaks(&mut script);
+}
+
+fn forward(script: &mut Script, client: &Client, peer: Peer, message: Value) -> ForwardTicket {
+    let forward = ForwardTicket::new(7);
+    script.notify(Notice::Forwarded {
+        forward,
+        session: name(client),
+        messages: Messages::decode(message.to_string(), &Default::default()).unwrap(),
+        peer,
+    });
+    forward
+}
+
+#[test]
+fn messages_of_a_session_that_was_let_go_are_sent_back_to_be_claimed() {
+    let mut script = engine(120);
+    let client = stranger(&mut script, HTTP);
+    let forward = forward(
+        &mut script,
+        &client,
+        Peer::default(),
+        json!([{"id": "1", "channel": "/other", "clientId": client.session, "data": 1}]),
+    );
+
+    let (ticket, request) = script.take_store();
+    assert!(
+        matches!(request, StoreRequest::Refuse { forward: refused } if refused == forward),
+        "{request:?}"
+    );
+    script.stored(ticket, StoreReply::Done);
+    nothing_leaks(&mut script);
+}
+
+fn answer(script: &mut Script) -> Vec<Value> {
+    let (ticket, request) = script.take_store();
+    script.stored(ticket, StoreReply::Done);
+    let StoreRequest::Answer { forward, replies } = request else {
+        panic!("{request:?}")
+    };
+    assert_eq!(forward, ForwardTicket::new(7));
+    let parse = |reply: &Payload| serde_json::from_str(reply.as_str()).unwrap();
+    replies.iter().map(parse).collect()
+}
+
+#[test]
+fn forwarded_messages_do_not_disturb_the_held_connect() {
+    for ext in [json!({}), json!({"ack": true})] {
+        let mut script = engine(120);
+        let client = own(&mut script, HTTP, ext);
+        let held = script.connect(&client);
+
+        forward(
+            &mut script,
+            &client,
+            Peer::default(),
+            json!([
+                {"id": "1", "channel": "/other", "clientId": client.session, "data": 1},
+                subscribe(&client, "/more"),
+                {"id": "2", "channel": "/other", "clientId": "somebody else", "data": 1},
+            ]),
+        );
+        let (ticket, request) = script.take_store();
+        assert!(matches!(request, StoreRequest::Append(_)));
+        script.stored(ticket, StoreReply::Appended(at(121)));
+        script.notify(Notice::Entries(vec![Entry {
+            to: Destination::Channel("/other".parse().unwrap()),
+            ..entry(121)
+        }]));
+        done(&mut script);
+
+        let replies = answer(&mut script);
+        assert_eq!(replies[0]["successful"], true);
+        assert_eq!(replies[1]["subscription"], "/more");
+        assert_eq!(replies[2]["error"], "402::session_unknown");
+        script.expect_nothing(held);
+        log(&mut script, [122]);
+        assert_eq!(read(&script.take(held)).0, [122]);
+        nothing_leaks(&mut script);
+    }
+}
+
+#[test]
+fn a_forwarded_disconnect_releases_the_hold() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let held = script.connect_with(&client, json!({"id": "held"}));
+
+    let message = json!({"id": "d", "channel": "/meta/disconnect", "clientId": client.session});
+    forward(&mut script, &client, Peer::default(), message);
+    done(&mut script);
+
+    assert_eq!(
+        answer(&mut script),
+        [json!({"id": "d", "channel": "/meta/disconnect", "successful": true})]
+    );
+    let reply = script.take(held);
+    assert_eq!(reply[0]["advice"], json!({"reconnect": "none"}));
+    nothing_leaks(&mut script);
+}
+
+// Proves: DC-3
+#[test]
+fn a_forwarded_disconnect_brings_what_still_waits() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    log(&mut script, [121]);
+
+    let message = json!({"id": "d", "channel": "/meta/disconnect", "clientId": client.session});
+    forward(&mut script, &client, Peer::default(), message);
+    done(&mut script);
+
+    assert_eq!(
+        answer(&mut script),
+        [
+            event("/news", json!(121)),
+            json!({"id": "d", "channel": "/meta/disconnect", "successful": true})
+        ]
+    );
+    nothing_leaks(&mut script);
+}
+
+// Proves: BR-3, BR-4
+#[test]
+fn a_wrong_cookie_does_not_find_a_session_by_way_of_another_engine() {
+    let mut script = engine(120);
+    let cookie = |letter: &str| Peer {
+        browser: bayeux_core::BrowserId::parse(&letter.repeat(24)),
+        ..Peer::default()
+    };
+    let exchange = script.open_as(HTTP, cookie("a"));
+    script.send(
+        exchange,
+        json!({"channel": "/meta/handshake", "version": "1.0"}),
+    );
+    done(&mut script);
+    let session = script.take(exchange)[0]["clientId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let client = Client {
+        session,
+        ..client(HTTP, None)
+    };
+    let message = json!({"id": "1", "channel": "/x", "clientId": client.session, "data": 1});
+
+    forward(&mut script, &client, cookie("b"), message.clone());
+
+    assert_eq!(answer(&mut script)[0]["error"], "402::session_unknown");
+    forward(&mut script, &client, cookie("a"), message);
+    let (ticket, _) = script.take_store();
+    script.stored(ticket, StoreReply::Appended(at(121)));
+    assert_eq!(answer(&mut script)[0]["successful"], true);
+    nothing_leaks(&mut script);
+}

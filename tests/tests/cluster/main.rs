@@ -1,0 +1,69 @@
+//! One engine among others (the store's part): sessions that come and go, and what becomes of their
+//! events.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a failing test has to fail"
+)]
+
+mod claims;
+mod debts;
+mod forwards;
+mod outages;
+mod releases;
+mod replies;
+mod rig;
+mod several;
+mod taken;
+mod travel;
+
+use std::time::Duration;
+
+use bayeux_core::testing::{Client, Script, event};
+use bayeux_core::{
+    Call, CallResult, ChannelRule, CloseReason, Config, ConnectionId, Destination, Echo, Entry,
+    Event, Fence, ForwardTicket, Input, Laziness, Load, Messages, Notice, Payload, Peer, Position,
+    ReportKind, SessionId, SessionRecord, SessionSettings, StoreReply, StoreRequest, StoreTicket,
+    StoredSubscription, Transport,
+};
+use serde_json::{Value, json};
+
+const HTTP: Transport = Transport::LongPolling;
+const SOCKET: Transport = Transport::WebSocket;
+
+fn at(number: u64) -> Position {
+    Position::new(number)
+}
+
+fn session_id() -> SessionId {
+    SessionId::parse("0123456789abcdefghijklmno").unwrap()
+}
+
+/// What a frame brought: the data of its events in order, and the number on its connect reply.
+fn read(frame: &Value) -> (Vec<u64>, Option<u64>) {
+    let messages = frame.as_array().unwrap();
+    let data = messages.iter().filter_map(|message| message.get("data"));
+    let number = messages
+        .iter()
+        .find(|message| message["channel"] == "/meta/connect")
+        .and_then(|reply| reply.pointer("/ext/ack"))
+        .map(|number| number.as_u64().unwrap());
+    (data.map(|data| data.as_u64().unwrap()).collect(), number)
+}
+
+/// Lets every session expire, and every channel vanish: then the engine holds what a new one holds.
+fn nothing_leaks(script: &mut Script) {
+    script.after(400_000);
+    script.settle_store();
+    let mut load = script.engine().load();
+    load.connections = 0; // a socket may stay without a session
+    assert_eq!(load, Load::default());
+}
+
+fn is_told_to_handshake(reply: &Value) {
+    let reply = reply.as_array().unwrap().last().unwrap();
+    assert_eq!(reply["error"], "402::session_unknown", "{reply}");
+    assert_eq!(reply["advice"]["reconnect"], "handshake", "{reply}");
+}

@@ -1,0 +1,164 @@
+//! What the store refuses, or says too late.
+
+use super::rig::*;
+use super::*;
+
+#[test]
+fn what_a_fence_refuses_is_undone() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let publish = script.publish_as(&client, "/news", json!(0));
+    let (ticket, request) = script.take_store();
+    assert!(matches!(
+        request,
+        StoreRequest::Append(entry) if entry.fence == Some(Fence(1))
+    ));
+    script.stored_or_gone(ticket, StoreReply::Fenced);
+    assert_eq!(script.take(publish)[0]["error"], "402::session_unknown");
+
+    let exchange = script.request(&client, subscribe(&client, "/more"));
+    let (ticket, _) = script.take_store();
+    script.stored_or_gone(ticket, StoreReply::Fenced);
+    assert_eq!(script.take(exchange)[0]["error"], "403::subscribe_failed");
+    let held = script.connect(&client);
+    script.notify(Notice::Entries(vec![Entry {
+        to: Destination::Channel("/more".parse().unwrap()),
+        ..entry(121)
+    }]));
+    script.expect_nothing(held);
+
+    let exchange = script.post(json!({
+        "channel": "/meta/unsubscribe", "clientId": client.session, "subscription": "/news",
+    }));
+    let (ticket, _) = script.take_store();
+    script.stored_or_gone(ticket, StoreReply::Fenced);
+    assert_eq!(script.take(exchange)[0]["error"], "403::unsubscribe_failed");
+    nothing_leaks(&mut script);
+}
+
+/// A message goes after its session, and this becomes of it.
+#[track_caller]
+fn goes_after(script: &mut Script, reply: StoreReply) -> Messages {
+    let (ticket, request) = script.take_store();
+    let StoreRequest::Forward { messages, .. } = request else {
+        panic!("{request:?}");
+    };
+    script.stored(ticket, reply);
+    messages
+}
+
+// Proves: MO-6
+#[test]
+fn what_a_fence_refuses_is_done_by_whoever_has_the_session() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let publish =
+        |id: &str| json!({"channel": "/news", "id": id, "clientId": client.session, "data": 0});
+    let exchange = script.post(json!([publish("1"), publish("2")]));
+    let first = script.take_store().0;
+    let second = script.take_store().0;
+    script.stored(first, StoreReply::Appended(at(121)));
+    script.stored(second, StoreReply::Fenced);
+
+    // It has moved on again in between.
+    goes_after(&mut script, StoreReply::Unowned);
+    let reply = Payload::parse(r#"{"channel":"/news","id":"2","successful":true}"#).unwrap();
+    let messages = goes_after(&mut script, StoreReply::Answered(vec![reply]));
+
+    assert_eq!(messages.len(), 1);
+    assert_eq!(
+        messages.first().unwrap().data,
+        Some(Payload::parse("0").unwrap())
+    );
+    log(&mut script, [121]);
+    let replies = script.take(exchange);
+    let mut ids: Vec<_> = replies
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|reply| reply["successful"] == true)
+        .map(|reply| reply["id"].as_str().unwrap())
+        .collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["1", "2"]);
+}
+
+#[test]
+fn a_message_goes_after_its_session_so_often_and_no_more() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let publish = script.publish_as(&client, "/news", json!(0));
+    let (ticket, _) = script.take_store();
+    script.stored(ticket, StoreReply::Fenced);
+
+    for _ in 0..5 {
+        goes_after(&mut script, StoreReply::Unowned);
+    }
+
+    assert_eq!(script.take(publish)[0]["error"], "503::unavailable");
+}
+
+#[test]
+fn an_engine_says_how_far_it_has_seen_and_whether_it_has_its_store() {
+    let mut script = engine(120);
+    assert_eq!(
+        (script.engine().seen(), script.engine().has_store()),
+        (at(120), true)
+    );
+
+    log(&mut script, [121, 122]);
+    script.notify(Notice::Down);
+    assert_eq!(
+        (script.engine().seen(), script.engine().has_store()),
+        (at(122), false)
+    );
+
+    script.notify(Notice::Up { position: at(122) });
+    assert!(script.engine().has_store());
+}
+
+// Proves: ER-7
+#[test]
+fn a_store_that_does_not_answer_in_time_is_away() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let publish = script.publish_as(&client, "/news", json!(0));
+    let (append, _) = script.take_store();
+    let exchange = script.request(&client, subscribe(&client, "/more"));
+    let (remember, _) = script.take_store();
+
+    script.after(4_999).expect_nothing(publish);
+    script.after(1);
+
+    for exchange in [publish, exchange] {
+        let reply = script.take(exchange);
+        assert_eq!(reply[0]["error"], "503::unavailable");
+        assert_eq!(reply[0].get("advice"), None);
+    }
+    // Too late is not at all.
+    script.stored(append, StoreReply::Appended(at(121)));
+    script.stored(remember, StoreReply::Done);
+    assert_eq!(script.engine().counters().facts_ignored, 2);
+    nothing_leaks(&mut script);
+}
+
+// Proves: ER-7
+#[test]
+fn a_session_that_could_not_be_opened_in_time_is_ended() {
+    let mut script = engine(120);
+    let exchange = script.post(json!({"channel": "/meta/handshake", "version": "1.0"}));
+    let (_, request) = script.take_store();
+    let StoreRequest::Open(record) = request else {
+        panic!("{request:?}")
+    };
+
+    script.after(5_000);
+
+    let reply = script.take(exchange);
+    assert_eq!(reply[0]["error"], "503::unavailable");
+    assert_eq!(reply[0]["advice"]["reconnect"], "handshake");
+    assert_eq!(script.cookie(exchange), None);
+    let (_, request) = script.take_store();
+    assert!(matches!(request, StoreRequest::End { session, .. } if session == record.session));
+    nothing_leaks(&mut script);
+}
