@@ -182,6 +182,23 @@ pub struct Failure {
     pub difference: Difference,
 }
 
+impl Failure {
+    /// A promise that is broken, and nothing to compare.
+    pub(crate) fn at_once(history: History, broken: Broken) -> Box<Self> {
+        let counts = Play::new(history.setting).counts();
+        let difference = Difference {
+            broken: Some(broken),
+            wanted: Seen::default(),
+            seen: Seen::default(),
+            counts: (counts, counts),
+        };
+        Box::new(Self {
+            history,
+            difference,
+        })
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.history, self.difference)
@@ -209,18 +226,9 @@ pub fn play(history: &History, server: &mut impl Server) -> Result<(), Box<Failu
             }));
         }
     }
-    server.finish().map_err(|broken| {
-        let counts = play.counts();
-        Box::new(Failure {
-            history: upto(usize::MAX),
-            difference: Difference {
-                broken: Some(broken),
-                wanted: Seen::default(),
-                seen: Seen::default(),
-                counts: (counts, counts),
-            },
-        })
-    })
+    server
+        .finish()
+        .map_err(|broken| Failure::at_once(history.clone(), broken))
 }
 
 /// What is fixed by the protocol: a refused handshake need not repeat what the server can do, how long
