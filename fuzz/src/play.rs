@@ -122,9 +122,11 @@ impl Play {
 
     /// How many messages came in this step.
     fn messages(&self) -> u64 {
-        let frame = |fact: &Fact| match fact {
-            Fact::Frame { messages, .. } => messages.len(),
-            _ => 0,
+        let frame = |fact: &Fact| {
+            if let Fact::Frame { messages, .. } = fact {
+                return messages.len();
+            }
+            0
         };
         let count: usize = self.facts.iter().map(frame).sum();
         u64::try_from(count).unwrap_or(u64::MAX)

@@ -238,10 +238,9 @@ impl<S: Store> Rig<S> {
         let mut replies = Vec::new();
         let mut notices = Vec::new();
         while let Some(input) = self.store.poll(self.now) {
-            match input {
-                Input::Stored { .. } => replies.push(input),
-                other => notices.push(other),
-            }
+            let is_reply = matches!(input, Input::Stored { .. });
+            let told = if is_reply { &mut replies } else { &mut notices };
+            told.push(input);
         }
         let some = !replies.is_empty() || !notices.is_empty();
         for input in replies.into_iter().rev().chain(notices) {

@@ -79,13 +79,7 @@ impl Model {
             self.seen.on(connection).closed = Some("unavailable");
             return self.closed(connection);
         }
-        // TM-5; a frame that its session waited behind counts even if nothing in it was valid.
-        let living = |it: &u32| self.sessions.get(it).is_some_and(|it| !it.leaving);
-        let session = frame.session.filter(|it| living(it));
         self.respond(frame);
-        if let Some(session) = session {
-            self.extend_clock(session);
-        }
         self.wake_all(None);
     }
 
@@ -183,6 +177,10 @@ impl Model {
         if ordered && !self.published.is_empty() {
             self.spread();
             self.wake_all(frame.session);
+        }
+        // Its own publishes may have been more than its queue holds (QU-5).
+        if !self.sessions.contains_key(&session) {
+            return Some(reply.unknown());
         }
         Some(match text {
             "/meta/subscribe" => self.subscribe(session, message, reply),
