@@ -23,7 +23,12 @@ const PURE: &str = "tests/tests/pure.rs";
 const IMPURE: [&str; 4] = ["live", "drivers", "mutants", "rules"];
 const LIGHT: [&str; 5] = ["base64", "bayeux-core", "bytes", "proptest", "serde_json"];
 /// How else a test gives away that it needs more.
-const FOREIGN: [&str; 3] = ["Command::new", "bayeux_backend_redis", "bayeux_fuzz"];
+const FOREIGN: [&str; 4] = [
+    "Command::new",
+    "bayeux_backend_redis",
+    "bayeux_fuzz",
+    "redis_rig",
+];
 
 /// The longest that one program of tests may run, and the most memory that it may take: a mutant may
 /// never come to an end.
