@@ -46,6 +46,7 @@ pub(crate) struct RequestKey {
 pub(crate) struct Request {
     pub(crate) origin: Origin,
     pub(crate) peer: Peer,
+    began: Instant,
     /// The session that it speaks for (HT-9, WS-5).
     pub(crate) session: Option<SessionKey>,
     /// Not found here: everything that is no handshake is answered with this.
@@ -330,10 +331,11 @@ impl Requests {
 
 impl Request {
     /// One that nothing has been done for, with so many messages to come.
-    fn new(origin: Origin, peer: Peer, total: usize) -> Self {
+    fn new(origin: Origin, peer: Peer, total: usize, began: Instant) -> Self {
         Self {
             origin,
             peer,
+            began,
             session: None,
             refusal: None,
             messages: Vec::new().into_iter(),

@@ -18,7 +18,7 @@ use crate::history::Setting;
 use crate::history::cast::{Fact, Transport as Way, name};
 use crate::invariants::{Broken, Watch};
 use crate::play::{Counts, Server};
-use crate::seen::Seen;
+use crate::seen::{BROKEN, Seen};
 
 /// One engine's end of a store: how it is asked, and what it says. The contract is written at
 /// [`StoreRequest`]; one node of an empty store stands behind it.
@@ -332,8 +332,10 @@ impl<S: Store> Rig<S> {
             let heard = self.seen.on(at);
             if works {
                 heard.messages.extend(frame);
-            } else {
+            } else if exchange {
                 heard.lost.extend(frame);
+            } else {
+                heard.closed = Some(BROKEN);
             }
         }
         if exchange || !works {

@@ -230,8 +230,7 @@ impl Turn<'_> {
     ) -> Option<ProtocolError> {
         let limits = &self.config.limits;
         let (subscriptions, channels) = (limits.max_subscriptions, limits.max_channels);
-        let held = self.sessions.get(session)?.subscriptions.len();
-        if held + self.debts.withdrawals_of(session) + new >= subscriptions {
+        if self.sessions.get(session)?.subscriptions.len() + new >= subscriptions {
             self.counters.subscriptions_limited += 1;
             return Some(ProtocolError::too_many_subscriptions());
         }

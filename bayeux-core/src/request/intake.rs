@@ -30,7 +30,7 @@ impl Turn<'_> {
         let has_connect = messages
             .iter()
             .any(|message| message.operation() == Some(MetaChannel::Connect));
-        let mut request = Request::new(origin, peer, messages.len());
+        let mut request = Request::new(origin, peer, messages.len(), self.now);
         if let Origin::Connection(connection, transport) = origin
             && !transport.is_exchange()
         {
