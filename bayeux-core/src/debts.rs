@@ -61,11 +61,6 @@ impl Debts {
         self.withdrawals.remove(&session);
     }
 
-    /// How many subscriptions the store may still have that a session does not.
-    pub(crate) fn withdrawals_of(&self, session: SessionKey) -> usize {
-        self.withdrawals.get(&session).map_or(0, BTreeSet::len)
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.partings.len() + self.withdrawals.values().map(BTreeSet::len).sum::<usize>()
     }
@@ -165,10 +160,15 @@ impl Turn<'_> {
         if self.sessions.get(key).is_none() {
             return;
         }
+        let most = self.config.limits.max_subscriptions;
         for pattern in patterns {
             // It may have been subscribed to since, which the store was asked for later.
-            if !self.has_subscription(key, &pattern) {
-                let patterns = self.debts.withdrawals.entry(key).or_default();
+            if self.has_subscription(key, &pattern) {
+                continue;
+            }
+            let patterns = self.debts.withdrawals.entry(key).or_default();
+            // A client that goes on asking for what fails is not to fill the memory.
+            if patterns.len() < most {
                 patterns.insert(pattern);
             }
         }

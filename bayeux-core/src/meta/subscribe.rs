@@ -230,8 +230,7 @@ impl Turn<'_> {
     ) -> Option<ProtocolError> {
         let limits = &self.config.limits;
         let (subscriptions, channels) = (limits.max_subscriptions, limits.max_channels);
-        let held = self.sessions.get(session)?.subscriptions.len();
-        if held + self.debts.withdrawals_of(session) + new >= subscriptions {
+        if self.sessions.get(session)?.subscriptions.len() + new >= subscriptions {
             self.counters.subscriptions_limited += 1;
             return Some(ProtocolError::too_many_subscriptions());
         }
@@ -395,6 +394,11 @@ impl Turn<'_> {
         else {
             return;
         };
+        if matches!(reply, StoreReply::Fenced)
+            && self.follow(request, slot, ProtocolError::subscribe_failed())
+        {
+            return self.settle_subscriptions(session, patterns, ticket, reply);
+        }
         let outcome = match reply {
             StoreReply::Done => Ok(()),
             StoreReply::Fenced | StoreReply::Unknown => Err(ProtocolError::subscribe_failed()),

@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::{Current, Flow, Origin, Request, RequestKey, Slot, Stage, set};
 use crate::connection::{Answer, AnswerKind, Carries, Response};
@@ -16,6 +17,9 @@ use crate::store::{Position, StoreRequest};
 use crate::tickets::StoreUse;
 use crate::timer::Alarm;
 use crate::turn::Turn;
+
+/// An engine that notices a time later than this has not run meanwhile.
+const A_NAP: Duration = Duration::from_millis(500);
 
 impl Turn<'_> {
     /// The message at hand is done, its reply waits for the store. If extensions are to see it, so
@@ -32,7 +36,12 @@ impl Turn<'_> {
             current.stage = Stage::Stored(answer);
             return Flow::Wait;
         }
-        set(&mut request.slots, current.slot, Slot::Open(Some(answer)));
+        let message = Box::new(core::mem::take(&mut current.message));
+        set(
+            &mut request.slots,
+            current.slot,
+            Slot::Open(Some((answer, message))),
+        );
         Flow::Handed
     }
 
@@ -77,7 +86,7 @@ impl Turn<'_> {
         }
         let place = request.slots.get_mut(slot);
         if let Some(place @ Slot::Open(_)) = place
-            && let Slot::Open(Some(mut answer)) = core::mem::replace(place, Slot::None)
+            && let Slot::Open(Some((mut answer, _))) = core::mem::replace(place, Slot::None)
         {
             if outcome.is_err() {
                 answer.reply.outcome = outcome;
@@ -85,6 +94,21 @@ impl Turn<'_> {
             parts.counters.messages_refused += u64::from(answer.reply.outcome.is_err());
             *place = Slot::Ready(answer);
         }
+        if request.processed {
+            self.finish(key);
+        } else if request.current.is_none() {
+            self.advance(key);
+        }
+    }
+
+    /// The answer to what a slot waited for is among those that another engine has composed.
+    pub(super) fn fill_with_nothing(&mut self, key: RequestKey, slot: usize) {
+        let Some(request) = self.requests.get_mut(key) else {
+            return;
+        };
+        request.open = request.open.saturating_sub(1);
+        request.current.take_if(|current| current.slot == slot);
+        set(&mut request.slots, slot, Slot::None);
         if request.processed {
             self.finish(key);
         } else if request.current.is_none() {
@@ -259,6 +283,7 @@ impl Turn<'_> {
     /// Undoes what a request holds in its session.
     pub(crate) fn part(&mut self, key: RequestKey, request: &mut Request) {
         let batching = core::mem::take(&mut request.batching);
+        let took_time = self.now > request.began;
         let Some(session) = request.session else {
             return;
         };
@@ -273,11 +298,11 @@ impl Turn<'_> {
             // Its connect has come to nothing: an extension has dropped the reply.
             self.end_connecting(session);
             self.go_away(session);
-        } else if is_unbegun {
+        } else if is_unbegun && took_time {
             // TM-3: the work on its connect has failed before it began.
             let grace = self.timings(session).until_expiry();
             self.extend_clock(session, grace);
-        } else if batching {
+        } else if batching && took_time {
             // TM-5: its connect may have waited behind it.
             let grace = self.timings(session).max_interval;
             self.extend_clock(session, grace);
@@ -291,7 +316,7 @@ impl Turn<'_> {
         key: RequestKey,
         request: &mut Request,
         position: Position,
-        patience: core::time::Duration,
+        patience: Duration,
     ) -> bool {
         if position <= self.log.seen() || request.has_waited {
             return false;
@@ -330,9 +355,19 @@ impl Turn<'_> {
 
     /// A request has waited for the log long enough.
     pub(crate) fn request_overdue(&mut self, key: RequestKey) {
-        if let Some(request) = self.requests.get_mut(key) {
-            request.has_waited = true;
+        let (now, patience) = (self.now, self.config.limits.max_log_wait);
+        let Some(request) = self.requests.get_mut(key) else {
+            return;
+        };
+        if let Some((_, until)) = &mut request.waits
+            && now.saturating_duration_since(*until) > A_NAP
+        {
+            // The engine itself stood still: what has come of the log meanwhile is handled next.
+            *until = now + patience;
+            let until = *until;
+            return self.timers.set(until, Alarm::Request(key));
         }
+        request.has_waited = true;
         self.go_on(key);
     }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::session::Carrier;
 use super::{Full, Model, Name, matches};
 use crate::history::cast::Transport;
+use crate::seen::BROKEN;
 
 /// What was published, in its place.
 #[derive(Clone, Debug)]
@@ -209,8 +210,10 @@ impl Model {
         let heard = self.seen.on(connection);
         if works {
             heard.messages.extend(messages);
-        } else {
+        } else if exchange {
             heard.lost.extend(messages);
+        } else {
+            heard.closed = Some(BROKEN);
         }
         if exchange {
             self.connections.remove(&connection);

@@ -82,7 +82,7 @@ impl Model {
         self.wake_all(None);
     }
 
-    /// SV-3; QU-8: a delivery is lazy only if it says so.
+    /// SV-3; QU-8: what holds for the channel does not hold for a delivery.
     pub(super) fn application_delivers(
         &mut self,
         session: u32,
@@ -94,8 +94,7 @@ impl Model {
         if !self.store_works || !living {
             return;
         }
-        let below = channel.starts_with("/lazy/");
-        let wait = lazy.then_some(if below { LAZY } else { MAX_LAZY });
+        let wait = lazy.then_some(MAX_LAZY);
         let body = json!({"channel": channel, "data": data});
         self.append(To::Session(session), body, wait, None);
         self.spread();

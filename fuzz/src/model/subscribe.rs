@@ -27,13 +27,13 @@ impl Model {
         if refused.is_some() && self.rules.all_or_nothing {
             taken.clear();
         }
+        if !taken.is_empty() && !self.store_works {
+            return reply.failure(UNAVAILABLE);
+        }
         let new: Vec<_> = taken
             .into_iter()
             .filter(|name| !self.is_subscribed(number, name))
             .collect();
-        if !new.is_empty() && !self.store_works {
-            return reply.failure(UNAVAILABLE);
-        }
         if let Some(session) = self.session(number) {
             session.subscriptions.extend(new);
         }

@@ -454,3 +454,16 @@ fn a_number_does_not_fall_because_this_engine_lags_behind() {
     assert_eq!(read(&script.take(connection)), (vec![], Some(12)));
     nothing_leaks(&mut script);
 }
+
+// Proves: AK-7, DE-3
+#[test]
+fn an_engine_that_stood_still_looks_at_the_log_before_it_gives_up_on_a_number() {
+    let mut script = engine(106);
+    let (_, connection) = claim(&mut script, record(true, 100, 105), ack(7));
+
+    script.oversleep(10_000);
+    log(&mut script, [107, 108]);
+
+    assert_eq!(read(&script.take(connection)), (vec![108], Some(8)));
+    nothing_leaks(&mut script);
+}

@@ -234,3 +234,20 @@ fn an_entry_that_was_seen_before_is_not_seen_again() {
     assert_eq!(script.take(socket), json!([event("/news", json!(122))]));
     script.expect_nothing(socket);
 }
+
+// Proves: ER-7
+#[test]
+fn the_clock_of_a_session_stands_through_every_outage() {
+    let mut script = engine(120);
+    own(&mut script, HTTP, json!({}));
+    for outage in [30_000, 1_000, 20_000] {
+        script.notify(Notice::Down).after(outage);
+        script.notify(Notice::Up { position: at(120) }).after(3_000);
+        assert_eq!(script.engine().load().sessions, 1, "{outage}");
+    }
+
+    script.after(1_000);
+
+    assert_eq!(script.engine().load().sessions, 0);
+    nothing_leaks(&mut script);
+}
