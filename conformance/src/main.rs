@@ -167,13 +167,9 @@ fn carried_out(matches: &ArgMatches) -> Result<u8, String> {
         return Ok(CONFORMS);
     }
     let options = options(matches)?;
-    let report = run(&options, |finding| {
-        let mut output = std::io::stdout().lock();
-        output.write_all(finding.to_text().as_bytes()).ok();
-        output.flush().ok();
-    })
-    .map_err(|error| error.to_string())?;
-    print!("{}", report.summary());
+    let report =
+        run(&options, |finding| say(&finding.to_text())).map_err(|error| error.to_string())?;
+    say(&report.summary());
     write(matches, &report)?;
     if report.checked_rules().is_empty() {
         return Err("nothing was checked".to_owned());
@@ -183,6 +179,13 @@ fn carried_out(matches: &ArgMatches) -> Result<u8, String> {
     } else {
         DEVIATES
     })
+}
+
+/// Writes to the standard output at once. Nobody may listen any more: the exit code counts all the same.
+fn say(text: &str) {
+    let mut output = std::io::stdout().lock();
+    output.write_all(text.as_bytes()).ok();
+    output.flush().ok();
 }
 
 fn options(matches: &ArgMatches) -> Result<Options, String> {
@@ -284,15 +287,11 @@ fn profile(matches: &ArgMatches) -> Profile {
 fn list(profile: Profile) {
     for group in bayeux_conformance::groups() {
         for check in group.checks {
-            println!(
-                "{:<12} {} [{}]",
-                group.name,
-                check.promise,
-                check.rules.join(" ")
-            );
+            let rules = check.rules.join(" ");
+            say(&format!("{:<12} {} [{rules}]\n", group.name, check.promise));
             if let Some(known) = check.known_difference(profile) {
                 let at_times = if known.at_times { ", at times" } else { "" };
-                println!("{:<12} known{at_times}: {}", "", known.what);
+                say(&format!("{:<12} known{at_times}: {}\n", "", known.what));
             }
         }
     }

@@ -55,8 +55,8 @@ pub struct Target {
     pub secure: bool,
 }
 
-/// Whose known differences are put up with: checks of what such a server is known to do otherwise are not done, and its
-/// own numbers of errors count.
+/// Whose known differences are put up with: what such a server is known to do otherwise is no failure, and of Faye's errors
+/// the form alone counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
     /// Nobody's: every rule to the letter, where servers differ too.

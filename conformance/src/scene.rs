@@ -168,7 +168,8 @@ impl<'a> Scene<'a> {
         self.facts.timeout + self.options.patience
     }
 
-    /// Not checked unless a hold lasts long enough to be told from an answer at once.
+    /// Not checked unless a hold lasts long enough to be told from an answer at once: within three quarters of it, so that
+    /// a busy machine is not taken for a hold.
     ///
     /// # Errors
     ///
@@ -177,7 +178,7 @@ impl<'a> Scene<'a> {
         if self.facts.timeout < Duration::from_secs(2) {
             return Err(Stop::not_checked("the server's timeout is below 2 s"));
         }
-        Ok(self.facts.timeout / 2)
+        Ok(self.facts.timeout * 3 / 4)
     }
 
     /// Not checked unless a hold ends within a minute.

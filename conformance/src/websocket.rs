@@ -1,6 +1,6 @@
 //! A websocket as a check wants to use it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -163,8 +163,21 @@ impl WebSocket {
         }
     }
 
-    /// Whether nothing comes for so long.
+    /// Whether nothing comes for so long but pings, which are answered.
     pub fn is_quiet(&mut self, period: Duration) -> bool {
-        self.wire.is_quiet(period)
+        let deadline = Instant::now() + period;
+        while !self
+            .wire
+            .is_quiet(deadline.saturating_duration_since(Instant::now()))
+        {
+            match Frame::read(&mut self.wire) {
+                Ok(Ok(frame)) if frame.opcode == Opcode::Ping => {
+                    self.send(Opcode::Pong, frame.payload);
+                }
+                Ok(Ok(frame)) if frame.opcode == Opcode::Pong => {}
+                _ => return false,
+            }
+        }
+        true
     }
 }

@@ -138,13 +138,16 @@ impl<T: Write + Unpin> Write for Socket<T> {
 
     /// hyper flushes when it has nothing left to write: then everything it had is written. Below TLS
     /// that may be the rest of a record for which the socket had no room.
+    ///
+    /// A client may have read its answer, and the newer connect that it then sent may have killed the
+    /// line, before this is called: the answer is written all the same.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.line.check_alive()?;
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
         let flushed = self.watch(cx, flushed);
         if matches!(flushed, Poll::Ready(Ok(()))) {
             self.line.flushed();
         }
+        self.line.check_alive()?;
         flushed
     }
 
@@ -159,8 +162,11 @@ impl<T: Write + Unpin> Write for Socket<T> {
 mod tests {
     use std::task::Waker;
 
+    use bayeux_core::Input;
+
     use super::*;
     use crate::config::Settings;
+    use crate::inbox::Fact;
     use crate::node::{Extras, Node};
     use crate::router::Place;
 
@@ -200,5 +206,56 @@ mod tests {
         assert_eq!(buffer.filled(), HEAD);
         let read = Pin::new(&mut socket).poll_read(&mut cx, buffer.unfilled());
         assert!(read.is_pending());
+    }
+
+    /// Takes everything, and loses its line in doing so: a client has read it, and a newer connect
+    /// has come, before the flush.
+    struct Overtaken(Arc<Line>);
+
+    impl Write for Overtaken {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.0.kill();
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    // Proves: MO-5
+    #[test]
+    fn an_answer_that_has_left_is_written_though_its_line_was_killed_before_the_flush() {
+        let node = Node::new(Settings::default(), Extras::default()).unwrap();
+        let gateway = node.gateway(Place::Shard(0));
+        let line = Line::of_requests(gateway.clone());
+        let connection = gateway.router.name(0);
+        let engagement = gateway.engage(0, connection, Fact::Input(Input::Elapsed));
+        let mut socket = Socket::new(Overtaken(Arc::clone(&line)), Arc::clone(&line), None);
+        let mut cx = Context::from_waker(Waker::noop());
+
+        line.response_taken(engagement);
+        let written = Pin::new(&mut socket).poll_write(&mut cx, b"[]");
+        let flushed = Pin::new(&mut socket).poll_flush(&mut cx);
+        drop(socket);
+
+        assert!(matches!(written, Poll::Ready(Ok(2))));
+        assert!(matches!(flushed, Poll::Ready(Err(_))), "the line is dead");
+        let mut facts = Vec::new();
+        gateway.router.inbox(0).unwrap().take(&mut facts);
+        let told = facts.iter().filter_map(|fact| match fact {
+            Fact::Input(Input::Written { .. }) => Some("written"),
+            Fact::Input(Input::Closed { .. }) => Some("closed"),
+            _ => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), ["written"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Handshakes (HS) and the advice in their replies (AD).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde_json::{Value, json};
 
@@ -347,8 +347,8 @@ fn welcome(scene: &Scene<'_>) -> Checked {
     let mut client = scene.client()?;
     let mut message = client.handshake_message();
     message["ext"] = json!({"conformance": {"welcome": 2}});
-    let mut events = client.exchange(&[message])?;
-    let reply = events.remove(0);
+    let mut events = VecDeque::from(client.exchange(&[message])?);
+    let reply = events.pop_front().unwrap_or_default();
     accepted(&reply)?;
     client.session = reply["clientId"].as_str().unwrap_or_default().to_owned();
     let announced = usize::try_from(reply["x-messages"].as_u64().unwrap_or(0)).unwrap_or(0);

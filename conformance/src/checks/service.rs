@@ -135,9 +135,10 @@ fn lazy_waits(scene: &Scene<'_>) -> Checked {
     let mut client = scene.subscriber(&[&channel])?;
     let mut connect = client.hold()?;
     client.is_held(&mut connect)?;
+    let mut publisher = scene.connected()?;
+    // It waits from some time behind this on: a server that is slow to answer does not wait too shortly.
     let start = Instant::now();
-    scene.connected()?.publish(&channel, 1)?;
-    client.is_held(&mut connect)?;
+    publisher.publish(&channel, 1)?;
     if scene.transport == Transport::WebSocket {
         client.event_on(&channel)?;
     } else {

@@ -75,6 +75,7 @@ const FAULTS: &[(&str, Transport, Fault)] = &[
         Hears("/meta/unsubscribe", "/meta/unsubscribf"),
     ),
     ("SU-5", SOCKET, Drops("/meta/unsubscribe")),
+    ("MO-5", SOCKET, Repeats(r#""data":"#)),
     ("MO-6", SOCKET, Swaps(r#""data":"#)),
     ("MO-6", LONG, Reverses),
     ("RC-2", LONG, Reverses),
