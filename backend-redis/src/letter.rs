@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bayeux_core::{
     BrowserId, DecodeLimits, Fence, HttpVersion, Id, Message, Messages, Payload, Peer, PeerDetails,
-    SessionId,
+    Position, SessionId,
 };
 use bytes::Bytes;
 
@@ -29,14 +29,25 @@ pub(crate) enum Letter {
         number: u64,
         replies: Option<Vec<Payload>>,
     },
-    /// Written by the script that claims.
-    Taken { session: SessionId, fence: Fence },
+    /// Written by the script that claims, which was called by that node.
+    Taken {
+        session: SessionId,
+        fence: Fence,
+        by: Box<str>,
+    },
+    /// How far a session had come that was claimed under this fence.
+    Parting {
+        session: SessionId,
+        fence: Fence,
+        cursor: Position,
+    },
 }
 
 const FORWARD: u8 = b'F';
 const ANSWER: u8 = b'A';
-/// `T`, the session, a space, the fence: what Lua writes without effort.
+/// `T`, then the session, the fence and the node, with spaces between: what Lua writes without effort.
 const TAKEN: u8 = b'T';
+const PARTING: u8 = b'P';
 
 /// What was checked when it came in is not limited here.
 const LIMITS: DecodeLimits = DecodeLimits {
@@ -97,6 +108,16 @@ pub(crate) fn answer(number: u64, replies: Option<&[Payload]>) -> Vec<u8> {
         .end()
 }
 
+pub(crate) fn parting(session: SessionId, fence: Fence, cursor: Position) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer
+        .byte(PARTING)
+        .text(session.text())
+        .number(fence.0)
+        .number(cursor.number())
+        .end()
+}
+
 pub(crate) fn decode(bytes: Bytes) -> Result<Letter, Unreadable> {
     let mut reader = Reader::new(bytes);
     match reader.byte()? {
@@ -113,12 +134,19 @@ pub(crate) fn decode(bytes: Bytes) -> Result<Letter, Unreadable> {
         TAKEN => {
             let rest = reader.rest();
             let text = str::from_utf8(&rest).map_err(|_| Unreadable)?;
-            let (session, fence) = text.split_once(' ').ok_or(Unreadable)?;
+            let (session, rest) = text.split_once(' ').ok_or(Unreadable)?;
+            let (fence, by) = rest.split_once(' ').ok_or(Unreadable)?;
             Ok(Letter::Taken {
                 session: entry::session(session)?,
                 fence: Fence(fence.parse().map_err(|_| Unreadable)?),
+                by: by.into(),
             })
         }
+        PARTING => Ok(Letter::Parting {
+            session: entry::session(&reader.string()?)?,
+            fence: Fence(reader.number()?),
+            cursor: Position::new(reader.number()?),
+        }),
         _ => Err(Unreadable),
     }
 }
@@ -264,9 +292,21 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        let taken = format!("T{} 12", id().text());
+        let taken = format!("T{} 12 node.7", id().text());
         match decode(taken.into()) {
-            Ok(Letter::Taken { session, fence }) => assert_eq!((session, fence), (id(), Fence(12))),
+            Ok(Letter::Taken { session, fence, by }) => {
+                assert_eq!((session, fence, &*by), (id(), Fence(12), "node.7"));
+            }
+            other => panic!("{other:?}"),
+        }
+        match decode(parting(id(), Fence(12), Position::new(300)).into()) {
+            Ok(Letter::Parting {
+                session,
+                fence,
+                cursor,
+            }) => {
+                assert_eq!((session, fence, cursor.number()), (id(), Fence(12), 300));
+            }
             other => panic!("{other:?}"),
         }
         assert!(decode(Bytes::from_static(b"X")).is_err());

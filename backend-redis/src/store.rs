@@ -6,6 +6,7 @@
 mod forwards;
 mod link;
 mod owned;
+mod parting;
 mod reading;
 mod replies;
 mod ring;
@@ -24,6 +25,7 @@ use redis::Cmd;
 use self::forwards::Forwards;
 use self::link::Link;
 use self::owned::{Holding, Owned};
+use self::parting::Partings;
 use self::reading::Reading;
 pub(crate) use self::replies::Unfit;
 use self::ring::Ring;
@@ -57,6 +59,7 @@ enum Purpose {
     Renew(Instant),
     /// Nobody waits for it.
     Nothing,
+    KeepAlive(Holding),
     Open(Asker, SessionId, Duration),
     Claim(Asker, SessionId),
     /// A write that ends in `Done` or `Fenced`.
@@ -104,6 +107,7 @@ pub struct RedisStore {
     appends: BTreeMap<u64, Asker>,
     reads: BTreeMap<u64, Reading>,
     forwards: Forwards,
+    partings: Partings,
     last_number: u64,
     out: VecDeque<Command>,
     /// What Redis was given and has not answered.
@@ -159,6 +163,7 @@ impl RedisStore {
             appends: BTreeMap::new(),
             reads: BTreeMap::new(),
             forwards: Forwards::default(),
+            partings: Partings::default(),
             last_number: 0,
             out: VecDeque::new(),
             in_flight: Vec::new(),
@@ -255,6 +260,11 @@ impl RedisStore {
                 words.arg(cursor.number());
                 self.order(Purpose::Part(asker, session), words);
             }
+            StoreRequest::Part {
+                session,
+                fence,
+                cursor,
+            } => self.part(asker, session, fence, cursor),
             StoreRequest::End { session, fence } => {
                 let words = self.fenced(Script::Finish, session, fence);
                 self.order(Purpose::Part(asker, session), words);
@@ -344,9 +354,10 @@ impl RedisStore {
 
     fn open(&mut self, asker: Asker, record: &SessionRecord) {
         let ttl = lifetime(self.options.session_ttl, &record.settings);
-        let mut words = self
-            .names
-            .call(Script::Open, &[&self.keys.session(record.session)]);
+        let mut words = self.names.call(
+            Script::Open,
+            &[&self.keys.session(record.session), &self.keys.meta],
+        );
         words
             .arg(self.owner(asker.0))
             .arg(record::encode(record))
@@ -361,13 +372,15 @@ impl RedisStore {
     fn claim(&mut self, asker: Asker, session: SessionId) {
         let mut words = self.names.call(
             Script::Claim,
-            &[&self.keys.session(session), &self.keys.log],
+            &[&self.keys.session(session), &self.keys.log, &self.keys.meta],
         );
         words
             .arg(self.owner(asker.0))
             .arg(&*self.keys.inboxes)
             .arg(session.text())
-            .arg(MAX_LETTERS);
+            .arg(MAX_LETTERS)
+            .arg(&*self.node)
+            .arg(&*self.keys.leases);
         self.coming.insert((session, asker.0), None);
         self.order(Purpose::Claim(asker, session), words);
     }

@@ -11,7 +11,7 @@ use crate::message::Advice;
 use crate::meta::millis;
 use crate::report::{Removal, ReportKind};
 use crate::session::{SessionKey, State};
-use crate::store::{Position, StoreRequest};
+use crate::store::StoreRequest;
 use crate::tickets::StoreUse;
 use crate::time::Instant;
 use crate::timer::Alarm;
@@ -101,17 +101,7 @@ impl Turn<'_> {
         }
         let connects = session.connects();
         let (session_id, fence) = (session.id, session.fence);
-        // It may have come from one that was ahead of this engine.
-        let settled = session.settled(seen.max(session.received));
-        let before_queue = session
-            .queue
-            .first()
-            .map(|first| Position::new(first.number().saturating_sub(1)));
-        let cursor = if session.settings.acknowledged {
-            session.acknowledged
-        } else {
-            before_queue.map_or(settled, |before| before.min(settled))
-        };
+        let cursor = session.reached(seen);
         if !self.log.is_down() {
             let release = StoreRequest::Release {
                 session: session_id,

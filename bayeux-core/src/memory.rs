@@ -306,6 +306,8 @@ impl MemoryStore {
                 let ttl = self.options.session_ttl;
                 written(self.sessions.release(self.now, session, fence, cursor, ttl))
             }
+            // A claim is answered at once here.
+            StoreRequest::Part { .. } => StoreReply::Done,
             StoreRequest::End { session, fence } => {
                 written(self.sessions.end(self.now, session, fence))
             }

@@ -5,12 +5,14 @@
 //! the store's answer. What changes who receives waits for the entries before it (`order`);
 //! everything else is waited for. The response leaves when all replies are there.
 
+mod follow;
 mod intake;
 mod order;
 mod pipeline;
 mod response;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -23,7 +25,7 @@ use crate::decide::{Consultation, Order};
 use crate::decision::{Admission, Denial};
 use crate::id::{BrowserId, ConnectionId, ForwardTicket};
 use crate::io::{Peer, Transport};
-use crate::message::{Message, ProtocolError, Reply};
+use crate::message::{Event, Message, Payload, ProtocolError, Reply};
 use crate::meta::handshake::HandshakeStage;
 use crate::meta::publish::PublishStage;
 use crate::meta::subscribe::SubscribeStage;
@@ -83,6 +85,8 @@ pub(crate) struct Request {
     pub(crate) overtaken: bool,
     /// Its messages were handed to the owner of their session.
     forwarding: Option<Vec<Message>>,
+    /// How often its session has gone elsewhere while the store was asked.
+    follows: u8,
 }
 
 /// Where a request came from.
@@ -96,8 +100,9 @@ pub(crate) enum Origin {
 
 /// The answer to one message of a request.
 enum Slot {
-    /// Not there yet.
-    Open(Option<Box<Answer>>),
+    /// Not there yet: not begun, or it waits for the store, with the message in case it is to be done
+    /// elsewhere.
+    Open(Option<(Box<Answer>, Box<Message>)>),
     Ready(Box<Answer>),
     /// There is none: an extension dropped it, or the connect is held.
     None,
@@ -352,7 +357,14 @@ impl Request {
             gone: None,
             overtaken: false,
             forwarding: None,
+            follows: 0,
         }
+    }
+
+    /// Takes a reply that another engine has composed.
+    fn pass_on(&mut self, reply: &Payload) {
+        let event = Event::from_object(reply.as_bytes());
+        self.rest.events.push((None, Arc::new(event)));
     }
 
     /// Lets the response wait until the engine has seen `position`.

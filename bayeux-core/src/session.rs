@@ -303,6 +303,20 @@ impl Session {
     pub(crate) fn settled(&self, seen: Position) -> Position {
         self.reading.map_or(seen, |reading| reading.after)
     }
+
+    /// Up to where everything that is for it has left (with acknowledgement: has arrived); `seen` is what
+    /// the engine has seen.
+    pub(crate) fn reached(&self, seen: Position) -> Position {
+        if self.settings.acknowledged {
+            return self.acknowledged;
+        }
+        // It may have come from one that was ahead of this engine.
+        let settled = self.settled(seen.max(self.received));
+        match self.queue.next_to_leave() {
+            Some(next) => settled.min(Position::new(next.number().saturating_sub(1))),
+            None => settled,
+        }
+    }
 }
 
 /// All sessions of an engine, by key and by name.

@@ -175,7 +175,7 @@ pub struct SessionRecord {
     pub settings: SessionSettings,
     /// The log's position at its handshake: its acknowledgement numbers count from here.
     pub start: Position,
-    /// Where its last owner let go of it; `None` if that owner died.
+    /// Where its last owner let go of it, or had it taken; `None` if that owner died, or has not said.
     pub released: Option<Position>,
     /// Where the log ended when the session was claimed: its last owner may have delivered up to here.
     /// The store sets it with each claim.
@@ -266,6 +266,17 @@ pub enum StoreRequest {
         /// Under which fence.
         fence: Fence,
         /// The last position it has received.
+        cursor: Position,
+    },
+    /// Say how far a session had come that was [`Taken`](Notice::Taken), for its new owner to go on from
+    /// there. A store that can waits for this, a moment at the most, before it answers the claim: it
+    /// is `released` then. Said of sessions without acknowledgement. Ends in [`StoreReply::Done`].
+    Part {
+        /// Which.
+        session: SessionId,
+        /// The new owner's fence.
+        fence: Fence,
+        /// The last position that was sent to it.
         cursor: Position,
     },
     /// Forget a session. Ends in [`StoreReply::Done`].

@@ -319,6 +319,20 @@ impl Script {
         self.fact(Input::Stored { ticket, reply })
     }
 
+    /// The store answers this, and if that is [`Fenced`](StoreReply::Fenced) and a message goes after its
+    /// session, that there is none any more.
+    pub fn stored_or_gone(&mut self, ticket: StoreTicket, reply: StoreReply) -> &mut Self {
+        let is_fenced = matches!(reply, StoreReply::Fenced);
+        self.stored(ticket, reply);
+        if is_fenced {
+            let (ticket, request) = self.take_store();
+            let is_after_it = matches!(request, StoreRequest::Forward { .. });
+            assert!(is_after_it, "{request:?}");
+            self.stored(ticket, StoreReply::Unknown);
+        }
+        self
+    }
+
     /// From now on the log answers nothing until [`resume_store`](Self::resume_store).
     pub fn stall_store(&mut self) -> &mut Self {
         let store = core::mem::replace(&mut self.store, Store::Scripted(VecDeque::new()));

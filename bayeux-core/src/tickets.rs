@@ -7,6 +7,7 @@ use crate::channel::ChannelPattern;
 use crate::debts::Parting;
 use crate::decision::DeciderId;
 use crate::id::{CallTicket, DecisionTicket, SessionId, StoreTicket};
+use crate::message::ProtocolError;
 use crate::request::RequestKey;
 use crate::session::SessionKey;
 use crate::store::Fence;
@@ -36,6 +37,12 @@ pub(crate) enum StoreUse {
     },
     /// Subscriptions to be forgotten before the reply in this slot.
     Slot { request: RequestKey, slot: usize },
+    /// The message in this slot has gone after its session.
+    Follow {
+        request: RequestKey,
+        slot: usize,
+        error: ProtocolError,
+    },
     /// A part of the log for a session that was claimed.
     Read(SessionKey),
     /// A new session: if it may have been kept and nobody knows, it is ended.

@@ -150,7 +150,7 @@ impl Transport {
 
 impl Display for Transport {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.name())
+        formatter.pad(self.name())
     }
 }
 

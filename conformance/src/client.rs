@@ -5,15 +5,22 @@
     reason = "a JSON value without the member that is asked for gives null"
 )]
 
+mod exchange;
+mod hold;
+mod message;
+
 use std::collections::{BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
+pub use self::exchange::Reaction;
+pub(crate) use self::exchange::escaped;
+pub use self::hold::Hold;
 use crate::check::{Checked, Stop, Transport};
-use crate::http::{HttpConnection, Response};
+use crate::http::HttpConnection;
 use crate::scene::Scene;
-use crate::websocket::{Ending, WebSocket};
+use crate::websocket::WebSocket;
 
 /// A client with a session of its own, or none yet.
 ///
@@ -40,31 +47,6 @@ pub struct Client<'a> {
     /// The replies to such that came while something else was waited for.
     late: Vec<Value>,
 }
-
-/// A connect that was sent and whose answer was not waited for.
-#[derive(Debug)]
-pub struct Hold {
-    /// The message's id.
-    pub id: String,
-    /// Over the transports that poll, where the answer is to come.
-    connection: Option<HttpConnection>,
-}
-
-/// What a server does upon a frame.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Reaction {
-    /// It answers.
-    Messages(Vec<Value>),
-    /// It refuses the request with that status.
-    Status(u16),
-    /// It closes the websocket.
-    Closed(Ending),
-}
-
-/// Servers close connections on which nothing happens, some after few seconds.
-const LONGEST_IDLE: Duration = Duration::from_secs(1);
-
-const CALLBACK: &str = "suite.callback";
 
 impl<'a> Client<'a> {
     pub(crate) fn open(scene: &'a Scene<'a>, transport: Transport) -> Checked<Self> {
@@ -99,53 +81,6 @@ impl<'a> Client<'a> {
         moved.cookie.clone_from(&self.cookie);
         moved.last_id = self.last_id + 1_000;
         Ok(moved)
-    }
-
-    /// A message with an id of its own and, if there is a session, its `clientId`.
-    pub fn message(&mut self, channel: &str) -> Value {
-        self.last_id += 1;
-        let mut message = json!({"channel": channel, "id": self.last_id.to_string()});
-        if !self.session.is_empty() {
-            message["clientId"] = json!(self.session);
-        }
-        message
-    }
-
-    /// A handshake.
-    pub fn handshake_message(&mut self) -> Value {
-        let mut message = self.message("/meta/handshake");
-        message["version"] = json!("1.0");
-        message["supportedConnectionTypes"] =
-            json!(["websocket", "long-polling", "callback-polling"]);
-        message
-    }
-
-    /// A connect without advice.
-    pub fn connect_message(&mut self) -> Value {
-        let mut message = self.message("/meta/connect");
-        message["connectionType"] = json!(self.transport.name());
-        message
-    }
-
-    /// A subscription.
-    pub fn subscribe_message(&mut self, subscription: impl Into<Value>) -> Value {
-        let mut message = self.message("/meta/subscribe");
-        message["subscription"] = subscription.into();
-        message
-    }
-
-    /// The end of a subscription.
-    pub fn unsubscribe_message(&mut self, subscription: impl Into<Value>) -> Value {
-        let mut message = self.message("/meta/unsubscribe");
-        message["subscription"] = subscription.into();
-        message
-    }
-
-    /// A publish.
-    pub fn publish_message(&mut self, channel: &str, data: impl Into<Value>) -> Value {
-        let mut message = self.message(channel);
-        message["data"] = data.into();
-        message
     }
 
     /// Shakes hands.
@@ -250,188 +185,6 @@ impl<'a> Client<'a> {
         Ok(replies)
     }
 
-    /// All that comes upon messages sent as one frame, in order: over the transports that poll, the response; over a
-    /// websocket what comes until each message has its reply.
-    ///
-    /// # Errors
-    ///
-    /// If the server refuses the frame, or the answer does not come.
-    pub fn exchange(&mut self, messages: &[Value]) -> Checked<Vec<Value>> {
-        let text = Value::from(messages).to_string();
-        if self.socket.is_none() {
-            let connection = self.start(&text)?;
-            let response = self.response_over(connection)?;
-            return self.read(&response);
-        }
-        self.send(&text)?;
-        let mut answer = Vec::new();
-        let mut replies = 0;
-        while replies < messages.len() {
-            let frame = self.frame()?;
-            replies += frame.iter().filter(|message| !is_event(message)).count();
-            answer.extend(frame);
-        }
-        Ok(answer)
-    }
-
-    /// What the server does upon that text as a frame.
-    ///
-    /// # Errors
-    ///
-    /// If it does nothing.
-    pub fn react(&mut self, text: &str) -> Checked<Reaction> {
-        if self.socket.is_none() {
-            let connection = self.start(text)?;
-            let response = self.response_over(connection)?;
-            return match response.status {
-                200 => self.read(&response).map(Reaction::Messages),
-                status => Ok(Reaction::Status(status)),
-            };
-        }
-        self.send(text)?;
-        match self.websocket()?.text()? {
-            Ok(text) => crate::http::messages(&text).map(Reaction::Messages),
-            Err(ending) => Ok(Reaction::Closed(ending)),
-        }
-    }
-
-    /// Sends a connect without advice, and does not wait.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be sent.
-    pub fn hold(&mut self) -> Checked<Hold> {
-        let message = self.connect_message();
-        self.hold_with(message)
-    }
-
-    /// Sends that connect, and does not wait.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be sent.
-    pub fn hold_with(&mut self, message: Value) -> Checked<Hold> {
-        let id = message["id"].as_str().unwrap_or_default().to_owned();
-        let text = Value::from(vec![message]).to_string();
-        let connection = if self.socket.is_some() {
-            self.open.insert(id.clone());
-            self.send(&text)?;
-            None
-        } else {
-            let mut connection = self.start(&text)?;
-            connection.set_patience(self.scene.longest_hold());
-            Some(connection)
-        };
-        Ok(Hold { id, connection })
-    }
-
-    /// Fails if that connect is answered, or fails, while the suite listens.
-    ///
-    /// # Errors
-    ///
-    /// If it is not held.
-    pub fn is_held(&mut self, hold: &mut Hold) -> Checked {
-        let quiet = self.scene.options.quiet;
-        let is_held = match &mut hold.connection {
-            Some(connection) => connection.is_quiet(quiet),
-            None => {
-                let answered = |message: &Value| message["id"] == hold.id.as_str();
-                !self.late.iter().any(answered) && self.websocket()?.is_quiet(quiet)
-            }
-        };
-        if is_held {
-            return Ok(());
-        }
-        Err(Stop::failed(format!(
-            "the connect with id {:?} is not held",
-            hold.id
-        )))
-    }
-
-    /// All that comes until that connect is answered, its reply the last.
-    ///
-    /// # Errors
-    ///
-    /// If it is not answered.
-    pub fn answered(&mut self, hold: Hold) -> Checked<Vec<Value>> {
-        if let Some(connection) = hold.connection {
-            let response = self.response_over(connection)?;
-            return self.read(&response);
-        }
-        let is_it = |message: &Value| message["id"] == hold.id.as_str();
-        if let Some(place) = self.late.iter().position(is_it) {
-            return Ok(vec![self.late.remove(place)]);
-        }
-        let deadline = Instant::now() + self.scene.longest_hold();
-        let mut seen: Vec<Value> = self.events.drain(..).collect();
-        loop {
-            let patience = self.scene.longest_hold();
-            let socket = self.websocket()?;
-            let usual = socket.patience();
-            socket.set_patience(patience);
-            let frame = socket.messages();
-            socket.set_patience(usual);
-            seen.extend(frame?);
-            if let Some(place) = seen.iter().position(is_it) {
-                self.open.remove(&hold.id);
-                let after = seen.split_off(place + 1);
-                self.events.extend(after.into_iter().filter(is_event));
-                return Ok(seen);
-            }
-            if Instant::now() > deadline {
-                return Err(Stop::failed("the held connect was never answered"));
-            }
-        }
-    }
-
-    /// Gives that connect up, as a client that goes away, and waits until the server has noticed.
-    ///
-    /// # Errors
-    ///
-    /// If it does not notice.
-    pub fn give_up(&mut self, hold: Hold) -> Checked {
-        let Some(mut connection) = hold.connection else {
-            return Ok(());
-        };
-        connection.finish();
-        if connection.ends() {
-            return Ok(());
-        }
-        Err(Stop::failed(
-            "the server does not notice that the client has gone",
-        ))
-    }
-
-    /// The response with which a held connect ends over a transport that polls, whatever its status.
-    ///
-    /// # Errors
-    ///
-    /// If there is none.
-    pub fn response_to(&mut self, hold: Hold) -> Checked<Response> {
-        match hold.connection {
-            Some(connection) => self.response_over(connection),
-            None => Err(Stop::not_checked("a websocket has no responses")),
-        }
-    }
-
-    /// The reply to that connect, which must be answered without waiting for its time to pass.
-    ///
-    /// # Errors
-    ///
-    /// If it is answered too late or not at all.
-    pub fn answered_at_once(&mut self, hold: Hold) -> Checked<Value> {
-        let start = Instant::now();
-        let soon = self.scene.needs_long_hold()?;
-        let id = hold.id.clone();
-        let answer = self.answered(hold)?;
-        if start.elapsed() > soon {
-            return Err(Stop::failed(
-                "the connect was held, and not answered at once",
-            ));
-        }
-        Ok(self.keep_events(answer, &id))
-    }
-
     /// The events up to the first on that channel; the client connects as long as it has to.
     ///
     /// # Errors
@@ -487,16 +240,6 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The websocket.
-    ///
-    /// # Errors
-    ///
-    /// If the client has none.
-    pub fn websocket(&mut self) -> Checked<&mut WebSocket> {
-        let none = || Stop::not_checked("only a websocket shows this");
-        self.socket.as_mut().ok_or_else(none)
-    }
-
     /// Waits for an event, connecting.
     fn poll(&mut self) -> Checked {
         if self.socket.is_none() {
@@ -521,84 +264,6 @@ impl<'a> Client<'a> {
         self.events.extend(answer.into_iter().filter(is_event));
         reply
     }
-
-    /// The next frame of the websocket, without the replies to connects that were left open.
-    fn frame(&mut self) -> Checked<Vec<Value>> {
-        let mut frame = self.websocket()?.messages()?;
-        let open = &mut self.open;
-        let late = &mut self.late;
-        frame.retain(|message| {
-            let id = message["id"].as_str().unwrap_or_default();
-            let is_late = message["channel"] == "/meta/connect" && open.remove(id);
-            if is_late {
-                late.push(message.clone());
-            }
-            !is_late
-        });
-        Ok(frame)
-    }
-
-    fn send(&mut self, text: &str) -> Checked {
-        self.websocket()?.send_text(text);
-        Ok(())
-    }
-
-    /// Forgets the connection that is free: the next request goes over a new one.
-    pub fn hang_up(&mut self) {
-        self.idle = None;
-    }
-
-    /// Sends a request.
-    fn start(&mut self, text: &str) -> Checked<HttpConnection> {
-        let idle = self.idle.take();
-        let mut connection = match idle.filter(|(_, since)| since.elapsed() < LONGEST_IDLE) {
-            Some((connection, _)) => connection,
-            None => self.scene.http()?,
-        };
-        let mut headers = Vec::new();
-        if let Some(cookie) = &self.cookie {
-            headers.push(("Cookie", &**cookie));
-        }
-        let base = self.scene.base();
-        if self.transport == Transport::CallbackPolling {
-            let path = format!("{base}?jsonp={CALLBACK}&message={}", escaped(text));
-            connection.send("GET", &path, &headers, b"");
-        } else {
-            headers.push(("Content-Type", "application/json;charset=UTF-8"));
-            connection.send("POST", base, &headers, text.as_bytes());
-        }
-        Ok(connection)
-    }
-
-    /// The response; the connection is free again if it may be.
-    fn response_over(&mut self, mut connection: HttpConnection) -> Checked<Response> {
-        let response = connection.response(self.method())?;
-        let is_last = response
-            .header("Connection")
-            .is_some_and(|value| value.eq_ignore_ascii_case("close"));
-        if !is_last && response.status == 200 {
-            connection.set_patience(self.scene.options.patience);
-            self.idle = Some((connection, Instant::now()));
-        }
-        Ok(response)
-    }
-
-    fn method(&self) -> &'static str {
-        match self.transport {
-            Transport::CallbackPolling => "GET",
-            Transport::LongPolling | Transport::WebSocket => "POST",
-        }
-    }
-
-    fn read(&mut self, response: &Response) -> Checked<Vec<Value>> {
-        if let Some(cookie) = response.set_cookie() {
-            self.cookie = Some(cookie.to_owned());
-        }
-        match self.transport {
-            Transport::CallbackPolling => response.callback_messages(CALLBACK),
-            Transport::LongPolling | Transport::WebSocket => response.messages(),
-        }
-    }
 }
 
 /// Whether it is an event and not a reply. What answers a remote call is neither quite; it counts as an event.
@@ -618,18 +283,4 @@ pub(crate) fn accepted(reply: &Value) -> Checked {
     Err(Stop::failed(format!(
         "{reply} where a successful reply is due"
     )))
-}
-
-/// Text in a query, RFC 3986.
-pub(crate) fn escaped(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut escaped = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() {
-            escaped.push(char::from(byte));
-        } else {
-            write!(escaped, "%{byte:02X}").ok();
-        }
-    }
-    escaped
 }

@@ -6,13 +6,26 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::check::{Checked, Stop};
-use crate::wire::Wire;
+use crate::wire::{Source, Wire};
 
 /// A connection, kept alive over several requests.
 #[derive(Debug)]
 pub struct HttpConnection {
     wire: Wire,
     host: String,
+}
+
+/// A request, well-formed or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The first word.
+    pub method: &'a str,
+    /// The second.
+    pub path: &'a str,
+    /// Headers, in order.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// What follows the head.
+    pub body: &'a [u8],
 }
 
 /// An answer as it came.
@@ -53,22 +66,13 @@ impl HttpConnection {
 
     /// Sends a request: `Host` and, where there is a body, `Content-Length` are added unless given.
     pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
-        let given = |name: &str| {
-            headers
-                .iter()
-                .any(|(given, _)| given.eq_ignore_ascii_case(name))
+        let request = Request {
+            method,
+            path,
+            headers,
+            body,
         };
-        let mut head = format!("{method} {path} HTTP/1.1\r\n");
-        if !given("Host") {
-            write!(head, "Host: {}\r\n", self.host).ok();
-        }
-        if !given("Content-Length") && !given("Transfer-Encoding") && method == "POST" {
-            write!(head, "Content-Length: {}\r\n", body.len()).ok();
-        }
-        for (name, value) in headers {
-            write!(head, "{name}: {value}\r\n").ok();
-        }
-        self.wire.send(&[head.as_bytes(), b"\r\n", body].concat());
+        self.wire.send(&request.to_bytes(&self.host));
     }
 
     /// Sends bytes that need not be a request.
@@ -93,29 +97,7 @@ impl HttpConnection {
     /// If none comes, or it is not HTTP.
     pub fn response(&mut self, method: &str) -> Checked<Response> {
         let head = self.wire.until(b"\r\n\r\n")?;
-        let head = String::from_utf8_lossy(&head);
-        let mut lines = head.trim_end().split("\r\n");
-        let status_line = lines.next().unwrap_or_default();
-        let status = status_line
-            .strip_prefix("HTTP/1.")
-            .and_then(|rest| rest.get(2..5)?.parse().ok())
-            .ok_or_else(|| Stop::failed(format!("not a status line: {status_line:?}")))?;
-        let mut headers = Vec::new();
-        for line in lines {
-            let (name, value) = line
-                .split_once(':')
-                .ok_or_else(|| Stop::failed(format!("not a header: {line:?}")))?;
-            headers.push((name.to_owned(), value.trim().to_owned()));
-        }
-        let mut response = Response {
-            status,
-            headers,
-            body: Vec::new(),
-        };
-        if method != "HEAD" && !matches!(status, 101 | 204 | 304) {
-            response.body = self.body(&response)?;
-        }
-        Ok(response)
+        Response::read(&head, &mut self.wire, method)
     }
 
     /// Says that nothing more will be sent.
@@ -132,39 +114,79 @@ impl HttpConnection {
     pub(crate) fn into_wire(self) -> Wire {
         self.wire
     }
+}
 
-    fn body(&mut self, response: &Response) -> Checked<Vec<u8>> {
-        if let Some(length) = response.header("Content-Length") {
-            let length = length
-                .parse()
-                .map_err(|_| Stop::failed(format!("a Content-Length of {length:?}")))?;
-            return Ok(self.wire.exactly(length)?);
+impl Request<'_> {
+    /// As it goes over the wire: `Host` and, where there is a body, `Content-Length` are added unless given.
+    pub fn to_bytes(&self, host: &str) -> Vec<u8> {
+        let Self {
+            method,
+            path,
+            headers,
+            body,
+        } = self;
+        let given = headers.iter().map(|(name, _)| name);
+        let lacks = |added: &str| !given.clone().any(|given| given.eq_ignore_ascii_case(added));
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        if lacks("Host") {
+            write!(head, "Host: {host}\r\n").ok();
         }
-        let coding = response.header("Transfer-Encoding").unwrap_or_default();
-        if coding.eq_ignore_ascii_case("chunked") {
-            return self.chunks();
+        if lacks("Content-Length") && lacks("Transfer-Encoding") && *method == "POST" {
+            write!(head, "Content-Length: {}\r\n", body.len()).ok();
         }
-        Ok(self.wire.rest()?)
-    }
-
-    fn chunks(&mut self) -> Checked<Vec<u8>> {
-        let mut body = Vec::new();
-        loop {
-            let line = self.wire.until(b"\r\n")?;
-            let line = String::from_utf8_lossy(&line);
-            let size = usize::from_str_radix(line.trim(), 16)
-                .map_err(|_| Stop::failed(format!("not the size of a chunk: {line:?}")))?;
-            let mut chunk = self.wire.exactly(size.saturating_add(2))?;
-            chunk.truncate(size);
-            if chunk.is_empty() {
-                return Ok(body);
-            }
-            body.append(&mut chunk);
+        for (name, value) in *headers {
+            write!(head, "{name}: {value}\r\n").ok();
         }
+        [head.as_bytes(), b"\r\n", body].concat()
     }
 }
 
 impl Response {
+    /// What has that head, which ends in an empty line, and answers a request with that method.
+    ///
+    /// # Errors
+    ///
+    /// If it is not HTTP, or its body does not come.
+    pub fn read(head: &[u8], source: &mut impl Source, method: &str) -> Checked<Self> {
+        let head = String::from_utf8_lossy(head);
+        let mut lines = head.trim_end().split("\r\n");
+        let status_line = lines.next().unwrap_or_default();
+        let status = status_line
+            .strip_prefix("HTTP/1.")
+            .and_then(|rest| rest.get(2..5)?.parse().ok())
+            .ok_or_else(|| Stop::failed(format!("not a status line: {status_line:?}")))?;
+        let mut headers = Vec::new();
+        for line in lines {
+            let (name, value) = line
+                .split_once(':')
+                .ok_or_else(|| Stop::failed(format!("not a header: {line:?}")))?;
+            headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+        let mut response = Self {
+            status,
+            headers,
+            body: Vec::new(),
+        };
+        if method != "HEAD" && !matches!(status, 101 | 204 | 304) {
+            response.body = response.body_from(source)?;
+        }
+        Ok(response)
+    }
+
+    fn body_from(&self, source: &mut impl Source) -> Checked<Vec<u8>> {
+        if let Some(length) = self.header("Content-Length") {
+            let length = length
+                .parse()
+                .map_err(|_| Stop::failed(format!("a Content-Length of {length:?}")))?;
+            return Ok(source.exactly(length)?);
+        }
+        let coding = self.header("Transfer-Encoding").unwrap_or_default();
+        if coding.eq_ignore_ascii_case("chunked") {
+            return chunks(source);
+        }
+        Ok(source.rest()?)
+    }
+
     /// The value of the first header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
@@ -224,6 +246,23 @@ impl Response {
     pub fn set_cookie(&self) -> Option<&str> {
         let cookie = self.header("Set-Cookie")?;
         cookie.split(';').next()
+    }
+}
+
+/// A body in chunks, without their marks.
+fn chunks(source: &mut impl Source) -> Checked<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = source.until(b"\r\n")?;
+        let line = String::from_utf8_lossy(&line);
+        let size = usize::from_str_radix(line.trim(), 16)
+            .map_err(|_| Stop::failed(format!("not the size of a chunk: {line:?}")))?;
+        let mut chunk = source.exactly(size.saturating_add(2))?;
+        chunk.truncate(size);
+        if chunk.is_empty() {
+            return Ok(body);
+        }
+        body.append(&mut chunk);
     }
 }
 

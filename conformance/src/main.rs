@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bayeux_conformance::{Helpers, Options, Profile, Report, Target, Trust, run};
+use bayeux_conformance::{
+    Group, Helpers, Options, Profile, Report, Target, Transport, Trust, groups, run,
+};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 const CONFORMS: u8 = 0;
@@ -64,6 +66,16 @@ fn command() -> Command {
             "skip",
             "Rule, group or transport not to check; repeatable",
         ))
+        .arg(
+            value(
+                "require",
+                "TRANSPORT",
+                "A transport that the server has to offer; repeatable",
+            )
+            .value_parser(Transport::ALL.map(Transport::name))
+            .value_delimiter(',')
+            .action(ArgAction::Append),
+        )
         .arg(value(
             "path",
             "PATH",
@@ -144,14 +156,14 @@ fn command() -> Command {
         .arg(
             Arg::new("list")
                 .long("list")
-                .help("List the checks instead")
+                .help("List the checks instead, and what the profile says of them")
                 .action(ArgAction::SetTrue),
         )
 }
 
 fn carried_out(matches: &ArgMatches) -> Result<u8, String> {
     if matches.get_flag("list") {
-        list();
+        list(profile(matches));
         return Ok(CONFORMS);
     }
     let options = options(matches)?;
@@ -193,10 +205,12 @@ fn options(matches: &ArgMatches) -> Result<Options, String> {
     if options.target.secure {
         options.trust = Some(trust(matches)?);
     }
-    let is_it = |profile: &Profile| text("profile").as_deref() == Some(profile.name());
-    options.profile = Profile::ALL.into_iter().find(is_it).unwrap_or_default();
-    options.only = names("only");
-    options.skip = names("skip");
+    options.profile = profile(matches);
+    options.only = known(names("only"))?;
+    options.skip = known(names("skip"))?;
+    let required = names("require");
+    let is_required = |transport: &Transport| required.iter().any(|it| it == transport.name());
+    options.required = Transport::ALL.into_iter().filter(is_required).collect();
     options.jobs = matches.get_one("jobs").copied().unwrap_or(options.jobs);
     options.patience = duration("patience").unwrap_or(options.patience);
     options.quiet = duration("quiet").unwrap_or(options.quiet);
@@ -219,6 +233,22 @@ fn options(matches: &ArgMatches) -> Result<Options, String> {
         handshake: usual.handshake,
     };
     Ok(options)
+}
+
+/// The names, if each of them is one of a rule with a check, a group, or a transport.
+fn known(names: Vec<String>) -> Result<Vec<String>, String> {
+    let groups = groups();
+    let is_known = |name: &str| {
+        let is_transport = Transport::ALL.iter().any(|it| it.name() == name);
+        let is_rule = |group: &Group| group.checks.iter().any(|it| it.rules.contains(&name));
+        is_transport || groups.iter().any(|it| it.name == name || is_rule(it))
+    };
+    match names.iter().find(|name| !is_known(name)) {
+        Some(name) => Err(format!(
+            "{name} is no transport, no group, and no rule that has a check: see --list"
+        )),
+        None => Ok(names),
+    }
 }
 
 fn trust(matches: &ArgMatches) -> Result<Trust, String> {
@@ -245,7 +275,13 @@ fn write(matches: &ArgMatches, report: &Report) -> Result<(), String> {
     Ok(())
 }
 
-fn list() {
+fn profile(matches: &ArgMatches) -> Profile {
+    let name = matches.get_one::<String>("profile");
+    let is_it = |profile: &Profile| name.is_some_and(|name| name == profile.name());
+    Profile::ALL.into_iter().find(is_it).unwrap_or_default()
+}
+
+fn list(profile: Profile) {
     for group in bayeux_conformance::groups() {
         for check in group.checks {
             println!(
@@ -254,6 +290,10 @@ fn list() {
                 check.promise,
                 check.rules.join(" ")
             );
+            if let Some(known) = check.known_difference(profile) {
+                let at_times = if known.at_times { ", at times" } else { "" };
+                println!("{:<12} known{at_times}: {}", "", known.what);
+            }
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// Rules, groups or transports that are not checked.
     pub skip: Vec<String>,
+    /// The transports that the server has to offer.
+    pub required: Vec<Transport>,
     /// How many checks run at a time.
     pub jobs: usize,
     /// How long what must happen may take.
@@ -151,6 +153,7 @@ impl Options {
             profile: Profile::Strict,
             only: Vec::new(),
             skip: Vec::new(),
+            required: Vec::new(),
             jobs: 8,
             patience: Duration::from_secs(15),
             quiet: Duration::from_millis(300),

@@ -11,6 +11,10 @@ use crate::check::{Difference, Transport};
 /// What came of all checks.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
+    /// The transports that the server offers and that answer: what is tried over others is not among the findings.
+    pub offered: Vec<Transport>,
+    /// The others, and why.
+    pub not_offered: Vec<(Transport, String)>,
     /// In the order of the groups.
     pub findings: Vec<Finding>,
 }
@@ -145,5 +149,69 @@ impl Report {
 impl Verdict {
     fn is_failure(&self) -> bool {
         matches!(self, Self::Failed { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(promise: &'static str, at_times: Option<bool>, verdict: Verdict) -> Finding {
+        Finding {
+            group: "connect",
+            rules: &["CN-1"],
+            promise,
+            transport: Transport::LongPolling,
+            known: at_times.map(|at_times| Difference {
+                what: "it does not",
+                at_times,
+            }),
+            verdict,
+            seconds: 0.0,
+        }
+    }
+
+    fn report(findings: Vec<Finding>) -> Report {
+        Report {
+            offered: vec![Transport::LongPolling],
+            not_offered: Vec::new(),
+            findings,
+        }
+    }
+
+    #[test]
+    fn what_was_kept_over_every_transport_is_no_longer_known() {
+        let known = || Verdict::Known {
+            why: "it did not".to_owned(),
+        };
+        let unchecked = || Verdict::NotChecked {
+            why: "needs help".to_owned(),
+        };
+        let report = report(vec![
+            finding("never known", None, Verdict::Passed),
+            finding("at times", Some(true), Verdict::Passed),
+            finding("over one of two", Some(false), Verdict::Passed),
+            finding("over one of two", Some(false), known()),
+            finding("not seen", Some(false), unchecked()),
+            finding("over all that were seen", Some(false), Verdict::Passed),
+            finding("over all that were seen", Some(false), unchecked()),
+        ]);
+
+        assert_eq!(report.no_longer_known(), ["over all that were seen"].into());
+    }
+
+    #[test]
+    fn what_is_known_is_no_failure_and_was_checked() {
+        let known = Verdict::Known {
+            why: "it did not".to_owned(),
+        };
+        let report = report(vec![finding("known", Some(false), known)]);
+
+        assert!(report.conforms());
+        assert_eq!(report.checked_rules(), ["CN-1"].into());
+        assert_eq!(report.counts(None), [0, 0, 1, 0]);
+        assert!(report.to_junit().contains(r#"failures="0" skipped="1""#));
+        assert_eq!(report.to_json().get("known"), Some(&1.into()));
+        assert!(report.summary().contains("rules checked: 1"));
     }
 }

@@ -36,9 +36,9 @@ struct Task {
 ///
 /// # Errors
 ///
-/// If no handshake succeeds over any transport.
+/// If no handshake succeeds over any transport, or over one that is required.
 pub fn run(options: &Options, mut tell: impl FnMut(&Finding)) -> Result<Report, Unreachable> {
-    let facts = probe(options)?;
+    let (facts, not_offered) = probe(options)?;
     let tasks = tasks(options, &facts);
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
@@ -80,6 +80,8 @@ pub fn run(options: &Options, mut tell: impl FnMut(&Finding)) -> Result<Report, 
         }
     });
     Ok(Report {
+        offered: facts.transports,
+        not_offered,
         findings: slots.into_iter().flatten().collect(),
     })
 }
@@ -132,14 +134,14 @@ impl Task {
     }
 }
 
-/// Finds out which transports answer, and what the server advises.
-fn probe(options: &Options) -> Result<ServerFacts, Unreachable> {
+/// Finds out which transports answer, and what the server advises; why the others do not.
+fn probe(options: &Options) -> Result<(ServerFacts, Vec<(Transport, String)>), Unreachable> {
     let mut facts = ServerFacts {
         transports: Vec::new(),
         timeout: Duration::from_secs(30),
         interval: Duration::ZERO,
     };
-    let mut reasons = Vec::new();
+    let mut not_offered = Vec::new();
     for transport in Transport::ALL {
         let blank = facts.clone();
         let scene = Scene::new(options, &blank, transport, "suite-probe");
@@ -153,16 +155,23 @@ fn probe(options: &Options) -> Result<ServerFacts, Unreachable> {
                 facts.timeout = advised("timeout").unwrap_or(facts.timeout);
                 facts.interval = advised("interval").unwrap_or(facts.interval);
             }
-            Err(Stop::Failed(why) | Stop::NotChecked(why)) => {
-                reasons.push(format!("{transport}: {why}"));
-            }
+            Err(Stop::Failed(why) | Stop::NotChecked(why)) => not_offered.push((transport, why)),
         }
     }
+    let is_missed = |(transport, _): &&(Transport, String)| options.required.contains(transport);
+    if let Some((transport, why)) = not_offered.iter().find(is_missed) {
+        return Err(Unreachable(format!("{transport} is required: {why}")));
+    }
     if facts.transports.is_empty() {
-        return Err(Unreachable(reasons.join("; ")));
+        let mut reasons = Vec::from_iter(not_offered.into_iter().map(|(_, why)| why));
+        reasons.dedup();
+        let reasons = reasons.join("; ");
+        return Err(Unreachable(format!(
+            "no transport answers a handshake: {reasons}"
+        )));
     }
     facts.timeout = options.timeout.unwrap_or(facts.timeout);
-    Ok(facts)
+    Ok((facts, not_offered))
 }
 
 /// The reply to a handshake that names the transport, if the server offers it.
@@ -182,7 +191,7 @@ fn greet(scene: &Scene<'_>) -> Checked<Value> {
 
 impl Display for Unreachable {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "no transport answers a handshake: {}", self.0)
+        formatter.write_str(&self.0)
     }
 }
 

@@ -37,6 +37,30 @@ pub enum Lack {
     Late,
 }
 
+/// Where the bytes of a peer are taken from.
+pub trait Source {
+    /// The bytes up to and including that end.
+    ///
+    /// # Errors
+    ///
+    /// If the connection ends before, or they do not come in time.
+    fn until(&mut self, end: &[u8]) -> Result<Vec<u8>, Lack>;
+
+    /// Exactly that many bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`until`](Self::until).
+    fn exactly(&mut self, length: usize) -> Result<Vec<u8>, Lack>;
+
+    /// All bytes until the peer closes.
+    ///
+    /// # Errors
+    ///
+    /// If it does not close in time.
+    fn rest(&mut self) -> Result<Vec<u8>, Lack>;
+}
+
 impl From<Lack> for Stop {
     fn from(lack: Lack) -> Self {
         match lack {
@@ -95,51 +119,6 @@ impl Wire {
         self.stream.socket().shutdown(Shutdown::Write).ok();
     }
 
-    /// The bytes up to and including that end.
-    ///
-    /// # Errors
-    ///
-    /// If the connection ends before, or they do not come in time.
-    pub fn until(&mut self, end: &[u8]) -> Result<Vec<u8>, Lack> {
-        let deadline = Instant::now() + self.patience;
-        loop {
-            let mut windows = self.buffer.windows(end.len());
-            if let Some(place) = windows.position(|window| window == end) {
-                return Ok(self.take(place + end.len()));
-            }
-            self.fill(deadline)?;
-        }
-    }
-
-    /// Exactly that many bytes.
-    ///
-    /// # Errors
-    ///
-    /// As for [`until`](Self::until).
-    pub fn exactly(&mut self, length: usize) -> Result<Vec<u8>, Lack> {
-        let deadline = Instant::now() + self.patience;
-        while self.buffer.len() < length {
-            self.fill(deadline)?;
-        }
-        Ok(self.take(length))
-    }
-
-    /// All bytes until the peer closes.
-    ///
-    /// # Errors
-    ///
-    /// If it does not close in time.
-    pub fn rest(&mut self) -> Result<Vec<u8>, Lack> {
-        let deadline = Instant::now() + self.patience;
-        loop {
-            match self.fill(deadline) {
-                Ok(()) => {}
-                Err(Lack::Ended) => return Ok(std::mem::take(&mut self.buffer)),
-                Err(Lack::Late) => return Err(Lack::Late),
-            }
-        }
-    }
-
     /// Whether nothing comes for so long: no byte and no end.
     pub fn is_quiet(&mut self, period: Duration) -> bool {
         self.buffer.is_empty() && self.fill(Instant::now() + period) == Err(Lack::Late)
@@ -176,6 +155,38 @@ impl Wire {
                     self.transcript.note(self.number, Direction::Ended, b"");
                     return Err(Lack::Ended);
                 }
+            }
+        }
+    }
+}
+
+impl Source for Wire {
+    fn until(&mut self, end: &[u8]) -> Result<Vec<u8>, Lack> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let mut windows = self.buffer.windows(end.len());
+            if let Some(place) = windows.position(|window| window == end) {
+                return Ok(self.take(place + end.len()));
+            }
+            self.fill(deadline)?;
+        }
+    }
+
+    fn exactly(&mut self, length: usize) -> Result<Vec<u8>, Lack> {
+        let deadline = Instant::now() + self.patience;
+        while self.buffer.len() < length {
+            self.fill(deadline)?;
+        }
+        Ok(self.take(length))
+    }
+
+    fn rest(&mut self) -> Result<Vec<u8>, Lack> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            match self.fill(deadline) {
+                Ok(()) => {}
+                Err(Lack::Ended) => return Ok(std::mem::take(&mut self.buffer)),
+                Err(Lack::Late) => return Err(Lack::Late),
             }
         }
     }

@@ -108,10 +108,12 @@ impl Watch {
                     "{ticket:?} was answered and not called, or answered twice"
                 )),
             },
-            Output::Report(report) => match &report.kind {
-                ReportKind::Broken(what) => Err(format!("the engine is broken: {what}")),
-                _ => Ok(()),
-            },
+            Output::Report(report) => {
+                if let ReportKind::Broken(what) = &report.kind {
+                    return Err(format!("the engine is broken: {what}"));
+                }
+                Ok(())
+            }
         }
     }
 

@@ -6,6 +6,12 @@
 //!   actors by small numbers and have no preconditions: any list of any steps is a history, so a failing one
 //!   shrinks to the shortest story.
 //!
+//! - [`model`]: the protocol, written naively from its rules, which uses nothing of the engine.
+//! - [`play`]: a history played to the model and to a [`Server`](play::Server), which have to agree after every
+//!   step; [`search`] plays as many as one likes, and shortens the first that goes wrong.
+//! - [`rig`]: an engine as such a server, over a [`Store`](rig::Store) of anybody's.
+//! - [`invariants`]: what is always true of an engine, beside any driver.
+//!
 //! A coverage-guided fuzzer has bytes instead of a strategy: [`history::of_bytes`] makes a history of any, and
 //! [`targets`] has what such a fuzzer runs, for which [`naive`] reads the grammars of the protocol a second time.
 #![forbid(unsafe_code)]
@@ -21,5 +27,6 @@ pub mod model;
 pub mod naive;
 pub mod play;
 pub mod rig;
+pub mod search;
 pub mod seen;
 pub mod targets;

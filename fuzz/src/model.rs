@@ -54,22 +54,24 @@ enum Full {
 
 impl Rules {
     fn new(setting: Setting) -> Self {
-        let short = matches!(
-            setting,
-            Setting::ShortQueueEnds
-                | Setting::ShortQueueDropsOldest
-                | Setting::ShortQueueDropsNewest
-        );
+        let short = [
+            Setting::ShortQueueEnds,
+            Setting::ShortQueueDropsOldest,
+            Setting::ShortQueueDropsNewest,
+        ];
+        let full = if setting == Setting::ShortQueueDropsOldest {
+            Full::DropsOldest
+        } else if setting == Setting::ShortQueueDropsNewest {
+            Full::DropsNewest
+        } else {
+            Full::Ends
+        };
         Self {
             deliver_only: setting == Setting::DeliverOnly,
             echo: setting != Setting::NoEcho,
             all_or_nothing: setting == Setting::AllOrNothing,
-            queue: if short { 3 } else { 10_000 },
-            full: match setting {
-                Setting::ShortQueueDropsOldest => Full::DropsOldest,
-                Setting::ShortQueueDropsNewest => Full::DropsNewest,
-                _ => Full::Ends,
-            },
+            queue: if short.contains(&setting) { 3 } else { 10_000 },
+            full,
             subscriptions: if setting == Setting::FewSubscriptions {
                 2
             } else {
@@ -204,6 +206,9 @@ impl Model {
     /// How many subscriptions there are.
     #[must_use]
     pub fn subscriptions(&self) -> usize {
-        self.sessions.values().map(|session| session.subscriptions.len()).sum()
+        self.sessions
+            .values()
+            .map(|session| session.subscriptions.len())
+            .sum()
     }
 }

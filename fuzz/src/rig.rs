@@ -18,7 +18,7 @@ use crate::history::Setting;
 use crate::history::cast::{Fact, Transport as Way, name};
 use crate::invariants::{Broken, Watch};
 use crate::play::{Counts, Server};
-use crate::seen::Seen;
+use crate::seen::{BROKEN, Seen};
 
 /// One engine's end of a store: how it is asked, and what it says. The contract is written at
 /// [`StoreRequest`]; one node of an empty store stands behind it.
@@ -238,10 +238,9 @@ impl<S: Store> Rig<S> {
         let mut replies = Vec::new();
         let mut notices = Vec::new();
         while let Some(input) = self.store.poll(self.now) {
-            match input {
-                Input::Stored { .. } => replies.push(input),
-                other => notices.push(other),
-            }
+            let is_reply = matches!(input, Input::Stored { .. });
+            let told = if is_reply { &mut replies } else { &mut notices };
+            told.push(input);
         }
         let some = !replies.is_empty() || !notices.is_empty();
         for input in replies.into_iter().rev().chain(notices) {
@@ -332,8 +331,10 @@ impl<S: Store> Rig<S> {
             let heard = self.seen.on(at);
             if works {
                 heard.messages.extend(frame);
-            } else {
+            } else if exchange {
                 heard.lost.extend(frame);
+            } else {
+                heard.closed = Some(BROKEN);
             }
         }
         if exchange || !works {

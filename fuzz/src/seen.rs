@@ -10,14 +10,19 @@ use serde_json::Value;
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Seen(pub BTreeMap<u32, Heard>);
 
+/// What is seen of a socket that broke as it was written to. How much of what was under way it had been
+/// given by then is left open by the protocol.
+pub const BROKEN: &str = "broken";
+
 /// What was seen on one connection.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Heard {
     /// The messages that came, in order; where a frame ends is not looked at.
     pub messages: Vec<Value>,
-    /// The messages that were sent and did not come, the connection having broken.
+    /// The messages that an exchange was sent and that did not come, the connection having broken.
     pub lost: Vec<Value>,
-    /// That the server has closed it, and why: the name of a [`CloseReason`](bayeux_core::CloseReason).
+    /// That the server has closed it, and why: the name of a [`CloseReason`](bayeux_core::CloseReason),
+    /// or [`BROKEN`].
     pub closed: Option<&'static str>,
 }
 

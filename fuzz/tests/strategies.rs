@@ -1,7 +1,5 @@
 //! The strategies make what they say, also of given bytes.
 
-#![expect(clippy::unwrap_used, reason = "a failing test has to fail")]
-
 use bayeux_core::{ChannelName, ChannelPattern, DecodeLimits, Messages};
 use bayeux_fuzz::history::{self, History};
 use bayeux_fuzz::{channel, frame};

@@ -27,6 +27,8 @@ mod siege;
 mod websocket;
 mod wire;
 
+pub use bayeux_conformance::{Ending, Frame, Opcode};
+
 pub use authority::{Authority, Hello, Identity};
 pub use balancer::Balancer;
 pub use browser::{Page, Pages};
@@ -42,7 +44,7 @@ pub use process::Process;
 pub use redis::Redis;
 pub use server::{Server, Settings};
 pub use siege::{Kept, Siege};
-pub use websocket::{CloseCode, Frame, Opcode, WebSocket};
+pub use websocket::WebSocket;
 pub use wire::Wire;
 
 /// The scripts that steer clients, and what they need.

@@ -11,8 +11,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use bayeux_tests::live::{
-    Client, CloseCode, Cutter, Extras, HttpConnection, Library, Server, Settings, Transport,
-    WebSocket,
+    Client, Cutter, Ending, Extras, HttpConnection, Library, Server, Settings, Transport, WebSocket,
 };
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
@@ -458,7 +457,7 @@ fn a_session_ends_with_its_token_and_a_new_handshake_renews_it() {
         assert_eq!(told["error"], "402::session_unknown", "{told}");
         assert_eq!(told["advice"]["reconnect"], "handshake", "{told}");
         if let End::WebSocket(socket) = &mut wire.end {
-            assert_eq!(socket.close_code(), CloseCode::Code(1000));
+            assert_eq!(socket.close_code(), Ending::Code(1000));
             wire = Wire::open(&server, over, &[]);
         }
         let fresh = token(ANN.unwrap_or_default(), FUTURE);
@@ -493,7 +492,7 @@ fn a_websocket_that_a_cookie_made_known_closes_with_the_token_and_a_new_one_has_
         let End::WebSocket(mut socket) = wire.end else {
             unreachable!("it was opened as one")
         };
-        assert_eq!(socket.close_code(), CloseCode::Code(1000), "{name}");
+        assert_eq!(socket.close_code(), Ending::Code(1000), "{name}");
         let fresh = prefix.to_owned() + &token(ANN.unwrap_or_default(), FUTURE);
         let reply = Wire::open(&server, Over::WebSocket, &[(name, &fresh)]).greet(&Value::Null);
         assert_eq!(reply["successful"], true, "{name}: {reply}");

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use bayeux_tests::live::{
-    CloseCode, Deadline, HttpConnection, Opcode, Poller, Response, Server, Settings, WebSocket,
+    Deadline, Ending, HttpConnection, Opcode, Poller, Response, Server, Settings, WebSocket,
 };
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ fn expect_edge(server: &Server, within: &str, beyond: &str, status: u16, code: u
     socket.send_text(within);
     assert_eq!(socket.messages().len(), replies.len(), "over websocket");
     socket.send_text(beyond);
-    assert_eq!(socket.close_code(), CloseCode::Code(code));
+    assert_eq!(socket.close_code(), Ending::Code(code));
 }
 
 // Proves: FR-6, HT-8, WS-12
@@ -134,7 +134,7 @@ fn a_message_that_has_begun_and_does_not_end_closes_its_socket() {
     // A text of 100 bytes, of which none follows.
     socket.send_raw(&[0x81, 0x80 | 100]);
 
-    assert_eq!(socket.close_code(), CloseCode::Code(1008));
+    assert_eq!(socket.close_code(), Ending::Code(1008));
 }
 
 // Proves: WS-13, HT-8
@@ -184,7 +184,7 @@ fn a_websocket_on_which_nothing_moves_is_closed_and_no_other() {
         busy.messages();
     }
 
-    assert_eq!(idle.close_code(), CloseCode::Code(1000));
+    assert_eq!(idle.close_code(), Ending::Code(1000));
     busy.send(&json!([{"channel": "/a"}]));
     assert_eq!(busy.messages().len(), 1);
 }

@@ -5,7 +5,7 @@
     reason = "a JSON value without the member that is asked for gives null"
 )]
 
-use bayeux_tests::live::{CloseCode, Frame, Opcode, Poller, Server, Settings, WebSocket};
+use bayeux_tests::live::{Ending, Frame, Opcode, Poller, Server, Settings, WebSocket};
 use serde_json::{Value, json};
 
 fn one_shard() -> Settings {
@@ -254,7 +254,7 @@ fn a_new_socket_takes_over_when_the_old_one_closed() {
         opcode: Opcode::Close,
         ..text(1000_u16.to_be_bytes())
     });
-    assert_eq!(old.socket.close_code(), CloseCode::Code(1000));
+    assert_eq!(old.socket.close_code(), Ending::Code(1000));
 
     publisher.send(publisher.publish("/t", "kept"));
     publisher.expect(json!([ok("/t", "p")]));
@@ -465,7 +465,7 @@ fn what_is_no_message_closes_the_socket_with_a_reason() {
     for (name, frame, code) in cases {
         let mut socket = WebSocket::open(server.address(), Server::PATH, &[]);
         socket.send_frame(&frame);
-        assert_eq!(socket.close_code(), CloseCode::Code(code), "{name}");
+        assert_eq!(socket.close_code(), Ending::Code(code), "{name}");
     }
 }
 
@@ -477,7 +477,7 @@ fn what_is_no_frame_closes_the_socket_with_a_reason() {
 
     let mut unmasked = open();
     unmasked.send_unmasked(&text("[]"));
-    assert_eq!(unmasked.close_code(), CloseCode::Code(1002), "no mask");
+    assert_eq!(unmasked.close_code(), Ending::Code(1002), "no mask");
     for (name, bytes) in [
         ("reserved bits", [0xF1, 0x80, 0, 0, 0, 0]),
         ("an unknown opcode", [0x83, 0x80, 0, 0, 0, 0]),
@@ -486,12 +486,12 @@ fn what_is_no_frame_closes_the_socket_with_a_reason() {
     ] {
         let mut socket = open();
         socket.send_raw(&bytes);
-        assert_eq!(socket.close_code(), CloseCode::Code(1002), "{name}");
+        assert_eq!(socket.close_code(), Ending::Code(1002), "{name}");
     }
     // Announced, never sent: 2^62 bytes.
     let mut huge = open();
     huge.send_raw(&[0x81, 0xFF, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    assert_eq!(huge.close_code(), CloseCode::Code(1009), "too long a frame");
+    assert_eq!(huge.close_code(), Ending::Code(1009), "too long a frame");
     let mut endless = open();
     let part = |opcode| Frame {
         last: false,
@@ -502,7 +502,7 @@ fn what_is_no_frame_closes_the_socket_with_a_reason() {
     endless.send_frame(&part(Opcode::Continuation));
     assert_eq!(
         endless.close_code(),
-        CloseCode::Code(1009),
+        Ending::Code(1009),
         "too long a message"
     );
 }
@@ -514,7 +514,7 @@ fn a_socket_that_breaks_the_rules_does_not_end_its_session() {
     let mut client = Socket::held(&server);
     client.subscribe("/t");
     client.socket.send_text("nonsense");
-    assert_eq!(client.socket.close_code(), CloseCode::Code(1011));
+    assert_eq!(client.socket.close_code(), Ending::Code(1011));
 
     let mut publisher = Socket::connected(&server);
     publisher.send(publisher.publish("/t", 1));
@@ -546,7 +546,7 @@ fn a_disconnect_answers_the_hold_and_closes_after_a_grace() {
     );
     client.send(client.publish("/a", 1));
     assert_eq!(client.socket.messages()[0]["error"], "402::session_unknown");
-    assert_eq!(client.socket.close_code(), CloseCode::Code(1000));
+    assert_eq!(client.socket.close_code(), Ending::Code(1000));
 }
 
 // Proves: AK-1, AK-2, AK-4, AK-5, AK-6, AK-11, AK-13
@@ -612,5 +612,5 @@ fn at_shutdown_sockets_are_closed_in_good_order() {
 
     server.stop();
 
-    assert_eq!(client.socket.close_code(), CloseCode::Code(1001));
+    assert_eq!(client.socket.close_code(), Ending::Code(1001));
 }

@@ -1,8 +1,16 @@
 -- A session goes to a new owner, and the former one is told.
--- KEYS: session, log
--- ARGV: the new owner, the beginning of the inboxes' names, the session's name, the most letters
+-- KEYS: session, log, meta
+-- ARGV: the new owner, the beginning of the inboxes' names, the session's name, the most letters, the new owner's
+--   node, the beginning of the leases' names
+-- Gives whether the former owner lives, the id that the log gave last, and the session.
 local former = redis.call('HGET', KEYS[1], 'o')
 if not former then return false end
+if redis.call('HGET', KEYS[1], 'g') ~= redis.call('HGET', KEYS[3], 'log') then
+  -- The log that it was in was lost.
+  redis.call('DEL', KEYS[1])
+  return false
+end
+local lives = 0
 if former ~= ARGV[1] then
   local fence = redis.call('HINCRBY', KEYS[1], 'f', 1)
   redis.call('HSET', KEYS[1], 'o', ARGV[1])
@@ -10,7 +18,8 @@ if former ~= ARGV[1] then
     redis.call('HDEL', KEYS[1], 'c')
     local node, shard = string.match(former, '^(.*)/(%d+)$')
     redis.call('XADD', ARGV[2] .. node, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[4], '*',
-      's', shard, 'l', 'T' .. ARGV[3] .. ' ' .. fence)
+      's', shard, 'l', 'T' .. ARGV[3] .. ' ' .. fence .. ' ' .. ARGV[5])
+    lives = redis.call('EXISTS', ARGV[6] .. node)
   end
 end
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', redis.call('HGET', KEYS[1], 'n') * 3 / 2))
@@ -21,4 +30,4 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
     if info[at] == 'last-generated-id' then last = info[at + 1] end
   end
 end
-return { former, last, redis.call('HGETALL', KEYS[1]) }
+return { former, lives, last, redis.call('HGETALL', KEYS[1]) }

@@ -1,9 +1,15 @@
 -- A new session, under the first fence.
--- KEYS: session
+-- KEYS: session, meta
 -- ARGV: owner, record, time to live in ms, and pairs of pattern and position
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'o', ARGV[1], 'f', '1', 'r', ARGV[2], 'n', ARGV[3])
-for at = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], '+' .. ARGV[at], ARGV[at + 1]) end
+redis.call('HSET', KEYS[1], 'o', ARGV[1], 'f', '1', 'r', ARGV[2], 'n', ARGV[3],
+  'g', redis.call('HGET', KEYS[2], 'log'))
+for at = 4, #ARGV, 2 do
+  local since = redis.call('HGET', KEYS[1], '+' .. ARGV[at])
+  if not since or tonumber(ARGV[at + 1]) < tonumber(since) then
+    redis.call('HSET', KEYS[1], '+' .. ARGV[at], ARGV[at + 1])
+  end
+end
 -- While it is kept alive, there is always that time left.
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', ARGV[3] * 3 / 2))
 return 1

@@ -24,8 +24,20 @@ struct Sent {
     due: Instant,
     /// Not asked after before.
     again: Instant,
-    /// Where the letter lies: the node, and its name there.
-    letter: Option<(Box<str>, String)>,
+    session: SessionId,
+    letter: Vec<u8>,
+    /// Where it lies: the owner of the session, and its name in the inbox of that.
+    place: Option<(Box<str>, String)>,
+    /// How often an owner that had just lost the session has refused it.
+    refusals: u8,
+}
+
+/// How often a letter goes after its session.
+const MOST_REFUSALS: u8 = 5;
+
+/// The node of the owner of a session.
+fn node_of(owner: &str) -> &str {
+    owner.rsplit_once('/').map_or(owner, |(node, _)| node)
 }
 
 /// A forward that an engine has been told of.
@@ -50,31 +62,53 @@ impl RedisStore {
             return;
         }
         let number = self.number();
-        let letter = letter::forward(&self.node, number, session, messages, peer);
-        let mut words = self
-            .names
-            .call(Script::Forward, &[&self.keys.session(session)]);
-        words
-            .arg(&*self.keys.leases)
-            .arg(&*self.keys.inboxes)
-            .arg(u8::from(self.link.may_judge(self.now, self.options.lease)))
-            .arg(letter)
-            .arg(MAX_LETTERS);
         let sent = Sent {
             asker,
             due: self.now + self.options.forward_timeout,
             again: self.now + self.options.beat(),
-            letter: None,
+            session,
+            letter: letter::forward(&self.node, number, session, messages, peer),
+            place: None,
+            refusals: 0,
         };
         self.forwards.sent.insert(number, sent);
+        self.post(number, "");
+    }
+
+    /// Puts a letter into the inbox of whoever has its session, but for who has refused it.
+    fn post(&mut self, number: u64, refused: &str) {
+        let Some(sent) = self.forwards.sent.get(&number) else {
+            return;
+        };
+        let key = self.keys.session(sent.session);
+        let mut words = self.names.call(Script::Forward, &[&key]);
+        words
+            .arg(&*self.keys.leases)
+            .arg(&*self.keys.inboxes)
+            .arg(u8::from(self.link.may_judge(self.now, self.options.lease)))
+            .arg(&sent.letter)
+            .arg(MAX_LETTERS)
+            .arg(refused);
         self.order(Purpose::Forward(number), words);
     }
 
+    /// The owner does not have the session any more: somebody else may.
+    pub(super) fn refused(&mut self, number: u64) {
+        let Some(sent) = self.forwards.sent.get_mut(&number) else {
+            return;
+        };
+        sent.refusals += 1;
+        match sent.place.take() {
+            Some((owner, _)) if sent.refusals < MOST_REFUSALS => self.post(number, &owner),
+            _ => self.settled(number, StoreReply::Unowned),
+        }
+    }
+
     /// A letter lies in the inbox of the owner.
-    pub(super) fn posted(&mut self, number: u64, node: Box<str>, id: String) {
+    pub(super) fn posted(&mut self, number: u64, owner: Box<str>, id: String) {
         self.counts.forwards_sent += 1;
         if let Some(sent) = self.forwards.sent.get_mut(&number) {
-            sent.letter = Some((node, id));
+            sent.place = Some((owner, id));
         }
     }
 
@@ -107,9 +141,9 @@ impl RedisStore {
                 .forwards
                 .sent
                 .get(&number)
-                .and_then(|sent| sent.letter.clone());
-            if let Some((node, id)) = letter {
-                self.discard(&self.keys.inbox(&node), &[&id]);
+                .and_then(|sent| sent.place.clone());
+            if let Some((owner, id)) = letter {
+                self.discard(&self.keys.inbox(node_of(&owner)), &[&id]);
             }
             self.settled(number, StoreReply::Failed);
         }
@@ -119,7 +153,8 @@ impl RedisStore {
         let beat = self.options.beat();
         let mut asks = Vec::new();
         for (number, sent) in &mut self.forwards.sent {
-            if let Some((node, id)) = sent.letter.as_ref().filter(|_| sent.again <= now) {
+            if let Some((owner, id)) = sent.place.as_ref().filter(|_| sent.again <= now) {
+                let node = node_of(owner);
                 sent.again = now + beat;
                 let keys = [&*self.keys.lease(node), &self.keys.inbox(node)];
                 let mut words = self.names.call(Script::Settle, &keys);
@@ -191,15 +226,21 @@ impl RedisStore {
         }
         if let Some(handed) = self.forwards.handed.remove(&forward) {
             let letter = letter::answer(handed.number, replies);
-            let mut words = redis::cmd("XADD");
-            words
-                .arg(self.keys.inbox(&handed.asker))
-                .arg(&["NOMKSTREAM", "MAXLEN", "~"])
-                .arg(MAX_LETTERS)
-                .arg(&["*", "s", "0", "l"])
-                .arg(letter);
+            let words = self.letter_to(&handed.asker, letter);
             self.order(Purpose::Write(asker), words);
         }
+    }
+
+    /// Puts a letter into the inbox of a node, if that is still there.
+    pub(super) fn letter_to(&self, node: &str, letter: Vec<u8>) -> Cmd {
+        let mut words = redis::cmd("XADD");
+        words
+            .arg(self.keys.inbox(node))
+            .arg(&["NOMKSTREAM", "MAXLEN", "~"])
+            .arg(MAX_LETTERS)
+            .arg(&["*", "s", "0", "l"])
+            .arg(letter);
+        words
     }
 
     /// Takes letters out of an inbox.

@@ -75,6 +75,7 @@ impl RedisStore {
             self.failed(command.purpose);
         }
         self.forwards_failed();
+        self.partings_failed();
         let mut down = Vec::new();
         for (shard, seat) in (0..).zip(self.seats.iter_mut()) {
             // They are still in the inbox.
@@ -230,17 +231,18 @@ impl RedisStore {
     }
 
     /// When [`elapsed`](Self::elapsed) is due.
-    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
-        if self.link.is_up() {
-            Some(self.next_beat)
-        } else {
-            None
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        if !self.link.is_up() {
+            return None;
         }
+        let parting = self.parting_due();
+        Some(parting.map_or(self.next_beat, |due| due.min(self.next_beat)))
     }
 
     /// A beat, if it is time: the node says that it lives, and looks after what is its own.
     pub(crate) fn elapsed(&mut self, now: Instant) {
         self.pass(now);
+        self.end_partings();
         if !self.link.is_up() || self.now < self.next_beat {
             return;
         }
@@ -254,10 +256,10 @@ impl RedisStore {
         words.arg(millis(self.options.lease));
         self.order(Purpose::Renew(self.now), words);
         self.trim();
-        while let Some((session, life)) = self.owned.next_due(self.now) {
+        while let Some((holding, life)) = self.owned.next_due(self.now) {
             let mut words = redis::cmd("PEXPIRE");
-            words.arg(self.keys.session(session)).arg(millis(life));
-            self.order(Purpose::Nothing, words);
+            words.arg(self.keys.session(holding.0)).arg(millis(life));
+            self.order(Purpose::KeepAlive(holding), words);
         }
         self.look_after_forwards();
     }

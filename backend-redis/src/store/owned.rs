@@ -63,12 +63,12 @@ impl Owned {
     }
 
     /// The next one whose key is to be kept alive; it is due again later.
-    pub(super) fn next_due(&mut self, now: Instant) -> Option<(SessionId, Duration)> {
+    pub(super) fn next_due(&mut self, now: Instant) -> Option<(Holding, Duration)> {
         let (due, holding) = self.due.first().copied().filter(|(due, _)| *due <= now)?;
         let hold = self.all.get_mut(&holding)?;
         self.due.remove(&(due, holding));
         hold.due = now + hold.ttl / 2;
         self.due.insert((hold.due, holding));
-        Some((holding.0, hold.life()))
+        Some((holding, hold.life()))
     }
 }

@@ -39,6 +39,12 @@ impl RedisStore {
             Purpose::Verify(asked) => self.verified(&asked, reply),
             Purpose::Renew(said) => self.renewed(said, reply),
             Purpose::Nothing => Ok(()),
+            Purpose::KeepAlive(holding) => {
+                if reply == Value::Int(0) {
+                    self.vanished(holding);
+                }
+                Ok(())
+            }
             Purpose::Open(asker, session, ttl) => {
                 self.opened(asker, session, ttl, reply == Value::Int(1));
                 Ok(())
@@ -49,7 +55,10 @@ impl RedisStore {
                 Ok(())
             }
             Purpose::Part(asker, session) => {
-                self.owned.remove((session, asker.0));
+                // One that is another's by now is still to be told so.
+                if reply != Value::Int(0) {
+                    self.owned.remove((session, asker.0));
+                }
                 self.written(asker, &reply);
                 Ok(())
             }
@@ -105,6 +114,7 @@ impl RedisStore {
             | Purpose::Verify(_)
             | Purpose::Renew(_)
             | Purpose::Nothing
+            | Purpose::KeepAlive(_)
             | Purpose::Settle(_)
             | Purpose::Accept(..) => {}
         }
@@ -153,7 +163,13 @@ impl RedisStore {
             return Ok(());
         }
         let parsed = parse_claim(session, reply);
-        let Ok((former, record, ttl)) = parsed else {
+        let Ok(Claim {
+            former,
+            former_lives,
+            record,
+            ttl,
+        }) = parsed
+        else {
             self.coming.remove(&(session, asker.0));
             self.seats.reply(asker, StoreReply::Failed);
             return parsed.map(drop);
@@ -163,14 +179,16 @@ impl RedisStore {
         self.log.known = self.log.known.max(record.end.number());
         self.owned
             .insert(self.now, (session, asker.0), record.fence, ttl);
-        self.seats
-            .reply(asker, StoreReply::Claimed(Box::new(record)));
-        self.arrived((session, asker.0));
+        let may_part = former_lives && !record.settings.acknowledged;
+        self.await_parting(asker, record);
+        if !may_part {
+            self.parted((session, asker.0), None);
+        }
         Ok(())
     }
 
     /// A session has come, and may have gone on already.
-    fn arrived(&mut self, holding: Holding) {
+    pub(super) fn arrived(&mut self, holding: Holding) {
         if let Some(Some(fence)) = self.coming.remove(&holding) {
             self.taken(holding, fence);
         }
@@ -178,8 +196,8 @@ impl RedisStore {
 
     fn forwarded(&mut self, number: u64, reply: Value) -> Result<(), Unreadable> {
         if let Value::Array(posted) = reply {
-            let [node, id] = posted.try_into().map_err(|_| Unreadable)?;
-            self.posted(number, reply::text(node)?.into(), reply::text(id)?);
+            let [owner, id] = posted.try_into().map_err(|_| Unreadable)?;
+            self.posted(number, reply::text(owner)?.into(), reply::text(id)?);
             return Ok(());
         }
         let reply = match &*reply::bytes(reply)? {
@@ -192,12 +210,18 @@ impl RedisStore {
     }
 }
 
-/// The former owner, the record, and how long it is kept.
-fn parse_claim(
-    session: SessionId,
-    reply: Value,
-) -> Result<(String, SessionRecord, Duration), Unreadable> {
-    let [former, last, fields] = reply::exactly(reply)?;
+/// A session that was claimed.
+struct Claim {
+    /// Who had it; empty if nobody did.
+    former: String,
+    former_lives: bool,
+    record: Box<SessionRecord>,
+    /// How long it is kept.
+    ttl: Duration,
+}
+
+fn parse_claim(session: SessionId, reply: Value) -> Result<Claim, Unreadable> {
+    let [former, former_lives, last, fields] = reply::exactly(reply)?;
     let fields = reply::flat(fields)?;
     let field = |name: &str| {
         let mut pairs = reply::pairs(&fields);
@@ -224,7 +248,12 @@ fn parse_claim(
         .subscriptions
         .sort_by(|one, other| one.pattern.cmp(&other.pattern));
     let ttl = Duration::from_millis(reply::parse(field("n").ok_or(Unreadable)?)?);
-    Ok((reply::text(former)?, record, ttl))
+    Ok(Claim {
+        former: reply::text(former)?,
+        former_lives: former_lives == Value::Int(1),
+        record: Box::new(record),
+        ttl,
+    })
 }
 
 /// Whether it is the server that is not right, and not this one command.

@@ -79,11 +79,19 @@ impl RedisStore {
                     }
                     continue;
                 }
-                Letter::Answer { number, replies } => {
-                    let reply = replies.map_or(StoreReply::Unowned, StoreReply::Answered);
-                    self.settled(number, reply);
+                Letter::Answer { number, replies } => match replies {
+                    Some(replies) => self.settled(number, StoreReply::Answered(replies)),
+                    None => self.refused(number),
+                },
+                Letter::Taken { session, fence, by } => {
+                    self.is_asked_to_part(session, fence, by);
+                    self.taken((session, shard), fence);
                 }
-                Letter::Taken { session, fence } => self.taken((session, shard), fence),
+                Letter::Parting {
+                    session,
+                    fence,
+                    cursor,
+                } => self.heard_parting(session, fence, cursor),
             }
             done.push(id);
         }
@@ -93,6 +101,7 @@ impl RedisStore {
 
     /// A session of an engine here was claimed.
     pub(super) fn taken(&mut self, holding: Holding, fence: Fence) {
+        self.parted(holding, None);
         if let Some(later) = self.coming.get_mut(&holding) {
             // It is on its way here and gone again: the engine hears of both in order.
             *later = (*later).max(Some(fence));
@@ -105,6 +114,13 @@ impl RedisStore {
             self.owned.remove(holding);
             self.counts.taken += 1;
             self.seats.taken(holding.1, holding.0, fence);
+        }
+    }
+
+    /// Redis has a session no more that an engine here has: nobody's is what it is under the next fence.
+    pub(super) fn vanished(&mut self, holding: Holding) {
+        if let Some(hold) = self.owned.get(holding) {
+            self.taken(holding, Fence(hold.fence.0 + 1));
         }
     }
 

@@ -192,6 +192,15 @@ impl Turn<'_> {
         };
         let in_flight = session.in_flight;
         let connects = session.connects();
+        if !session.settings.acknowledged {
+            let cursor = session.reached(self.log.seen);
+            let part = StoreRequest::Part {
+                session: id,
+                fence,
+                cursor,
+            };
+            self.store(part, StoreUse::Nothing);
+        }
         let held = self.end_hold(key).map(|hold| hold.connection);
         let connecting = connects
             .into_iter()

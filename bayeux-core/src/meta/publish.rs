@@ -14,7 +14,7 @@ use crate::message::{Event, Id, Message, Payload, ProtocolError};
 use crate::meta::subscribe::{BY_POLICY, refuse};
 use crate::report::ReportKind;
 use crate::request::{Behind, Current, Flow, Request, RequestKey, Stage};
-use crate::session::Session;
+use crate::session::{Session, SessionKey};
 use crate::store::{Destination, Echo, Laziness, NewEntry, Position, StoreReply, StoreRequest};
 use crate::tickets::StoreUse;
 use crate::timesync::http_date;
@@ -366,6 +366,12 @@ impl Turn<'_> {
         else {
             return;
         };
+        if matches!(reply, StoreReply::Fenced)
+            && self.follow(request, slot, ProtocolError::session_unknown())
+        {
+            let waiting = self.entry_placed(request, ticket, Position::ZERO);
+            return self.go_on_after(session, waiting);
+        }
         let (outcome, position) = match reply {
             StoreReply::Appended(position) => (Ok(()), *position),
             StoreReply::Fenced | StoreReply::Unknown => {
@@ -400,6 +406,15 @@ impl Turn<'_> {
         };
         let waiting = self.entry_placed(request, ticket, position);
         self.fill(request, slot, outcome, after);
+        self.go_on_after(session, waiting);
+    }
+
+    /// An append is over: what waited for that goes on.
+    fn go_on_after(
+        &mut self,
+        session: Option<SessionKey>,
+        waiting: impl IntoIterator<Item = RequestKey>,
+    ) {
         if let Some(session) = session {
             self.append_settled(session);
         }

@@ -394,6 +394,11 @@ impl Turn<'_> {
         else {
             return;
         };
+        if matches!(reply, StoreReply::Fenced)
+            && self.follow(request, slot, ProtocolError::subscribe_failed())
+        {
+            return self.settle_subscriptions(session, patterns, ticket, reply);
+        }
         let outcome = match reply {
             StoreReply::Done => Ok(()),
             StoreReply::Fenced | StoreReply::Unknown => Err(ProtocolError::subscribe_failed()),

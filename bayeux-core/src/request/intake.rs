@@ -3,14 +3,13 @@
 //! A session that is not here is looked for elsewhere: a connect claims it, anything else is handed to
 //! the engine that has it. No message is begun before it is known whose it is.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::{Origin, Request, RequestKey};
 use crate::channel::MetaChannel;
 use crate::id::{ConnectionId, SessionId};
 use crate::io::Peer;
-use crate::message::{Event, Message, Messages, Payload, ProtocolError};
+use crate::message::{Message, Messages, ProtocolError};
 use crate::session::SessionKey;
 use crate::store::{StoreReply, StoreRequest};
 use crate::tickets::StoreUse;
@@ -139,8 +138,8 @@ impl Turn<'_> {
                 }
             }
             StoreReply::Answered(replies) => {
-                for reply in replies {
-                    self.pass_on(request, reply);
+                for reply in &replies {
+                    request.pass_on(reply);
                 }
             }
             StoreReply::Unowned => {
@@ -168,12 +167,6 @@ impl Turn<'_> {
                 request.refusal = Some(ProtocolError::unavailable());
             }
         }
-    }
-
-    /// Takes a reply that another engine has composed.
-    fn pass_on(&mut self, request: &mut Request, reply: Payload) {
-        let event = Event::from_object(reply.as_bytes());
-        request.rest.events.push((None, Arc::new(event)));
     }
 
     /// Lets a request speak for `session`.

@@ -36,7 +36,12 @@ impl Turn<'_> {
             current.stage = Stage::Stored(answer);
             return Flow::Wait;
         }
-        set(&mut request.slots, current.slot, Slot::Open(Some(answer)));
+        let message = Box::new(core::mem::take(&mut current.message));
+        set(
+            &mut request.slots,
+            current.slot,
+            Slot::Open(Some((answer, message))),
+        );
         Flow::Handed
     }
 
@@ -81,7 +86,7 @@ impl Turn<'_> {
         }
         let place = request.slots.get_mut(slot);
         if let Some(place @ Slot::Open(_)) = place
-            && let Slot::Open(Some(mut answer)) = core::mem::replace(place, Slot::None)
+            && let Slot::Open(Some((mut answer, _))) = core::mem::replace(place, Slot::None)
         {
             if outcome.is_err() {
                 answer.reply.outcome = outcome;
@@ -89,6 +94,21 @@ impl Turn<'_> {
             parts.counters.messages_refused += u64::from(answer.reply.outcome.is_err());
             *place = Slot::Ready(answer);
         }
+        if request.processed {
+            self.finish(key);
+        } else if request.current.is_none() {
+            self.advance(key);
+        }
+    }
+
+    /// The answer to what a slot waited for is among those that another engine has composed.
+    pub(super) fn fill_with_nothing(&mut self, key: RequestKey, slot: usize) {
+        let Some(request) = self.requests.get_mut(key) else {
+            return;
+        };
+        request.open = request.open.saturating_sub(1);
+        request.current.take_if(|current| current.slot == slot);
+        set(&mut request.slots, slot, Slot::None);
         if request.processed {
             self.finish(key);
         } else if request.current.is_none() {

@@ -263,9 +263,11 @@ impl Queue {
             .is_some_and(|queued| queued.position <= self.sent)
     }
 
-    /// The first event that has not left the queue.
-    pub(crate) fn first(&self) -> Option<Position> {
-        self.entries.front().map(|queued| queued.position)
+    /// The first event that is not on its way.
+    pub(crate) fn next_to_leave(&self) -> Option<Position> {
+        self.entries
+            .get(self.in_flight)
+            .map(|queued| queued.position)
     }
 
     /// The last event among the first `count`.

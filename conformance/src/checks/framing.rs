@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::only;
 use crate::check::{Check, Checked, Group, Over, Stop, Transport, equal, hold};
 use crate::client::{Reaction, accepted};
+use crate::frame::{Ending, Frame, Opcode};
 use crate::options::Profile;
 use crate::scene::Scene;
-use crate::websocket::{Ending, Frame, Opcode};
 
 const FAYE: Profile = Profile::Faye;
 const COMETD: Profile = Profile::CometD;

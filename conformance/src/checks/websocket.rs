@@ -5,9 +5,9 @@ use serde_json::json;
 use super::{channels_of, only};
 use crate::check::{Check, Checked, Group, Over, Transport, equal, hold};
 use crate::client::accepted;
+use crate::frame::{Ending, Frame, Opcode};
 use crate::options::Profile;
 use crate::scene::Scene;
-use crate::websocket::{Ending, Frame, Opcode};
 
 const FAYE: Profile = Profile::Faye;
 const COMETD: Profile = Profile::CometD;

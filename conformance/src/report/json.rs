@@ -5,6 +5,8 @@
     reason = "a JSON value without the member that is asked for gives null"
 )]
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{Finding, Report, Verdict};
@@ -13,6 +15,7 @@ impl Report {
     /// All findings, the sums and the rules, as one object.
     pub fn to_json(&self) -> Value {
         let [passed, failed, known, unchecked] = self.counts(None);
+        let not_offered = self.not_offered.iter().map(|(it, why)| (it.name(), why));
         json!({
             "conforms": self.conforms(),
             "passed": passed,
@@ -20,8 +23,10 @@ impl Report {
             "known": known,
             "notChecked": unchecked,
             "noLongerKnown": self.no_longer_known(),
+            "transports": self.offered.iter().map(|it| it.name()).collect::<Vec<_>>(),
+            "transportsNotOffered": not_offered.collect::<BTreeMap<_, _>>(),
             "rulesChecked": self.checked_rules(),
-            "rulesNotChecked": self.unchecked_rules().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            "rulesNotChecked": self.unchecked_rules().into_iter().collect::<BTreeMap<_, _>>(),
             "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
         })
     }

@@ -32,7 +32,7 @@ impl Finding {
 }
 
 impl Report {
-    /// A table by group, the rules that were not checked, and the sum.
+    /// A table by group, what has failed and what was not checked, and the sum.
     pub fn summary(&self) -> String {
         let mut text = format!(
             "\n{:<14} {:>7} {:>7} {:>7} {:>12}\n",
@@ -60,7 +60,13 @@ impl Report {
         for (rule, why) in self.unchecked_rules() {
             text.push_str(&format!("not checked: {rule}: {why}\n"));
         }
-        text.push_str(&format!("rules checked: {}\n", self.checked_rules().len()));
+        for (transport, why) in &self.not_offered {
+            text.push_str(&format!("not offered: {transport}: {why}\n"));
+        }
+        let offered = self.offered.iter().map(|transport| transport.name());
+        let over = Vec::from_iter(offered).join(", ");
+        let rules = self.checked_rules().len();
+        text.push_str(&format!("rules checked: {rules}, over {over}\n"));
         text
     }
 }

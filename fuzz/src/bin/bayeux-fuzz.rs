@@ -12,10 +12,10 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::{env, fs, thread};
 
-use bayeux_fuzz::history::{self, History};
-use bayeux_fuzz::play::{Failure, Play, play};
+use bayeux_fuzz::history::History;
+use bayeux_fuzz::play::{Failure, Play};
 use bayeux_fuzz::rig::Rig;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use bayeux_fuzz::search::Search;
 
 /// How many cases are played from one seed, before the next is taken.
 const ROUND: u32 = 500;
@@ -45,7 +45,7 @@ impl Options {
             match word.as_str() {
                 "--cases" => options.cases = value()?.parse()?,
                 "--steps" => options.steps = value()?.parse()?,
-                "--jobs" => options.jobs = value()?.parse()?,
+                "--jobs" => options.jobs = value()?.parse::<u64>()?.max(1),
                 "--seed" => options.seed = value()?.parse()?,
                 "--keep" => options.keep = Some(value()?.into()),
                 other if other.starts_with("--") => {
@@ -109,55 +109,27 @@ fn search(options: &Options, job: u64, played: &AtomicU64, failed: &AtomicBool) 
         if failed.load(Ordering::Relaxed) {
             return;
         }
-        let seed = options.seed.wrapping_add(round);
-        if let Some(history) = search_round(seed, options.steps, played) {
+        let search = Search {
+            seed: options.seed.wrapping_add(round),
+            cases: ROUND,
+            steps: options.steps,
+        };
+        let outcome = search.run(|setting| {
+            played.fetch_add(1, Ordering::Relaxed);
+            Rig::in_memory(setting)
+        });
+        if let Err(failure) = outcome {
             failed.store(true, Ordering::Relaxed);
-            found(options, seed, &history);
+            found(options, search.seed, &failure);
         }
     }
 }
 
-fn search_round(seed: u64, steps: usize, played: &AtomicU64) -> Option<History> {
-    let config = Config {
-        cases: ROUND,
-        failure_persistence: None,
-        max_shrink_iters: 50_000,
-        ..Config::default()
-    };
-    let mut bytes = [0; 32];
-    for (place, byte) in bytes.iter_mut().zip(seed.to_le_bytes()) {
-        *place = byte;
-    }
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let mut runner = TestRunner::new_with_rng(config, rng);
-    let result = runner.run(&history::history(steps), |history| {
-        played.fetch_add(1, Ordering::Relaxed);
-        try_once(&history).map_err(|failure| TestCaseError::fail(failure.to_string()))
-    });
-    match result {
-        Ok(()) => None,
-        Err(TestError::Fail(_, history)) => Some(history),
-        Err(TestError::Abort(why)) => {
-            eprintln!("seed {seed} was given up: {why}");
-            None
-        }
-    }
-}
-
-fn try_once(history: &History) -> Result<(), Box<Failure>> {
-    match Rig::in_memory(history.setting) {
-        Ok(mut rig) => play(history, &mut rig),
-        Err(_) => Ok(()),
-    }
-}
-
-fn found(options: &Options, seed: u64, history: &History) {
-    let failure = try_once(history).err();
-    let story = failure.map_or_else(|| history.to_string(), |failure| failure.to_string());
-    println!("seed {seed} goes wrong:\n\n{story}");
+fn found(options: &Options, seed: u64, failure: &Failure) {
+    println!("seed {seed} goes wrong:\n\n{failure}");
     if let Some(directory) = &options.keep {
         let file = directory.join(format!("found-{seed}.history"));
-        match fs::write(&file, history.to_string()) {
+        match fs::write(&file, failure.history.to_string()) {
             Ok(()) => println!("kept as {}", file.display()),
             Err(error) => eprintln!("{}: {error}", file.display()),
         }

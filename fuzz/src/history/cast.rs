@@ -339,7 +339,9 @@ impl Cast {
 
 impl Cast {
     fn number(&self, session: Option<u32>, ack: Ack) -> Option<i64> {
-        let last = session.and_then(|session| self.acknowledged.get(&session)).copied();
+        let last = session
+            .and_then(|session| self.acknowledged.get(&session))
+            .copied();
         match ack {
             Ack::Honest => last,
             Ack::Missing => None,

@@ -177,10 +177,10 @@ impl Display for Said {
             Whose::Nobody => write!(f, " as nobody")?,
             Whose::Missing => write!(f, " as missing")?,
         }
-        match self.id {
-            IdKind::Text => Ok(()),
-            id => write!(f, " id {}", word(IDS, id)),
+        if self.id == IdKind::Text {
+            return Ok(());
         }
+        write!(f, " id {}", word(IDS, self.id))
     }
 }
 
@@ -189,10 +189,10 @@ impl Display for What {
         match self {
             Self::Handshake { ack, types } => {
                 write!(f, "handshake{}", if *ack { " ack" } else { "" })?;
-                match types {
-                    Types::Usual => Ok(()),
-                    types => write!(f, " {}", word(TYPES, *types)),
+                if *types == Types::Usual {
+                    return Ok(());
                 }
+                write!(f, " {}", word(TYPES, *types))
             }
             Self::Connect { advice, ack } => {
                 write!(f, "connect")?;
@@ -202,10 +202,10 @@ impl Display for What {
                     Asked::Interval(millis) => write!(f, " interval {millis}")?,
                     Asked::Wrong => write!(f, " wrong-advice")?,
                 }
-                match ack {
-                    Ack::Honest => Ok(()),
-                    ack => write!(f, " ack {}", word(ACKS, *ack)),
+                if *ack == Ack::Honest {
+                    return Ok(());
                 }
+                write!(f, " ack {}", word(ACKS, *ack))
             }
             Self::Subscribe(names) => named(f, "subscribe", names),
             Self::Unsubscribe(names) => named(f, "unsubscribe", names),

@@ -74,7 +74,7 @@ impl Model {
 
     /// CN-9: a newer connect ends the older one.
     fn overtake(&mut self, number: u32) {
-        let Some(hold) = self.session(number).and_then(|session| session.hold.take()) else {
+        let Some(hold) = self.session(number).and_then(|session| session.drop_hold()) else {
             return;
         };
         let open = self.connections.get(&hold.connection);

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::session::Carrier;
 use super::{Full, Model, Name, matches};
 use crate::history::cast::Transport;
+use crate::seen::BROKEN;
 
 /// What was published, in its place.
 #[derive(Clone, Debug)]
@@ -192,6 +193,10 @@ impl Model {
         if session.ack {
             return;
         }
+        // What was on its way already waits for nobody any more.
+        for event in &mut events {
+            event.lazy = None;
+        }
         events.append(&mut session.queue);
         session.queue = events;
     }
@@ -205,8 +210,10 @@ impl Model {
         let heard = self.seen.on(connection);
         if works {
             heard.messages.extend(messages);
-        } else {
+        } else if exchange {
             heard.lost.extend(messages);
+        } else {
+            heard.closed = Some(BROKEN);
         }
         if exchange {
             self.connections.remove(&connection);

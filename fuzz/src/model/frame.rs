@@ -90,33 +90,33 @@ impl Model {
         transport: Transport,
         first: &Value,
     ) -> Option<u32> {
-        let named = named(first).filter(|session| self.sessions.contains_key(session));
+        let named = named(first).filter(|number| self.sessions.contains_key(number));
         if transport != Transport::Socket {
             return named;
         }
-        let bound = self
-            .connections
-            .get(&connection)
-            .and_then(|open| open.session);
+        let open = self.connections.get(&connection);
+        let bound = open.and_then(|open| open.session);
         bound
-            .filter(|session| self.sessions.contains_key(session))
+            .filter(|number| self.sessions.contains_key(number))
             .or(named)
     }
 
-    /// A socket is bound to the session of its first message, good or bad (WS-5).
+    /// A socket is bound to the session of its first message, good or bad (WS-5), unless that is to leave.
     fn adopt(&mut self, frame: &Frame) {
-        let socket = frame.transport == Transport::Socket;
-        if let Some(open) = self.connections.get_mut(&frame.connection)
-            && let Some(session) = frame.session.filter(|_| socket)
+        let living = |number: &u32| self.sessions.get(number).is_some_and(|it| !it.leaving);
+        let session = frame.session.filter(living);
+        if frame.transport == Transport::Socket
+            && let Some(open) = self.connections.get_mut(&frame.connection)
+            && session.is_some()
         {
-            open.session = Some(session);
+            open.session = session;
             open.closes = None;
         }
     }
 
     /// A session that is not here may be elsewhere, which cannot be told while the store is away (ER-7).
     fn is_elsewhere(&mut self, connection: u32, transport: Transport, first: &Value) -> bool {
-        let named = named(first).is_some();
+        let named = named(first).is_some_and(|session| !self.sessions.contains_key(&session));
         !self.store_works
             && named
             && self
@@ -175,9 +175,12 @@ impl Model {
         // MO-6: these take effect behind what was published before them.
         let ordered = ["/meta/subscribe", "/meta/unsubscribe", "/meta/disconnect"].contains(&text);
         if ordered && !self.published.is_empty() {
-            let batching = frame.transport != Transport::Socket;
             self.spread();
-            self.wake_all(frame.session.filter(|_| batching));
+            self.wake_all(frame.session);
+        }
+        // Its own publishes may have been more than its queue holds (QU-5).
+        if !self.sessions.contains_key(&session) {
+            return Some(reply.unknown());
         }
         Some(match text {
             "/meta/subscribe" => self.subscribe(session, message, reply),

@@ -91,7 +91,7 @@ impl Model {
             older.carrier = Carrier::None;
         }
         if held {
-            older.hold = None;
+            older.drop_hold();
         }
         if held {
             self.start_clock(number);

@@ -82,7 +82,7 @@ impl Model {
         self.wake_all(None);
     }
 
-    /// SV-3; QU-8: a delivery is lazy only if it says so.
+    /// SV-3; QU-8: what holds for the channel does not hold for a delivery.
     pub(super) fn application_delivers(
         &mut self,
         session: u32,
@@ -90,11 +90,11 @@ impl Model {
         data: u64,
         lazy: bool,
     ) {
-        if !self.store_works || !self.sessions.contains_key(&session) {
+        let living = self.sessions.get(&session).is_some_and(|it| !it.leaving); // DC-7
+        if !self.store_works || !living {
             return;
         }
-        let below = channel.starts_with("/lazy/");
-        let wait = lazy.then_some(if below { LAZY } else { MAX_LAZY });
+        let wait = lazy.then_some(MAX_LAZY);
         let body = json!({"channel": channel, "data": data});
         self.append(To::Session(session), body, wait, None);
         self.spread();

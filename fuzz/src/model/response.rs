@@ -9,9 +9,13 @@ use crate::history::cast::Transport;
 
 impl Model {
     pub(super) fn respond(&mut self, mut frame: Frame) {
-        let session = frame
-            .session
-            .filter(|session| self.sessions.contains_key(session));
+        // A refused handshake leaves a socket to the session that it had.
+        let open = self.connections.get(&frame.connection);
+        let bound = open
+            .and_then(|open| open.session)
+            .filter(|_| frame.created.is_none());
+        let session = frame.session.or(bound);
+        let session = session.filter(|session| self.sessions.contains_key(session));
         let mut connects = std::mem::take(&mut frame.connects);
         for connect in &connects {
             // A session that has ended since has nothing to acknowledge.
@@ -44,7 +48,9 @@ impl Model {
         // RC-4.
         let known = frame.replies.iter().any(|reply| !reply.is_unknown);
         let socket = frame.transport == Transport::Socket;
-        let rides = |number: &u32| connected.is_some() || ((known || socket) && self.rides(&frame, *number));
+        let rides = |number: &u32| {
+            connected.is_some() || ((known || socket) && self.rides(&frame, *number))
+        };
         let events = match session.filter(rides) {
             Some(number) => self.take(number),
             None => Vec::new(),

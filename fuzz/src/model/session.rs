@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::delivery::Event;
+use super::frame::carries_advice;
 use super::{Model, Name};
 use crate::history::cast::Transport;
 
@@ -59,6 +60,15 @@ pub(super) enum Carrier {
     Socket(u32),
 }
 
+impl Session {
+    /// A connect is never answered; the advice that it asked for is still owed.
+    pub(super) fn drop_hold(&mut self) -> Option<Hold> {
+        let hold = self.hold.take()?;
+        self.changed |= carries_advice(&hold.request);
+        Some(hold)
+    }
+}
+
 impl Model {
     pub(super) fn session(&mut self, number: u32) -> Option<&mut Session> {
         self.sessions.get_mut(&number)
@@ -110,7 +120,7 @@ impl Model {
                 .is_some_and(|hold| hold.connection == connection);
             let carried = session.carrier == Carrier::Socket(connection);
             if held {
-                session.hold = None;
+                session.drop_hold();
             }
             if carried {
                 session.carrier = Carrier::None;

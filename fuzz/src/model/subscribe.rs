@@ -45,9 +45,7 @@ impl Model {
 
     fn is_subscribed(&mut self, number: u32, name: &Name) -> bool {
         let session = self.session(number);
-        session.is_some_and(|session| {
-            session.subscriptions.contains(name)
-        })
+        session.is_some_and(|session| session.subscriptions.contains(name))
     }
 
     fn may_subscribe(&mut self, number: u32, name: &Name, taken: &[Name]) -> Result<(), String> {
@@ -56,9 +54,6 @@ impl Model {
             Kind::Service => return Ok(()),
             Kind::Meta => return Err(meta(name)),
             Kind::Broadcast => {}
-        }
-        if let Some(reason) = Self::denies(name) {
-            return Err(format!("403:{reason}:subscribe_denied"));
         }
         let session = self.session(number);
         let count = session.map_or(0, |session| session.subscriptions.len());
@@ -69,6 +64,9 @@ impl Model {
             .count();
         if !known && count + new >= self.rules.subscriptions {
             return Err("403:too_many_subscriptions:subscribe_denied".to_owned());
+        }
+        if let Some(reason) = Self::denies(name) {
+            return Err(format!("403:{reason}:subscribe_denied"));
         }
         Ok(())
     }
@@ -86,11 +84,14 @@ impl Model {
             .into_iter()
             .filter(|name| name.kind() == Kind::Broadcast)
             .collect();
+        if let Some(session) = self.session(number) {
+            session
+                .subscriptions
+                .retain(|pattern| !had.contains(pattern));
+        }
+        // ER-7: what the store could not note down is to be tried again; it is in force all the same.
         if !had.is_empty() && !self.store_works {
             return reply.failure(UNAVAILABLE);
-        }
-        if let Some(session) = self.session(number) {
-            session.subscriptions.retain(|pattern| !had.contains(pattern));
         }
         reply.success()
     }

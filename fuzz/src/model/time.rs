@@ -2,12 +2,12 @@
 
 use super::Model;
 
-/// What falls due.
+/// What falls due; of what is due at once, the first of these.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Due {
-    Hold(u32),
-    Lazy(u32),
     Expiry(u32),
+    Hold(u32),
+    Lazy,
     Idle(u32),
 }
 
@@ -18,12 +18,15 @@ impl Model {
             self.now = at;
             match due {
                 Due::Hold(session) => self.release(session),
-                Due::Lazy(_) => self.wake_all(None),
+                Due::Lazy => {}
                 Due::Expiry(session) => self.expire(session),
                 Due::Idle(connection) => {
                     self.seen.on(connection).closed = Some("idle");
                     self.closed(connection);
                 }
+            }
+            if self.next_due(at).is_none() {
+                self.wake_all(None);
             }
         }
         self.now = target;
@@ -47,7 +50,7 @@ impl Model {
             let lazy = session.queue.iter().filter_map(|event| event.lazy);
             all.extend(
                 lazy.filter(|lazy| *lazy > self.now)
-                    .map(|lazy| (lazy, Due::Lazy(*number))),
+                    .map(|lazy| (lazy, Due::Lazy)),
             );
         }
         for (number, open) in &self.connections {

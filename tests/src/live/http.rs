@@ -1,8 +1,9 @@
 //! HTTP/1.1 as a test wants to speak it: every header and every byte chosen, and the answer unread by any library.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::ops::Deref;
 
+use bayeux_conformance::{Request, Stop};
 use serde_json::Value;
 
 use super::Wire;
@@ -16,13 +17,7 @@ pub struct HttpConnection {
 
 /// An answer as it came.
 #[derive(Clone, Debug)]
-pub struct Response {
-    /// The number in the status line.
-    pub status: u16,
-    headers: Vec<(String, String)>,
-    /// The body, without chunk marks.
-    pub body: Vec<u8>,
-}
+pub struct Response(bayeux_conformance::Response);
 
 impl HttpConnection {
     /// Connects.
@@ -69,22 +64,13 @@ impl HttpConnection {
 
     /// Sends a request: `Host` and, where there is a body, `Content-Length` are added unless given.
     pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) {
-        let given = |name: &str| {
-            headers
-                .iter()
-                .any(|(given, _)| given.eq_ignore_ascii_case(name))
+        let request = Request {
+            method,
+            path,
+            headers,
+            body: body.as_bytes(),
         };
-        let mut head = format!("{method} {path} HTTP/1.1\r\n");
-        if !given("Host") {
-            write!(head, "Host: {}\r\n", self.host).ok();
-        }
-        if !given("Content-Length") && !given("Transfer-Encoding") && method == "POST" {
-            write!(head, "Content-Length: {}\r\n", body.len()).ok();
-        }
-        for (name, value) in headers {
-            write!(head, "{name}: {value}\r\n").ok();
-        }
-        self.send_raw(&[head.as_bytes(), b"\r\n", body.as_bytes()].concat());
+        self.send_raw(&request.to_bytes(&self.host));
     }
 
     /// Sends bytes that need not be a request; false if the server does not take them.
@@ -116,29 +102,8 @@ impl HttpConnection {
     #[track_caller]
     pub fn response_or_end(&mut self, method: &str) -> Option<Response> {
         let head = self.wire.until(b"\r\n\r\n")?;
-        let head = String::from_utf8(head).expect("a head in ASCII");
-        let mut lines = head.trim_end().split("\r\n");
-        let status_line = lines.next().unwrap_or_default();
-        let status = status_line
-            .strip_prefix("HTTP/1.")
-            .and_then(|rest| rest.get(2..5)?.parse().ok())
-            .unwrap_or_else(|| panic!("not a status line: {status_line:?}"));
-        let headers = lines
-            .map(|line| match line.split_once(':') {
-                Some((name, value)) => (name.to_owned(), value.trim().to_owned()),
-                None => panic!("not a header: {line:?}"),
-            })
-            .collect();
-        let mut response = Response {
-            status,
-            headers,
-            body: Vec::new(),
-        };
-        let empty = method == "HEAD" || matches!(status, 101 | 204 | 304);
-        if !empty {
-            response.body = self.body(&response);
-        }
-        Some(response)
+        let read = bayeux_conformance::Response::read(&head, &mut self.wire, method);
+        Some(Response(sound(read)))
     }
 
     /// Waits until the server closes the connection; whatever it sent before is a failure.
@@ -152,44 +117,20 @@ impl HttpConnection {
     pub(super) fn into_wire(self) -> Wire {
         self.wire
     }
+}
 
-    fn body(&mut self, response: &Response) -> Vec<u8> {
-        if let Some(length) = response.header("Content-Length") {
-            let length = length.parse().expect("a Content-Length in digits");
-            return self
-                .wire
-                .exactly(length)
-                .expect("a body as long as its Content-Length");
-        }
-        if response
-            .header("Transfer-Encoding")
-            .is_some_and(|coding| coding == "chunked")
-        {
-            return self.chunks();
-        }
-        self.wire.rest()
-    }
+impl Deref for Response {
+    type Target = bayeux_conformance::Response;
 
-    fn chunks(&mut self) -> Vec<u8> {
-        let mut body = Vec::new();
-        loop {
-            let line = self.wire.until(b"\r\n").expect("the size of a chunk");
-            let size = String::from_utf8_lossy(&line);
-            let size = usize::from_str_radix(size.trim(), 16).expect("a size in hexadecimal");
-            let mut chunk = self.wire.exactly(size + 2).expect("a whole chunk");
-            chunk.truncate(size);
-            if chunk.is_empty() {
-                return body;
-            }
-            body.append(&mut chunk);
-        }
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 
 impl Response {
     /// All headers, in order.
     pub fn headers(&self) -> &[(String, String)] {
-        &self.headers
+        &self.0.headers
     }
 
     /// The value of that header, if it is there exactly once.
@@ -197,26 +138,15 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.header_values(name);
         let value = values.next();
-        assert!(
-            values.next().is_none(),
-            "{name} stands twice: {:?}",
-            self.headers
-        );
+        let twice = values.next().is_some();
+        assert!(!twice, "{name} stands twice: {self:?}");
         value
-    }
-
-    /// The values of all headers of that name.
-    pub fn header_values(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.headers
-            .iter()
-            .filter(move |(given, _)| given.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
     }
 
     /// The body as text.
     #[track_caller]
     pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).expect("a body in UTF-8")
+        sound(self.0.text())
     }
 
     /// The array of messages in a successful answer.
@@ -224,6 +154,15 @@ impl Response {
     pub fn messages(&self) -> Vec<Value> {
         assert_eq!(self.status, 200, "{self:?}");
         serde_json::from_str(self.text()).expect("a JSON array")
+    }
+}
+
+/// What the server sent, which is as it has to be.
+#[track_caller]
+pub(super) fn sound<T>(received: Result<T, Stop>) -> T {
+    match received {
+        Ok(received) => received,
+        Err(Stop::Failed(why) | Stop::NotChecked(why)) => panic!("{why}"),
     }
 }
 

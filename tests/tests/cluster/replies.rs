@@ -13,12 +13,12 @@ fn what_a_fence_refuses_is_undone() {
         request,
         StoreRequest::Append(entry) if entry.fence == Some(Fence(1))
     ));
-    script.stored(ticket, StoreReply::Fenced);
+    script.stored_or_gone(ticket, StoreReply::Fenced);
     assert_eq!(script.take(publish)[0]["error"], "402::session_unknown");
 
     let exchange = script.request(&client, subscribe(&client, "/more"));
     let (ticket, _) = script.take_store();
-    script.stored(ticket, StoreReply::Fenced);
+    script.stored_or_gone(ticket, StoreReply::Fenced);
     assert_eq!(script.take(exchange)[0]["error"], "403::subscribe_failed");
     let held = script.connect(&client);
     script.notify(Notice::Entries(vec![Entry {
@@ -31,9 +31,71 @@ fn what_a_fence_refuses_is_undone() {
         "channel": "/meta/unsubscribe", "clientId": client.session, "subscription": "/news",
     }));
     let (ticket, _) = script.take_store();
-    script.stored(ticket, StoreReply::Fenced);
+    script.stored_or_gone(ticket, StoreReply::Fenced);
     assert_eq!(script.take(exchange)[0]["error"], "403::unsubscribe_failed");
     nothing_leaks(&mut script);
+}
+
+/// A message goes after its session, and this becomes of it.
+#[track_caller]
+fn goes_after(script: &mut Script, reply: StoreReply) -> Messages {
+    let (ticket, request) = script.take_store();
+    let StoreRequest::Forward { messages, .. } = request else {
+        panic!("{request:?}");
+    };
+    script.stored(ticket, reply);
+    messages
+}
+
+// Proves: MO-6
+#[test]
+fn what_a_fence_refuses_is_done_by_whoever_has_the_session() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let publish =
+        |id: &str| json!({"channel": "/news", "id": id, "clientId": client.session, "data": 0});
+    let exchange = script.post(json!([publish("1"), publish("2")]));
+    let first = script.take_store().0;
+    let second = script.take_store().0;
+    script.stored(first, StoreReply::Appended(at(121)));
+    script.stored(second, StoreReply::Fenced);
+
+    // It has moved on again in between.
+    goes_after(&mut script, StoreReply::Unowned);
+    let reply = Payload::parse(r#"{"channel":"/news","id":"2","successful":true}"#).unwrap();
+    let messages = goes_after(&mut script, StoreReply::Answered(vec![reply]));
+
+    assert_eq!(messages.len(), 1);
+    assert_eq!(
+        messages.first().unwrap().data,
+        Some(Payload::parse("0").unwrap())
+    );
+    log(&mut script, [121]);
+    let replies = script.take(exchange);
+    let mut ids: Vec<_> = replies
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|reply| reply["successful"] == true)
+        .map(|reply| reply["id"].as_str().unwrap())
+        .collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["1", "2"]);
+}
+
+#[test]
+fn a_message_goes_after_its_session_so_often_and_no_more() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let publish = script.publish_as(&client, "/news", json!(0));
+    let (ticket, _) = script.take_store();
+    script.stored(ticket, StoreReply::Fenced);
+
+    for _ in 0..5 {
+        goes_after(&mut script, StoreReply::Unowned);
+    }
+
+    assert_eq!(script.take(publish)[0]["error"], "503::unavailable");
 }
 
 #[test]

@@ -11,6 +11,37 @@ fn take(script: &mut Script, client: &Client, fence: u64) {
     });
 }
 
+/// The engine says how far it had come with a session that was taken.
+#[track_caller]
+fn parts(script: &mut Script, fence: u64, reached: u64) {
+    let (ticket, request) = script.take_store();
+    match request {
+        StoreRequest::Part {
+            fence: by, cursor, ..
+        } => {
+            assert_eq!((by, cursor), (Fence(fence), at(reached)));
+        }
+        other => panic!("{other:?}"),
+    }
+    script.stored(ticket, StoreReply::Done);
+}
+
+// Proves: MO-5
+#[test]
+fn who_has_a_session_taken_says_what_has_left() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let held = script.connect(&client);
+    log(&mut script, [121]);
+    script.take(held);
+    log(&mut script, [122, 123]);
+
+    take(&mut script, &client, 2);
+
+    parts(&mut script, 2, 121);
+    nothing_leaks(&mut script);
+}
+
 // Proves: CN-9
 #[test]
 fn a_hold_whose_session_was_taken_ends_as_a_duplicate() {
@@ -37,6 +68,7 @@ fn a_socket_whose_session_was_taken_is_unbound_and_stays_open() {
 
     take(&mut script, &client, 2);
 
+    parts(&mut script, 2, 120);
     log(&mut script, [121]);
     script.after(60_000).expect_nothing(socket);
     script.send(

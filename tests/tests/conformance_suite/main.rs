@@ -1,6 +1,7 @@
 //! The suite for any server: ours conforms, and a server that is broken is caught.
 
 mod broken;
+mod command;
 mod faults;
 
 use std::net::{SocketAddr, TcpListener};

@@ -1,6 +1,6 @@
 //! JSON that is too deep, too large, too many or not JSON, and names that are chosen to collide.
 
-use bayeux_tests::live::{CloseCode, Frame, Kept, Opcode, Poller, Server, Siege};
+use bayeux_tests::live::{Ending, Frame, Kept, Opcode, Poller, Server, Siege};
 use serde_json::{Value, json};
 
 const KEPT: Kept = Kept {
@@ -41,7 +41,7 @@ fn expect_refusals(cases: &[(&str, Vec<u8>, u16, u16)]) {
                 payload: sent.clone(),
             });
             siege.nobody_notices();
-            assert_eq!(socket.close_code(), CloseCode::Code(*code), "{name}");
+            assert_eq!(socket.close_code(), Ending::Code(*code), "{name}");
         }
     });
 }

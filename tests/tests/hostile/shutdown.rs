@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use bayeux_tests::live::{
-    CloseCode, Deadline, HttpConnection, Opcode, Response, Server, Settings, WebSocket,
+    Deadline, Ending, HttpConnection, Opcode, Response, Server, Settings, WebSocket,
 };
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ fn poll_all(address: SocketAddr) -> Got {
 }
 
 /// The same over a websocket, until it is closed.
-fn stream_all(address: SocketAddr) -> (Got, Option<CloseCode>) {
+fn stream_all(address: SocketAddr) -> (Got, Option<Ending>) {
     let mut socket = WebSocket::open(address, Server::PATH, &[]);
     socket.send(&handshake());
     let session = socket.messages()[0]["clientId"].clone();
@@ -130,7 +130,7 @@ fn stream_all(address: SocketAddr) -> (Got, Option<CloseCode>) {
             Opcode::Close => {
                 got.advice = advice;
                 let code = frame.payload.first_chunk().copied().map(u16::from_be_bytes);
-                return (got, Some(code.map_or(CloseCode::Empty, CloseCode::Code)));
+                return (got, Some(code.map_or(Ending::Empty, Ending::Code)));
             }
             Opcode::Continuation | Opcode::Binary | Opcode::Ping | Opcode::Pong => {}
         }
@@ -173,7 +173,7 @@ fn a_busy_server_that_is_told_to_end_loses_nothing_that_it_has_promised() {
     }
     for socket in sockets {
         let (got, code) = socket.join().expect("the socket was served");
-        assert_eq!(code, Some(CloseCode::Code(1001)));
+        assert_eq!(code, Some(Ending::Code(1001)));
         check(&got, granted);
     }
 }

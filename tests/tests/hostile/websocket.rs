@@ -2,7 +2,7 @@
 //!
 //! The endpoint speaks Bayeux, so a text that arrives whole shows by the reply to the message in it.
 
-use bayeux_tests::live::{CloseCode, Kept, Opcode, Settings, Siege, WebSocket};
+use bayeux_tests::live::{Ending, Kept, Opcode, Settings, Siege, WebSocket};
 
 /// For all cases at a time.
 const KEPT: Kept = Kept {
@@ -582,8 +582,8 @@ fn expect(socket: &mut WebSocket, name: &str, seen: &Seen) {
             }
             replies(socket, 1);
         }
-        End(code) => assert_eq!(socket.close_code(), CloseCode::Code(*code), "{name}"),
-        Empty => assert_eq!(socket.close_code(), CloseCode::Empty, "{name}"),
+        End(code) => assert_eq!(socket.close_code(), Ending::Code(*code), "{name}"),
+        Empty => assert_eq!(socket.close_code(), Ending::Empty, "{name}"),
     }
 }
 

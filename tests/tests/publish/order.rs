@@ -155,7 +155,7 @@ fn an_unsubscribe_waits_until_its_engine_has_seen_the_entry_before_it() {
 fn an_unsubscribe_goes_on_when_the_entry_before_it_has_failed_or_is_never_seen() {
     for reply in [StoreReply::Failed, StoreReply::Fenced] {
         let (mut script, _, ticket) = waiting();
-        script.stored(ticket, reply);
+        script.stored_or_gone(ticket, reply);
         expect_unsubscribe(&mut script);
         script.expect_no_trace();
     }
@@ -179,6 +179,8 @@ fn an_unsubscribe_that_waits_is_refused_when_its_session_is_gone() {
         session: session(&alice),
         fence: Fence(9),
     });
+    let (_, request) = script.take_store();
+    assert!(matches!(request, StoreRequest::Part { .. }), "{request:?}");
 
     script.stored(ticket, StoreReply::Appended(Position::new(1)));
 

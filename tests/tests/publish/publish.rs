@@ -367,7 +367,7 @@ fn a_publish_is_answered_once_it_is_stored() {
         assert_eq!(entry.origin, Some(session(&alice)));
         script.after(4_999).expect_nothing(connection);
 
-        script.stored(ticket, answer);
+        script.stored_or_gone(ticket, answer);
 
         script.expect(connection, json!([expected]));
         script.expect_no_trace();

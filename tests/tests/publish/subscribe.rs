@@ -456,7 +456,7 @@ fn a_subscription_that_the_store_does_not_keep_is_taken_back() {
         let subscribing = script.request(&alice, subscribe(&alice, json!("/a")));
         let (ticket, _) = script.take_store();
 
-        script.stored(ticket, answer);
+        script.stored_or_gone(ticket, answer);
 
         assert_eq!(script.take(subscribing)[0]["error"], error);
         assert_eq!(subscriptions(&mut script, &alice), [""; 0]);

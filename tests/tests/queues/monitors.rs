@@ -347,6 +347,9 @@ fn what_moves_between_engines_is_counted() {
             session: session(&alice),
             fence: bayeux_core::Fence(2),
         });
+        let (ticket, request) = script.take_store();
+        assert!(matches!(request, StoreRequest::Part { .. }));
+        script.stored(ticket, StoreReply::Done);
     });
     assert_eq!(
         moved,

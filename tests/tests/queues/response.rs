@@ -207,8 +207,8 @@ fn a_message_that_the_store_refuses_carries_nobodys_events() {
     let connection = script.request(&alice, publish(&alice, "/a", json!(2)));
     let (ticket, _) = script.take_store();
 
-    // Another engine has this session now.
-    script.stored(ticket, StoreReply::Fenced);
+    // Another engine has had this session since.
+    script.stored_or_gone(ticket, StoreReply::Fenced);
 
     script.expect(connection, json!([failed("/a", "402::session_unknown")]));
     script.expect_no_trace();
