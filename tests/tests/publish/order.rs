@@ -25,7 +25,7 @@ fn all(script: &mut Script, client: &Client, frame: Value) -> Vec<Value> {
 }
 
 fn unsubscribed(channel: &str) -> Value {
-    json!({"channel": "/meta/unsubscribe", "id": "1", "successful": true, "subscription": channel})
+    json!({"channel": "/meta/unsubscribe", "id": "m", "successful": true, "subscription": channel})
 }
 
 // Proves: MO-6, PB-8
