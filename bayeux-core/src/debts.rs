@@ -40,9 +40,10 @@ pub(crate) struct Debts {
 }
 
 impl Debts {
-    /// A session is here again: its parting is void.
-    pub(crate) fn returns(&mut self, session: SessionId) {
-        self.partings.remove(&session);
+    /// A session is here again: its parting is void. Says what the store has not heard of that.
+    pub(crate) fn returns(&mut self, session: SessionId) -> Option<Parting> {
+        let (_, parting) = self.partings.remove(&session)?;
+        Some(parting)
     }
 
     /// A session is subscribed after all.

@@ -24,14 +24,14 @@ const COPIED: usize = 4 << 10;
 /// The log of a process.
 pub(crate) enum SharedLog {
     /// Its own.
-    Memory(Guarded<MemoryStore>),
+    Memory(Box<Guarded<MemoryStore>>),
     /// The one in Redis, as much of it as is here.
     Redis(Arc<SharedStore>, Target),
 }
 
 impl SharedLog {
     pub(crate) fn in_memory(options: MemoryOptions) -> Self {
-        Self::Memory(Guarded::new(MemoryStore::new(options)))
+        Self::Memory(Box::new(Guarded::new(MemoryStore::new(options))))
     }
 
     /// # Errors

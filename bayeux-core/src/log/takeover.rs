@@ -21,15 +21,20 @@ use crate::turn::Turn;
 impl Turn<'_> {
     /// A session comes from another engine. Without acknowledgement it goes on where it was let go
     /// of, or here; with it, where its client says with its next connect.
-    pub(crate) fn claimed(&mut self, record: SessionRecord) -> SessionKey {
+    pub(crate) fn claimed(&mut self, mut record: SessionRecord) -> SessionKey {
         self.counters.sessions_claimed += 1;
-        self.debts.returns(record.session);
         if let Some(key) = self.sessions.find(record.session) {
             // It was here all the time, and has a new fence.
             if let Some(session) = self.sessions.get_mut(key) {
                 session.fence = record.fence;
             }
             return key;
+        }
+        match self.debts.returns(record.session) {
+            // What the store has kept of an earlier release was given out here meanwhile.
+            Some(Parting::Ended) => record.released = None,
+            Some(Parting::Released(cursor)) => record.released = Some(cursor),
+            None => {}
         }
         let seen = self.log.seen;
         let (id, acknowledged) = (record.session, record.settings.acknowledged);

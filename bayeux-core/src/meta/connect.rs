@@ -283,9 +283,16 @@ impl Turn<'_> {
     }
 
     /// The session ended while its connect was worked on (CN-12).
-    pub(crate) fn connect_without_session(&self, request: &Request, current: &Current) -> Flow {
+    pub(crate) fn connect_without_session(&mut self, request: &Request, current: &Current) -> Flow {
         if request.gone == Some(Removal::Taken) {
             // A newer connect has come, to another engine.
+            return Flow::Silent;
+        }
+        if request.gone == Some(Removal::Released) {
+            // It was given back for whoever can serve it (ER-7).
+            if let Some(connection) = request.connection() {
+                self.close(connection, CloseReason::Unavailable);
+            }
             return Flow::Silent;
         }
         let mut answer = Answer::to(&current.message);

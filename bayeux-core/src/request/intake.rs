@@ -150,6 +150,7 @@ impl Turn<'_> {
                     return;
                 };
                 request.forwarding = Some(messages);
+                self.part_before(id);
                 self.store(StoreRequest::Claim(id), StoreUse::Claim(key));
             }
             StoreReply::Unknown => {

@@ -19,13 +19,20 @@ const SKIPPED: [&str; 3] = ["target", "node_modules", "__pycache__"];
 /// The program that is made of the tests.
 const PURE: &str = "tests/tests/pure.rs";
 
-/// What of the tests needs more than the engine: modules of this crate, what they depend on.
+/// The modules of this crate that need more than the engine, and what the others depend on.
 const IMPURE: [&str; 4] = ["live", "drivers", "mutants", "rules"];
-const HEAVY: [&str; 4] = ["rcgen", "rustls", "bayeux-conformance", "jsonwebtoken"];
+const LIGHT: [&str; 5] = ["base64", "bayeux-core", "bytes", "proptest", "serde_json"];
+/// How else a test gives away that it needs more.
+const FOREIGN: [&str; 4] = [
+    "Command::new",
+    "bayeux_backend_redis",
+    "bayeux_fuzz",
+    "redis_rig",
+];
 
 /// The longest that one program of tests may run, and the most memory that it may take: a mutant may
 /// never come to an end.
-const LIMITS: &str = "ulimit -v 8000000; exec timeout 900 \"$0\" \"$@\"";
+const LIMITS: &str = "ulimit -v 8000000; exec timeout 200 \"$0\" \"$@\"";
 
 /// How programs are built that run once: small, and fast where that costs nothing more.
 const PROFILE: [&str; 3] = [
@@ -296,7 +303,7 @@ fn list(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> 
 /// Whether a test needs more than the engine.
 fn is_impure(text: &str) -> bool {
     let mut impure = IMPURE.iter();
-    text.contains("Command::new")
+    FOREIGN.iter().any(|word| text.contains(word))
         || impure.any(|module| text.contains(&format!("bayeux_tests::{module}")))
 }
 
@@ -311,11 +318,18 @@ fn pure(library: &[u8]) -> String {
     text.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
 }
 
-/// Its manifest, with one program instead of one for each file.
+/// Its manifest, with one program instead of one for each file, and without what that does not need.
 fn one_program(manifest: &[u8]) -> String {
     let text = String::from_utf8_lossy(manifest);
     let text = text.replacen("[package]\n", "[package]\nautotests = false\n", 1);
-    let is_kept = |line: &&str| !HEAVY.iter().any(|name| line.starts_with(name));
+    let mut is_dependency = false;
+    let is_kept = |line: &&str| {
+        if line.starts_with('[') {
+            is_dependency = line.contains("dependencies");
+        }
+        let name = line.split(['.', ' ']).next().unwrap_or_default();
+        !is_dependency || line.starts_with('[') || LIGHT.contains(&name)
+    };
     let text = text.lines().filter(is_kept).collect::<Vec<_>>().join("\n");
     format!("{text}\n\n[[test]]\nname = \"pure\"\npath = \"tests/pure.rs\"\n")
 }

@@ -1,5 +1,7 @@
 //! Claims: a session goes on where its client stands.
 
+use bayeux_core::{Decider, DeciderId, Role, Verdict};
+
 use super::rig::*;
 use super::*;
 
@@ -465,5 +467,37 @@ fn an_engine_that_stood_still_looks_at_the_log_before_it_gives_up_on_a_number() 
     log(&mut script, [107, 108]);
 
     assert_eq!(read(&script.take(connection)), (vec![108], Some(8)));
+    nothing_leaks(&mut script);
+}
+
+// Proves: ER-7
+#[test]
+fn a_connect_that_has_not_begun_as_its_session_is_given_back_is_to_try_elsewhere() {
+    let mut script = Script::with_scripted_store(Config {
+        deciders: vec![Decider {
+            id: DeciderId(1),
+            role: Role::Incoming,
+        }],
+        ..Config::default()
+    });
+    script.notify(Notice::Up { position: at(120) });
+    let client = client(HTTP, None);
+    let first = script.connect(&client);
+    let (claimed, _) = script.take_store();
+    script.stored(
+        claimed,
+        StoreReply::Claimed(Box::new(record(true, 100, 105))),
+    );
+    script.decide(Verdict::Allow);
+    let ticket = is_read(&mut script, 100, 120);
+    let second = script.connect(&client);
+
+    script.stored(ticket, StoreReply::Failed);
+    script.decide(Verdict::Allow);
+
+    for connection in [first, second] {
+        script.expect_closed(connection, CloseReason::Unavailable);
+        assert_eq!(script.try_take(connection), None);
+    }
     nothing_leaks(&mut script);
 }

@@ -112,6 +112,47 @@ fn a_session_that_has_come_back_is_not_ended() {
     nothing_leaks(&mut script);
 }
 
+// Proves: MO-5
+#[test]
+fn a_session_that_ended_unheard_gets_nothing_twice_when_it_is_claimed_back() {
+    let mut script = engine(110);
+    let before = SessionRecord {
+        released: Some(at(108)),
+        ..record(false, 100, 105)
+    };
+    let (client, connection) = claim(&mut script, before.clone(), json!({}));
+    let ticket = is_read(&mut script, 108, 110);
+    script.stored(ticket, StoreReply::Entries(entries([109, 110])));
+    assert_eq!(read(&script.take(connection)), (vec![109, 110], None));
+    script.request(&client, goodbye(&client));
+    let ticket = asked(&mut script, end(&client));
+    script.stored(ticket, StoreReply::Failed);
+
+    let connection = script.connect(&client);
+    for _ in 0..2 {
+        let (ticket, request) = script.take_store();
+        let is_claim = matches!(request, StoreRequest::Claim(_));
+        let record = SessionRecord {
+            end: at(110),
+            ..before.clone()
+        };
+        script.stored(
+            ticket,
+            if is_claim {
+                StoreReply::Claimed(Box::new(record))
+            } else {
+                StoreReply::Failed
+            },
+        );
+    }
+
+    script.expect_nothing(connection);
+    assert!(!script.has_store_requests());
+    log(&mut script, [111]);
+    assert_eq!(read(&script.take(connection)), (vec![111], None));
+    nothing_leaks(&mut script);
+}
+
 fn withdrawal(request: &StoreRequest) -> bool {
     matches!(request, StoreRequest::Unsubscribe { patterns, .. } if patterns[0].as_str() == "/late")
 }

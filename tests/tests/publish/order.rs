@@ -25,9 +25,7 @@ fn all(script: &mut Script, client: &Client, frame: Value) -> Vec<Value> {
 }
 
 fn unsubscribed(channel: &str) -> Value {
-    let mut reply = ok("/meta/unsubscribe");
-    reply["subscription"] = json!(channel);
-    reply
+    json!({"channel": "/meta/unsubscribe", "id": "m", "successful": true, "subscription": channel})
 }
 
 // Proves: MO-6, PB-8

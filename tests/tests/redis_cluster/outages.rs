@@ -32,7 +32,12 @@ fn a_server_without_redis_lives_and_is_not_ready() {
     wait_for(&server, "/ready", 503);
     assert_eq!(probe(&server, "/live"), 200);
     redis.restart();
+    wait_for(&server, "/ready", 200);
 
+    redis.signal("STOP");
+    wait_for(&server, "/ready", 503);
+    assert_eq!(probe(&server, "/live"), 200);
+    redis.signal("CONT");
     wait_for(&server, "/ready", 200);
 }
 

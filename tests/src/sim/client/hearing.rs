@@ -209,10 +209,10 @@ impl World {
         match what {
             What::Handshake => self.alarm(number, wait, Alarm::Handshake),
             What::Connect => {
-                if let Some(session) = self.session_of(number) {
-                    if core::mem::take(&mut session.connected) {
-                        session.forgiven = now + wait;
-                    }
+                if let Some(session) = self.session_of(number)
+                    && core::mem::take(&mut session.connected)
+                {
+                    session.forgiven = now + wait;
                 }
                 self.alarm(number, wait, Alarm::Connect);
             }
