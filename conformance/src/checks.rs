@@ -23,6 +23,8 @@ mod sessions;
 mod subscribe;
 mod websocket;
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::check::{Checked, Group, Stop, hold};
@@ -73,6 +75,15 @@ fn complete_advice(reply: &Value, reconnect: &str) -> Checked {
         advice["reconnect"] == reconnect && is_number("interval") && is_number("timeout");
     hold(is_complete, || {
         format!("{advice} where complete advice with {reconnect:?} is due")
+    })
+}
+
+/// Fails unless a connect that was sent then was held so long.
+fn was_held(since: Instant, due: Duration) -> Checked {
+    let lasted = since.elapsed();
+    // The server's clock may tick more coarsely than ours.
+    hold(lasted + Duration::from_millis(100) >= due, || {
+        format!("the connect ended after {lasted:?}, not after {due:?}")
     })
 }
 

@@ -273,6 +273,8 @@ fn broken_socket(scene: &Scene<'_>) -> Checked {
     let mut message = client.connect_message();
     message["ext"] = json!({"ack": number});
     client.hold_with(message)?;
+    // The answer is behind the connect, which must not arrive after that of the next socket.
+    client.publish(&scene.channel("behind"), 0)?;
     scene.connected()?.publish(&channel, 0)?;
     let mut next = client.moved(Transport::WebSocket)?;
     drop(client);

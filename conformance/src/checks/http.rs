@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::only;
+use super::{only, was_held};
 use crate::check::{Check, Checked, Group, Over, Transport, equal, hold};
 use crate::client::{accepted, escaped};
 use crate::http::Response;
@@ -338,11 +338,13 @@ fn session_of_the_first(scene: &Scene<'_>) -> Checked {
 }
 
 fn held_on_a_used_connection(scene: &Scene<'_>) -> Checked {
-    scene.needs_short_hold()?;
+    let timeout = scene.needs_short_hold()?;
     let mut client = scene.connected()?;
     for _ in 0..2 {
+        let start = std::time::Instant::now();
         let connect = client.hold()?;
         accepted(&only(client.answered(connect)?)?)?;
+        was_held(start, timeout)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{complete_advice, only};
-use crate::check::{Check, Checked, Group, Over, Transport, equal, hold};
+use crate::check::{Check, Checked, Group, Over, Stop, Transport, equal, hold};
 use crate::client::accepted;
 use crate::options::Profile;
 use crate::scene::Scene;
@@ -140,6 +140,9 @@ fn cookie_is_set(scene: &Scene<'_>) -> Checked {
 fn cookie_is_kept(scene: &Scene<'_>) -> Checked {
     let mut client = scene.greeted()?;
     let cookie = client.cookie.clone();
+    if cookie.is_none() {
+        return Err(Stop::not_checked("the server sets no cookie"));
+    }
     client.session.clear();
     client.handshake()?;
     equal("the cookie", client.cookie, cookie)
