@@ -168,6 +168,9 @@ impl Workshop {
         let mut modules = Vec::new();
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
+            if !path.is_dir() && path.extension() != Some(OsStr::new("rs")) {
+                continue;
+            }
             let main = if path.is_dir() {
                 path.join("main.rs")
             } else {
@@ -308,8 +311,8 @@ fn is_impure(text: &str) -> bool {
 }
 
 /// The crate of the tests without what needs more than the engine.
-fn pure(library: &[u8]) -> String {
-    let text = String::from_utf8_lossy(library);
+fn pure(source: &[u8]) -> String {
+    let text = String::from_utf8_lossy(source);
     let is_kept = |line: &&str| {
         !IMPURE
             .iter()
@@ -332,4 +335,25 @@ fn one_program(manifest: &[u8]) -> String {
     };
     let text = text.lines().filter(is_kept).collect::<Vec<_>>().join("\n");
     format!("{text}\n\n[[test]]\nname = \"pure\"\npath = \"tests/pure.rs\"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_one_program_is_made_of_sources_alone() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let workshop = Workshop {
+            copy: root.join("target/mutants/source"),
+            built: root.join("target/mutants/target"),
+            root,
+        };
+
+        let program = workshop.pure_tests().unwrap();
+
+        let mut paths = program.lines().filter(|line| line.starts_with("#[path"));
+        assert!(paths.clone().count() >= 10, "{program}");
+        assert_eq!(paths.find(|path| !path.ends_with(".rs\"]")), None);
+    }
 }
