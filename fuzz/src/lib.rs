@@ -5,7 +5,6 @@
 //! - [`history`]: what clients, the network, the application and time do, as a list of steps. Steps name
 //!   actors by small numbers and have no preconditions: any list of any steps is a history, so a failing one
 //!   shrinks to the shortest story.
-//!
 //! - [`model`]: the protocol, written naively from its rules, which uses nothing of the engine.
 //! - [`play`]: a history played to the model and to a [`Server`](play::Server), which have to agree after every
 //!   step; [`search`] plays as many as one likes, and shortens the first that goes wrong.

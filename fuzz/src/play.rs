@@ -13,7 +13,7 @@ use crate::seen::{Heard, Seen};
 /// What is compared with the model: a server as clients, a network and an application meet it.
 ///
 /// Time is the history's: it passes when a fact says so, and whatever follows from a fact at once has
-/// followed when [`meet`](Self::meet) returns.
+/// followed when [`meet`](Self::meet) returns. The test `own_driver` has the smallest one.
 pub trait Server {
     /// Something happens.
     ///
