@@ -28,13 +28,6 @@ impl Request {
             headers.map(|(name, value)| (name.as_str(), value.as_slice())),
         )
     }
-
-    /// The value of the first header of this name.
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
-        let mut headers = self.headers.iter();
-        let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_slice())
-    }
 }
 
 /// A poll: a POST with messages as JSON or as a form.
