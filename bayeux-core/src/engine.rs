@@ -257,14 +257,10 @@ impl Turn<'_> {
             }
             StoreUse::Append { .. } => self.appended(ticket, what, &reply),
             StoreUse::Subscribe { .. } => self.subscribed(ticket, what, &reply),
-            StoreUse::Follow {
-                request,
-                slot,
-                error,
-            } => self.followed(request, slot, error, reply),
+            StoreUse::Follow { request, refused } => self.followed(request, refused, reply),
             StoreUse::Slot { request, slot }
                 if matches!(reply, StoreReply::Fenced)
-                    && self.follow(request, slot, ProtocolError::unsubscribe_failed()) => {}
+                    && self.follow(request, slot, ProtocolError::unsubscribe_failed(), None) => {}
             StoreUse::Slot { request, slot } => {
                 let outcome = match reply {
                     StoreReply::Failed => Err(ProtocolError::unavailable()),

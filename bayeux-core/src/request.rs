@@ -18,6 +18,7 @@ use alloc::vec::Vec;
 
 use slab::Slab;
 
+pub(crate) use self::follow::Refused;
 pub(crate) use self::order::Behind;
 use crate::channel::{ChannelName, MetaChannel};
 use crate::connection::{Answer, AnswerKind, Rest};
@@ -85,8 +86,8 @@ pub(crate) struct Request {
     pub(crate) overtaken: bool,
     /// Its messages were handed to the owner of their session.
     forwarding: Option<Vec<Message>>,
-    /// How often its session has gone elsewhere while the store was asked.
-    follows: u8,
+    /// Messages that the store has refused, and that are yet to go after their session.
+    refused: Vec<Refused>,
 }
 
 /// Where a request came from.
@@ -357,7 +358,7 @@ impl Request {
             gone: None,
             overtaken: false,
             forwarding: None,
-            follows: 0,
+            refused: Vec::new(),
         }
     }
 

@@ -7,8 +7,7 @@ use crate::channel::ChannelPattern;
 use crate::debts::Parting;
 use crate::decision::DeciderId;
 use crate::id::{CallTicket, DecisionTicket, SessionId, StoreTicket};
-use crate::message::ProtocolError;
-use crate::request::RequestKey;
+use crate::request::{Refused, RequestKey};
 use crate::session::SessionKey;
 use crate::store::Fence;
 use crate::time::Instant;
@@ -40,8 +39,7 @@ pub(crate) enum StoreUse {
     /// The message in this slot has gone after its session.
     Follow {
         request: RequestKey,
-        slot: usize,
-        error: ProtocolError,
+        refused: Refused,
     },
     /// A part of the log for a session that was claimed.
     Read(SessionKey),

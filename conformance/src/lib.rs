@@ -34,6 +34,7 @@ mod scene;
 #[cfg_attr(not(feature = "tls"), path = "tls/absent.rs")]
 mod tls;
 mod transcript;
+mod unseen;
 mod websocket;
 mod wire;
 
@@ -48,5 +49,6 @@ pub use run::{Unreachable, run};
 pub use scene::{Scene, ServerFacts};
 pub use tls::Trust;
 pub use transcript::Transcript;
+pub use unseen::{Unseen, unseen};
 pub use websocket::WebSocket;
 pub use wire::{Lack, Source, Wire};

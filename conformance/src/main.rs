@@ -295,4 +295,8 @@ fn list(profile: Profile) {
             }
         }
     }
+    for unseen in bayeux_conformance::unseen() {
+        let rules = unseen.rules.join(" ");
+        say(&format!("{:<12} {} [{rules}]\n", "no check", unseen.why));
+    }
 }

@@ -367,10 +367,14 @@ impl Turn<'_> {
             return;
         };
         if matches!(reply, StoreReply::Fenced)
-            && self.follow(request, slot, ProtocolError::session_unknown())
+            && self.follow(
+                request,
+                slot,
+                ProtocolError::session_unknown(),
+                Some(ticket),
+            )
         {
-            let waiting = self.entry_placed(request, ticket, Position::ZERO);
-            return self.go_on_after(session, waiting);
+            return self.go_on_after(session, None);
         }
         let (outcome, position) = match reply {
             StoreReply::Appended(position) => (Ok(()), *position),

@@ -395,7 +395,7 @@ impl Turn<'_> {
             return;
         };
         if matches!(reply, StoreReply::Fenced)
-            && self.follow(request, slot, ProtocolError::subscribe_failed())
+            && self.follow(request, slot, ProtocolError::subscribe_failed(), None)
         {
             return self.settle_subscriptions(session, patterns, ticket, reply);
         }

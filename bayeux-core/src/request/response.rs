@@ -94,6 +94,15 @@ impl Turn<'_> {
             parts.counters.messages_refused += u64::from(answer.reply.outcome.is_err());
             *place = Slot::Ready(answer);
         }
+        self.settled(key);
+    }
+
+    /// A slot waits for the store no longer: what waited for that goes on.
+    fn settled(&mut self, key: RequestKey) {
+        self.go_after(key);
+        let Some(request) = self.requests.get_mut(key) else {
+            return;
+        };
         if request.processed {
             self.finish(key);
         } else if request.current.is_none() {
@@ -109,11 +118,7 @@ impl Turn<'_> {
         request.open = request.open.saturating_sub(1);
         request.current.take_if(|current| current.slot == slot);
         set(&mut request.slots, slot, Slot::None);
-        if request.processed {
-            self.finish(key);
-        } else if request.current.is_none() {
-            self.advance(key);
-        }
+        self.settled(key);
     }
 
     /// Sends the response of a request if it is complete, and its turn.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Finding, Report, Verdict};
+use crate::unseen::unseen;
 
 impl Report {
     /// All findings, the sums and the rules, as one object.
@@ -27,9 +28,18 @@ impl Report {
             "transportsNotOffered": not_offered.collect::<BTreeMap<_, _>>(),
             "rulesChecked": self.checked_rules(),
             "rulesNotChecked": self.unchecked_rules().into_iter().collect::<BTreeMap<_, _>>(),
+            "rulesWithoutCheck": without_check(),
             "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
         })
     }
+}
+
+/// The rules that have no check, with the reason.
+fn without_check() -> BTreeMap<&'static str, &'static str> {
+    let reasons = unseen().iter();
+    reasons
+        .flat_map(|unseen| unseen.rules.iter().map(|rule| (*rule, unseen.why)))
+        .collect()
 }
 
 impl Finding {

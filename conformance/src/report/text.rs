@@ -1,6 +1,7 @@
 //! Text for a terminal.
 
 use super::{Finding, Report, Verdict};
+use crate::unseen::unseen;
 
 impl Finding {
     /// One line, and below it what went wrong.
@@ -67,6 +68,10 @@ impl Report {
         let over = Vec::from_iter(offered).join(", ");
         let rules = self.checked_rules().len();
         text.push_str(&format!("rules checked: {rules}, over {over}\n"));
+        let unseen: usize = unseen().iter().map(|unseen| unseen.rules.len()).sum();
+        text.push_str(&format!(
+            "rules without a check: {unseen} (--list says why)\n"
+        ));
         text
     }
 }

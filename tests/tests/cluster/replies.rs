@@ -162,3 +162,45 @@ fn a_session_that_could_not_be_opened_in_time_is_ended() {
     assert!(matches!(request, StoreRequest::End { session, .. } if session == record.session));
     nothing_leaks(&mut script);
 }
+
+// Proves: MO-6
+#[test]
+fn what_a_fence_refuses_goes_after_its_session_one_after_the_other() {
+    for transport in [HTTP, SOCKET] {
+        let mut script = engine(120);
+        let client = own(&mut script, transport, json!({}));
+        let publish =
+            |number: u8| json!({"channel": "/news", "clientId": client.session, "data": number});
+        let frames = [json!([publish(1), publish(2)]), json!([publish(3)])];
+        // Between two exchanges there is no order.
+        let frames = if transport == SOCKET {
+            &frames[..]
+        } else {
+            &frames[..1]
+        };
+        for frame in frames {
+            script.request(&client, frame.clone());
+        }
+        let mut asked: Vec<_> = frames
+            .iter()
+            .flat_map(|frame| frame.as_array().unwrap())
+            .map(|_| script.take_store().0)
+            .collect();
+
+        let asked_for = asked.len();
+        while let Some(ticket) = asked.pop() {
+            assert!(!script.has_store_requests(), "{transport:?}");
+            script.stored(ticket, StoreReply::Fenced);
+        }
+
+        for number in 1..=asked_for {
+            // The session has moved on, but for that nothing overtakes the message.
+            goes_after(&mut script, StoreReply::Unowned);
+            let reply = Payload::parse(r#"{"channel":"/news","successful":true}"#).unwrap();
+            let messages = goes_after(&mut script, StoreReply::Answered(vec![reply]));
+            let data = Payload::parse(number.to_string()).unwrap();
+            assert_eq!(messages.first().unwrap().data, Some(data), "{transport:?}");
+        }
+        assert!(!script.has_store_requests(), "{transport:?}");
+    }
+}
