@@ -29,7 +29,7 @@ use crate::runtime::Runtime;
 use crate::server::StartError;
 use crate::shard::Shard;
 use crate::site::Site;
-use crate::store::{LogEnd, SharedLog};
+use crate::store::{LogEnd, SharedLog, surroundings};
 use crate::tally::Tally;
 use crate::tls::Tls;
 
@@ -177,12 +177,14 @@ impl Node {
         ))
     }
 
-    /// The store, if it has to be driven; what `runtime` lends is for the driver.
-    pub(crate) fn store_to_drive(
-        &self,
-        runtime: Runtime,
-    ) -> Option<(Arc<SharedStore>, Target, Surroundings)> {
-        self.log.to_drive(&self.router, runtime)
+    /// The store, if it has to be driven.
+    pub(crate) fn store_to_drive(&self) -> Option<(Arc<SharedStore>, Target)> {
+        self.log.to_drive()
+    }
+
+    /// What driving the store on `runtime` takes.
+    pub(crate) fn surroundings(&self, runtime: Runtime) -> Surroundings {
+        surroundings(&self.router, runtime)
     }
 
     /// No shard uses the store any more.

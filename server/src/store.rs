@@ -29,6 +29,21 @@ pub(crate) enum SharedLog {
     Redis(Arc<SharedStore>, Target),
 }
 
+/// What a store in Redis needs of whoever drives it.
+pub(crate) fn surroundings(router: &Arc<Router>, runtime: Runtime) -> Surroundings {
+    let clock = router.clock;
+    let router = Arc::clone(router);
+    Surroundings {
+        now: Box::new(move || clock.now()),
+        timer: Box::new(move |time| sleep(&runtime, time)),
+        wake: Box::new(move |shard| {
+            if let Some(inbox) = router.inbox(shard) {
+                inbox.log_moved();
+            }
+        }),
+    }
+}
+
 impl SharedLog {
     pub(crate) fn in_memory(options: MemoryOptions) -> Self {
         Self::Memory(Box::new(Guarded::new(MemoryStore::new(options))))
@@ -44,27 +59,12 @@ impl SharedLog {
         Ok(Self::Redis(Arc::new(store), target))
     }
 
-    /// The store in Redis, if that is where it is, with all that driving it takes.
-    pub(crate) fn to_drive(
-        &self,
-        router: &Arc<Router>,
-        runtime: Runtime,
-    ) -> Option<(Arc<SharedStore>, Target, Surroundings)> {
-        let Self::Redis(store, target) = self else {
-            return None;
-        };
-        let clock = router.clock;
-        let router = Arc::clone(router);
-        let surroundings = Surroundings {
-            now: Box::new(move || clock.now()),
-            timer: Box::new(move |time| sleep(&runtime, time)),
-            wake: Box::new(move |shard| {
-                if let Some(inbox) = router.inbox(shard) {
-                    inbox.log_moved();
-                }
-            }),
-        };
-        Some((Arc::clone(store), target.clone(), surroundings))
+    /// The store in Redis, if that is where it is: it has to be driven.
+    pub(crate) fn to_drive(&self) -> Option<(Arc<SharedStore>, Target)> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(store, target) => Some((Arc::clone(store), target.clone())),
+        }
     }
 
     /// No shard uses it any more.

@@ -86,10 +86,10 @@ impl Drop for StoreThread {
 
 /// Starts the thread that drives the store, if there is one to be driven.
 pub(super) fn start_store<S: Stack>(node: &Node) -> io::Result<StoreThread> {
-    let stack = S::new()?;
-    let thread = match node.store_to_drive(stack.runtime()) {
-        Some((store, target, surroundings)) => {
-            let driving = S::drive_store(store, target, surroundings);
+    let thread = match node.store_to_drive() {
+        Some((store, target)) => {
+            let stack = S::new()?;
+            let driving = S::drive_store(store, target, node.surroundings(stack.runtime()));
             Some(Thread::start("store".into(), stack, driving)?)
         }
         None => None,
