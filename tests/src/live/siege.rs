@@ -27,6 +27,8 @@ impl Siege {
 
     /// How often an attack is repeated.
     const REPEATED: u32 = 3;
+    /// How often who keeps more may come to rest.
+    const CHANCES: u32 = 3;
 
     /// Starts a server, and measures it once it has done all that healthy clients ask for.
     #[track_caller]
@@ -99,17 +101,25 @@ impl Siege {
     }
 
     /// Has the attack carried out once, and then some times more: the server must give back its sockets each time, and all
-    /// memory but what is allowed to stay; then it must end well.
+    /// memory but what is allowed to stay; then it must end well. Whoever keeps more has another chance, beginning at what it
+    /// keeps now: an allocator comes to rest, a leak goes on.
     #[track_caller]
     pub fn endures(mut self, kept: Kept, mut attack: impl FnMut(&mut Self)) {
         attack(&mut self);
         self.gives_back_all_but(kept.once);
-        let bytes = self.growth();
 
-        for _ in 0..Self::REPEATED {
-            attack(&mut self);
+        let mut keeps = Ok(());
+        for _ in 0..Self::CHANCES {
+            let bytes = self.growth();
+            for _ in 0..Self::REPEATED {
+                attack(&mut self);
+            }
+            keeps = self.tries_to_give_back_all_but(bytes + kept.again);
+            if keeps.is_ok() {
+                break;
+            }
         }
-        self.gives_back_all_but(bytes + kept.again);
+        keeps.unwrap_or_else(|kept| panic!("{kept}"));
         self.server.stop();
     }
 
@@ -122,18 +132,26 @@ impl Siege {
     /// served.
     #[track_caller]
     pub fn gives_back_all_but(&mut self, bytes: u64) {
+        let kept = self.tries_to_give_back_all_but(bytes);
+        kept.unwrap_or_else(|kept| panic!("{kept}"));
+    }
+
+    /// The same; says what it keeps if that is more.
+    #[track_caller]
+    fn tries_to_give_back_all_but(&mut self, bytes: u64) -> Result<(), String> {
         let deadline = Deadline::usual();
         loop {
             self.nobody_notices();
             let (growth, descriptors) = (self.growth(), self.server.open_descriptors());
             if growth <= bytes && descriptors <= self.descriptors {
-                return;
+                return Ok(());
             }
-            assert!(
-                deadline.left().is_some(),
-                "kept: {growth} bytes, where {bytes} may be, and {descriptors} descriptors instead of {}",
-                self.descriptors
-            );
+            if deadline.left().is_none() {
+                return Err(format!(
+                    "kept: {growth} bytes, where {bytes} may be, and {descriptors} descriptors instead of {}",
+                    self.descriptors
+                ));
+            }
         }
     }
 }
