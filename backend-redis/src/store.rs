@@ -13,7 +13,7 @@ mod ring;
 mod seats;
 mod tail;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bayeux_core::{
@@ -24,7 +24,7 @@ use redis::Cmd;
 
 use self::forwards::Forwards;
 use self::link::Link;
-use self::owned::{Holding, Owned};
+use self::owned::{Hold, Holding, Owned};
 use self::parting::Partings;
 use self::reading::Reading;
 pub(crate) use self::replies::Unfit;
@@ -62,8 +62,11 @@ enum Purpose {
     KeepAlive(Holding),
     Open(Asker, SessionId, Duration),
     Claim(Asker, SessionId),
+    Disown(Holding),
     /// A write that ends in `Done` or `Fenced`.
     Write(Asker),
+    /// The same, which changes a session.
+    Change(Asker, SessionId),
     /// The same, after which the session is no longer here.
     Part(Asker, SessionId),
     Append(u64),
@@ -95,6 +98,8 @@ pub struct RedisStore {
     link: Link,
     /// Until when other nodes take this one for alive.
     lease: Instant,
+    /// What the lease says since this node has joined last: a claim from before is not done any more.
+    lease_number: u64,
     next_beat: Instant,
     /// Where the log was at some times, oldest first.
     samples: VecDeque<(Instant, EntryId)>,
@@ -104,6 +109,8 @@ pub struct RedisStore {
     owned: Owned,
     /// Sessions that are being opened or claimed, and the fence under which they were claimed away since.
     coming: BTreeMap<Holding, Option<Fence>>,
+    /// Sessions whose claim has failed, and may have been done.
+    doubtful: BTreeSet<Holding>,
     appends: BTreeMap<u64, Asker>,
     reads: BTreeMap<u64, Reading>,
     forwards: Forwards,
@@ -128,8 +135,8 @@ struct LogState {
     tail: EntryId,
     /// The last letter that came.
     letter: Option<String>,
-    /// The last position that was heard of in any way.
-    known: u64,
+    /// The last entry that was heard of in any way: if Redis has not heard of it, it has lost it.
+    known: EntryId,
 }
 
 impl RedisStore {
@@ -153,6 +160,7 @@ impl RedisStore {
             now: Instant::EPOCH,
             link: Link::Away,
             lease: Instant::EPOCH,
+            lease_number: 0,
             next_beat: Instant::EPOCH,
             samples: VecDeque::new(),
             log: LogState::default(),
@@ -160,6 +168,7 @@ impl RedisStore {
             seats: Seats::default(),
             owned: Owned::default(),
             coming: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
             appends: BTreeMap::new(),
             reads: BTreeMap::new(),
             forwards: Forwards::default(),
@@ -210,7 +219,7 @@ impl RedisStore {
                         .map(|pattern| pattern.as_str())
                         .collect::<Vec<_>>(),
                 );
-                self.order(Purpose::Write(asker), words);
+                self.order(Purpose::Change(asker, session), words);
             }
             StoreRequest::Unsubscribe {
                 session,
@@ -224,7 +233,7 @@ impl RedisStore {
                         .map(|pattern| pattern.as_str())
                         .collect::<Vec<_>>(),
                 );
-                self.order(Purpose::Write(asker), words);
+                self.order(Purpose::Change(asker, session), words);
             }
             StoreRequest::Append(entry) => self.append(asker, &entry),
             StoreRequest::Read {
@@ -380,7 +389,8 @@ impl RedisStore {
             .arg(session.text())
             .arg(MAX_LETTERS)
             .arg(&*self.node)
-            .arg(&*self.keys.leases);
+            .arg(&*self.keys.leases)
+            .arg(self.lease_number);
         self.coming.insert((session, asker.0), None);
         self.order(Purpose::Claim(asker, session), words);
     }
@@ -448,8 +458,8 @@ fn millis(duration: Duration) -> u64 {
         .max(1)
 }
 
-/// How long a session without an owner is kept: twice what may pass between two of its connects, if
-/// that is more than usual.
+/// How long a session without an owner is kept at the most: twice what may pass between two of its
+/// connects, if that is more than usual.
 fn lifetime(ttl: Duration, settings: &SessionSettings) -> Duration {
     let own = [settings.timeout, settings.interval, settings.max_interval];
     let own = own

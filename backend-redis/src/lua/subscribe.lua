@@ -1,5 +1,6 @@
 -- KEYS: session
 -- ARGV: fence, position, patterns
+-- Gives how often the session was changed.
 if redis.call('HGET', KEYS[1], 'f') ~= ARGV[1] then return 0 end
 for at = 3, #ARGV do
   local since = redis.call('HGET', KEYS[1], '+' .. ARGV[at])
@@ -7,4 +8,4 @@ for at = 3, #ARGV do
     redis.call('HSET', KEYS[1], '+' .. ARGV[at], ARGV[2])
   end
 end
-return 1
+return redis.call('HINCRBY', KEYS[1], 'v', 1)
