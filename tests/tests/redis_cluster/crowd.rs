@@ -140,7 +140,7 @@ impl Session {
 }
 
 /// What is answered; `None` if nothing whole is.
-fn post(address: SocketAddr, messages: &Value) -> Option<Vec<Value>> {
+pub(crate) fn post(address: SocketAddr, messages: &Value) -> Option<Vec<Value>> {
     let body = messages.to_string();
     let mut wire = Wire::open(address);
     let request = format!(
