@@ -42,6 +42,9 @@ use crate::script::{Names, Script};
 /// About how many letters an inbox holds at the most.
 const MAX_LETTERS: usize = 1 << 16;
 
+/// How many entries are appended in one step at the most.
+const APPENDS: usize = 128;
+
 /// Who waits for a reply: an engine, and its ticket.
 type Asker = (u32, StoreTicket);
 
@@ -69,7 +72,8 @@ enum Purpose {
     Change(Asker, SessionId),
     /// The same, after which the session is no longer here.
     Part(Asker, SessionId),
-    Append(u64),
+    /// By their numbers.
+    Append(Vec<u64>),
     Read(u64),
     Forward(u64),
     Settle(u64),
@@ -397,22 +401,33 @@ impl RedisStore {
 
     fn append(&mut self, asker: Asker, entry: &NewEntry) {
         let number = self.number();
-        let session = match (entry.origin, entry.fence) {
-            (Some(origin), Some(fence)) => Some((self.keys.session(origin), fence)),
-            _ => None,
-        };
-        let mut keys = vec![&*self.keys.log];
-        keys.extend(session.iter().map(|(key, _)| &**key));
-        let mut words = self.names.call(Script::Append, &keys);
-        words
-            .arg(self.log.epoch)
-            .arg(self.options.max_entries)
-            .arg(entry::encode(&self.author, number, entry));
-        if let Some((_, fence)) = session {
-            words.arg(fence.0);
-        }
         self.appends.insert(number, asker);
-        self.order(Purpose::Append(number), words);
+        let (session, fence) = match (entry.origin, entry.fence) {
+            (Some(origin), Some(fence)) => (self.keys.session(origin), fence.0.to_string()),
+            _ => (String::new(), String::new()),
+        };
+        let entry = entry::encode(&self.author, number, entry);
+        // Those that come one after the other cost Redis less together.
+        let together = self.out.pop_back_if(
+            |last| matches!(&last.purpose, Purpose::Append(numbers) if numbers.len() < APPENDS),
+        );
+        let (mut numbers, mut words) = match together {
+            Some(Command {
+                purpose: Purpose::Append(numbers),
+                words,
+            }) => (numbers, words),
+            Some(_) | None => (Vec::new(), self.appending()),
+        };
+        numbers.push(number);
+        words.arg(session).arg(fence).arg(entry);
+        self.order(Purpose::Append(numbers), words);
+    }
+
+    /// The beginning of a call that appends entries.
+    fn appending(&self) -> Cmd {
+        let mut words = self.names.call(Script::Append, &[&self.keys.log]);
+        words.arg(self.log.epoch).arg(self.options.max_entries);
+        words
     }
 
     /// The beginning of a call that is refused under another fence.

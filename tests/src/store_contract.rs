@@ -203,6 +203,7 @@ promises! { $
         of_many_claims_the_last_one_counts
         a_write_under_another_fence_changes_nothing
         a_fenced_append_takes_no_position
+        fenced_appends_among_others_are_told_apart
         an_append_without_a_fence_is_not_refused
         writes_to_a_session_that_is_not_there_are_fenced
         the_new_owner_writes_under_its_fence

@@ -70,15 +70,7 @@ impl RedisStore {
                 self.written(asker, &reply);
                 Ok(())
             }
-            Purpose::Append(number) => {
-                if reply == Value::Int(0) {
-                    self.counts.fenced += 1;
-                    self.append_ended(number, StoreReply::Fenced);
-                } else {
-                    self.appended(number, reply::id(reply)?);
-                }
-                Ok(())
-            }
+            Purpose::Append(numbers) => self.appends_came(&numbers, reply),
             Purpose::Read(number) => self.page_came(number, reply),
             Purpose::Forward(number) => self.forwarded(number, reply),
             Purpose::Settle(number) => {
@@ -117,7 +109,11 @@ impl RedisStore {
                 self.owned.remove((session, asker.0));
                 self.seats.reply(asker, StoreReply::Failed);
             }
-            Purpose::Append(number) => self.append_ended(number, StoreReply::Failed),
+            Purpose::Append(numbers) => {
+                for number in numbers {
+                    self.append_ended(number, StoreReply::Failed);
+                }
+            }
             Purpose::Read(number) => {
                 if let Some(reading) = self.reads.remove(&number) {
                     self.seats.reply(reading.asker, StoreReply::Failed);
@@ -132,6 +128,30 @@ impl RedisStore {
             | Purpose::Settle(_)
             | Purpose::Accept(..) => {}
         }
+    }
+
+    /// Entries were appended, one after the other, but for those that were refused.
+    fn appends_came(&mut self, numbers: &[u64], reply: Value) -> Result<(), Unreadable> {
+        let mut said = reply::flat(reply)?.into_iter();
+        let last = said.next().ok_or(Unreadable)?;
+        let refused: Result<BTreeSet<u64>, _> = said.map(|at| reply::parse(&at)).collect();
+        let refused = refused?;
+        let added = numbers.len().saturating_sub(refused.len()) as u64;
+        let mut id = EntryId::default();
+        if added > 0 {
+            id = reply::id(Value::BulkString(last.into()))?;
+            id.position = id.position.saturating_sub(added);
+        }
+        for (at, number) in (1..).zip(numbers) {
+            if refused.contains(&at) {
+                self.counts.fenced += 1;
+                self.append_ended(*number, StoreReply::Fenced);
+            } else {
+                id.position += 1;
+                self.appended(*number, id);
+            }
+        }
+        Ok(())
     }
 
     fn append_ended(&mut self, number: u64, reply: StoreReply) {
