@@ -1,4 +1,5 @@
-//! A load balancer without affinity: each request goes to the next server, each websocket as a whole.
+//! A load balancer without affinity: each request goes to the next server; each websocket as a whole, and each
+//! connection that speaks HTTP/2.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -128,13 +129,14 @@ fn head(client: &mut TcpStream) -> Option<Vec<u8>> {
     Some(head)
 }
 
-/// The same request, after which the server closes: the next one of the client may go elsewhere.
+/// The same request, after which the server closes: the next one of the client may go elsewhere. What begins a websocket
+/// or HTTP/2 stays as it is.
 fn once(head: &[u8]) -> Vec<u8> {
     let end = head.windows(4).position(|window| window == b"\r\n\r\n");
     let (lines, body) = head.split_at(end.unwrap_or(head.len()));
     let lines = String::from_utf8_lossy(lines);
     let is_upgrade = lines.to_ascii_lowercase().contains("\r\nupgrade:");
-    if is_upgrade {
+    if is_upgrade || lines.starts_with("PRI ") {
         return head.to_vec();
     }
     let kept = lines.split("\r\n").filter(|line| {

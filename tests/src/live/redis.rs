@@ -107,6 +107,16 @@ impl Redis {
         answer(&mut BufReader::new(socket))
     }
 
+    /// How often that command was called since it began, or since its statistics were reset.
+    pub fn calls(&self, command: &str) -> u64 {
+        let statistics = self.say(&["INFO", "commandstats"]);
+        let line = statistics
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+        let number = line.and_then(|line| line.split(',').next());
+        number.and_then(|number| number.parse().ok()).unwrap_or(0)
+    }
+
     /// The keys there are.
     pub fn keys(&self) -> Vec<String> {
         let keys = self.say(&["KEYS", "*"]);

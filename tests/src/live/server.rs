@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::{Identity, Process, executable};
+use super::{Deadline, HttpConnection, Identity, Process, executable};
 
 /// What a server is started with beyond its defaults.
 #[derive(Clone, Debug, Default)]
@@ -203,6 +203,11 @@ impl Server {
         Self::start(&Settings::default())
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -220,6 +225,16 @@ impl Server {
     /// The URL that a client takes.
     pub fn url(&self) -> String {
         format!("{}://{}{}", self.scheme, self.address, Self::PATH)
+    }
+
+    /// Waits until it says that it is ready for clients: it reaches its store.
+    pub fn until_ready(&self) {
+        let deadline = Deadline::usual();
+        let mut connection = HttpConnection::open(self.address);
+        while connection.request("GET", "/ready", &[], "").status != 200 {
+            assert!(deadline.left().is_some(), "the server is never ready");
+            std::thread::yield_now();
+        }
     }
 
     /// The memory that it occupies, in bytes.

@@ -206,7 +206,7 @@ fn a_number_ahead_of_the_log_is_waited_for() {
 // Proves: AK-7, AK-4, DE-3
 #[test]
 fn a_number_that_never_was_changes_nothing() {
-    for number in [json!(2), json!(1_000_000), json!(u64::MAX), json!(1e300)] {
+    for number in [json!(2), json!(1_000_000), json!(2_147_483_646)] {
         let mut script = Script::new(Config::default());
         let client = reader(&mut script, HTTP);
         script.publish("/news", json!(1));
@@ -221,6 +221,66 @@ fn a_number_that_never_was_changes_nothing() {
         brings(&probe(&mut script, &client, 1), [2], 2);
         nothing_leaks(&mut script);
     }
+}
+
+// Proves: AK-4, AK-7
+#[test]
+fn a_number_that_no_reply_could_bear_is_not_waited_for() {
+    for number in [json!(2_147_483_647), json!(u64::MAX), json!(1e300)] {
+        let mut script = Script::new(Config::default());
+        let client = reader(&mut script, HTTP);
+        script.publish("/news", json!(1));
+
+        let connection = connect(&mut script, &client, number.clone());
+
+        brings(&script.take(connection), [1], 1);
+        brings(&probe(&mut script, &client, 0), [1], 1);
+        nothing_leaks(&mut script);
+    }
+}
+
+// Proves: AK-4, ER-2
+#[test]
+fn a_session_that_the_log_outruns_begins_anew_with_all_that_it_has_not_acknowledged() {
+    for transport in [HTTP, SOCKET] {
+        let mut config = Config::default();
+        config.limits.max_log_span = 3;
+        let mut script = Script::new(config);
+        let client = reader(&mut script, transport);
+        let plain = script.connected_over(transport, json!({}));
+        for data in 1..=3 {
+            script.publish("/news", json!(data));
+        }
+        brings(&probe(&mut script, &client, 1), [2, 3], 3);
+        script.publish("/news", json!(4));
+
+        last(&mut script, &client, 2, &[3, 4]);
+        last(&mut script, &client, 4, &[]);
+
+        let ask = json!({"advice": {"timeout": 0}});
+        let connection = script.connect_with(&plain, ask);
+        assert_eq!(script.take(connection)[0]["successful"], true);
+        nothing_leaks(&mut script);
+    }
+}
+
+/// A connect whose answer ends the session, and brings `data` before that.
+fn last(script: &mut Script, client: &Client, number: i64, data: &[i64]) {
+    let ask = json!({"ext": {"ack": number}, "advice": {"timeout": 0}});
+    let connection = script.connect_with(client, ask);
+    let mut brought = Vec::new();
+    let reply = loop {
+        let frame = script.take(connection);
+        brought.extend(read(&frame).0);
+        let last = frame.as_array().unwrap().last().unwrap();
+        if last["channel"] == "/meta/connect" {
+            break last.clone();
+        }
+    };
+    assert_eq!(brought, data);
+    assert_eq!(reply["error"], "402::session_unknown", "{reply}");
+    assert_eq!(reply["advice"]["reconnect"], "handshake", "{reply}");
+    assert_eq!(reply.get("ext"), None, "{reply}");
 }
 
 // Proves: AK-10, DE-3
