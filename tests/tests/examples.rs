@@ -29,12 +29,10 @@ fn converse(server: &Server) {
 
 #[test]
 fn faye_and_cometd_talk_to_each_other_over_a_loop_that_blocks() {
-    let target = ["--package", "bayeux-core", "--example", "blocking"];
-    converse(&Server::example(&target));
+    converse(&Server::example("--example", "blocking"));
 }
 
 #[test]
 fn faye_and_cometd_talk_to_each_other_over_async_std() {
-    let target = ["--package", "bayeux-example-async-std"];
-    converse(&Server::example(&target));
+    converse(&Server::example("--bin", "bayeux-example-async-std"));
 }

@@ -11,7 +11,7 @@ use crate::broken::{Fault, broken};
 /// What the command does with a server that listens there.
 fn checked(address: SocketAddr, arguments: &[&str]) -> Output {
     static PROGRAM: OnceLock<std::path::PathBuf> = OnceLock::new();
-    let program = PROGRAM.get_or_init(|| executable(&["--package", "bayeux-conformance"]));
+    let program = PROGRAM.get_or_init(|| executable("--bin", "bayeux-conformance"));
     let mut command = Command::new(program);
     command.arg(format!("http://{address}{}", Server::PATH));
     command.args(arguments);
