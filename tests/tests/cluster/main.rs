@@ -24,9 +24,9 @@ use std::time::Duration;
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
     Call, CallResult, ChannelRule, CloseReason, Config, ConnectionId, Destination, Echo, Entry,
-    Event, Fence, ForwardTicket, Input, Laziness, Load, Messages, Notice, Payload, Peer, Position,
-    ReportKind, SessionId, SessionRecord, SessionSettings, StoreReply, StoreRequest, StoreTicket,
-    StoredSubscription, Transport,
+    Event, Fence, ForwardTicket, Id, Input, Laziness, Load, MessageId, Messages, Notice, Payload,
+    Peer, Position, ReportKind, SessionId, SessionRecord, SessionSettings, StoreReply,
+    StoreRequest, StoreTicket, StoredSubscription, Transport,
 };
 use bayeux_tests::talk::brought;
 use serde_json::{Value, json};
