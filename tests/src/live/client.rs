@@ -223,6 +223,13 @@ impl Client {
         );
     }
 
+    /// Forgets what it has said besides events and handshakes, of which a client that stays for long says much.
+    pub fn forget_polls(&mut self) {
+        self.said.retain(|said| {
+            said.get("event").is_some() || said["meta"]["channel"] == "/meta/handshake"
+        });
+    }
+
     /// How many handshakes succeeded that no call has waited for.
     pub fn handshakes_unasked(&self) -> usize {
         let handshake = |said: &&Value| {

@@ -100,6 +100,12 @@ impl Settings {
         self.with(&["--store", url])
     }
 
+    /// What the node is called.
+    #[must_use]
+    pub fn node_name(self, name: &str) -> Self {
+        self.with(&["--node-name", name])
+    }
+
     /// A listener for backends, with the HTTP API.
     #[must_use]
     pub fn admin(mut self) -> Self {
