@@ -92,10 +92,11 @@ impl Crowd {
         })
     }
 
-    /// All connections are lost: opens them anew, and waits until all sessions are set up again.
+    /// The server has gone: opens all connections anew, and waits until all sessions are set up again.
     pub(crate) fn return_all(&mut self) -> Result<(), Failure> {
         for client in &mut self.clients {
             client.session.lost();
+            self.swarm.close(client.main);
         }
         self.set_up(self.clients.len(), |crowd, index| {
             let client = crowd.clients.get(index).ok_or("no such client")?;

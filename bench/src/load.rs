@@ -11,6 +11,7 @@ use crate::report::Report;
 use crate::{Common, Failure};
 
 #[derive(clap::Args)]
+#[group(id = "load")]
 pub(crate) struct Options {
     /// How many events
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]

@@ -92,6 +92,13 @@ impl Swarm {
         slot.send(&self.line, messages)
     }
 
+    /// Hears nothing more of a connection.
+    pub(crate) fn close(&mut self, index: usize) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.close();
+        }
+    }
+
     /// Gives one connection the cookie of another.
     pub(crate) fn share_cookie(&mut self, from: usize, to: usize) {
         let cookie = self.slots.get(from).and_then(|slot| slot.cookie.clone());

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 fn generator() -> &'static PathBuf {
     static GENERATOR: OnceLock<PathBuf> = OnceLock::new();
-    GENERATOR.get_or_init(|| executable(&["--package", "bayeux-bench", "--bins"]))
+    GENERATOR.get_or_init(|| executable("--bin", "bayeux-bench"))
 }
 
 fn run(url: &str, words: &str) -> Output {
@@ -141,7 +141,8 @@ fn a_storm_comes_back_after_a_restart() {
         };
         let url = format!("http://{address}{}", Server::PATH);
         let restart = format!("{} --listen {address}", Server::binary().display());
-        let words = format!("storm --sessions 40 --json --transport {transport} --restart");
+        let words =
+            format!("storm --sessions 40 --opening 8 --json --transport {transport} --restart");
 
         let mut command = Command::new(generator());
         command.args(words.split(' ')).arg(&restart);
@@ -187,6 +188,6 @@ fn a_load_that_cannot_be_is_refused_in_words() {
 
     assert!(refused("ws://192.0.2.1:80/bayeux", "idle").contains("loopback"));
     assert!(refused(&url, "idle --sessions 1000000000").contains("ulimit -Hn"));
-    assert!(refused(&url, "rooms --clients 3 --rooms 10").contains("nobody"));
+    assert!(refused(&url, "rooms --clients 3 --rooms 100").contains("nobody"));
     assert!(refused(&url, "fanout --rate 0").contains("between"));
 }

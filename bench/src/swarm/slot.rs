@@ -76,6 +76,10 @@ impl Slot {
         self.stage == Stage::Leaving
     }
 
+    pub(super) fn close(&mut self) {
+        self.stage = Stage::Closed;
+    }
+
     pub(super) fn send(&mut self, line: &Line, messages: &str) -> Result<(), Failure> {
         let bytes = match self.transport {
             Transport::WebSocket => websocket::masked_frame(websocket::TEXT, messages.as_bytes()),

@@ -17,27 +17,25 @@ pub struct Balancer {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Where servers are, by seat; none where one is away.
+    /// Where servers are.
     seats: Mutex<Seats>,
 }
 
 #[derive(Debug, Default)]
 struct Seats {
+    /// By seat; none where one is away.
     servers: Vec<Option<SocketAddr>>,
     next: usize,
     ended: bool,
 }
 
 impl Balancer {
-    /// A balancer in front of these.
-    pub fn before(servers: &[Server]) -> Self {
+    /// A balancer with that many seats, which are free.
+    pub fn before(seats: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
         let shared = Arc::new(Shared::default());
-        shared.lock().servers = servers
-            .iter()
-            .map(|server| Some(server.address()))
-            .collect();
+        shared.lock().servers = vec![None; seats];
         let accepting = Arc::clone(&shared);
         thread::spawn(move || accept(&listener, &accepting));
         Self { address, shared }

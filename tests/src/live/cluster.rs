@@ -1,5 +1,7 @@
 //! Servers with one Redis, behind a balancer that sends each request to the next.
 
+use std::collections::BTreeSet;
+
 use super::{Balancer, Redis, Server, Settings};
 
 /// A running cluster; dropping it kills all of it.
@@ -12,6 +14,9 @@ pub struct Cluster {
     /// What they have in common.
     pub redis: Redis,
     settings: Settings,
+    /// The names that the servers go by, of which each is used once.
+    names: Vec<String>,
+    started: usize,
 }
 
 impl Cluster {
@@ -26,27 +31,61 @@ impl Cluster {
         Self::of_servers(count, redis, settings)
     }
 
-    /// That many servers with these settings, and that Redis.
+    /// That many servers with these settings, and that Redis; done when they are ready.
     pub fn of_servers(count: usize, redis: Redis, settings: Settings) -> Self {
-        let settings = settings.store(&redis.url());
-        let servers: Vec<_> = (0..count).map(|_| Server::start(&settings)).collect();
-        servers.iter().for_each(Server::until_ready);
-        Self {
-            balancer: Balancer::before(&servers),
-            servers,
+        let mut cluster = Self {
+            servers: Vec::new(),
+            balancer: Balancer::before(count),
+            settings: settings.store(&redis.url()),
             redis,
-            settings,
+            names: Vec::new(),
+            started: 0,
+        };
+        for at in 0..count {
+            cluster.seat(at);
         }
+        cluster
     }
 
-    /// One of them dies without a word, and another takes its place.
-    pub fn replace(&mut self, at: usize) {
+    /// One of them dies without a word, and another takes its place. Gives the sessions that it had.
+    pub fn replace(&mut self, at: usize) -> BTreeSet<String> {
         self.balancer.seat(at, None);
         self.servers.remove(at).kill();
-        let server = Server::start(&self.settings);
+        let name = self.names.remove(at);
+        let orphans = self.sessions_of(&name);
+        self.seat(at);
+        orphans
+    }
+
+    fn seat(&mut self, at: usize) {
+        self.started += 1;
+        let name = format!("server-{}", self.started);
+        let server = Server::start(&self.settings.clone().node_name(&name));
         server.until_ready();
         self.balancer.seat(at, Some(&server));
         self.servers.insert(at, server);
+        self.names.insert(at, name);
+    }
+
+    /// The sessions that one of those who live has.
+    pub fn sessions(&self) -> BTreeSet<String> {
+        let of_each = self.names.iter().flat_map(|name| self.sessions_of(name));
+        of_each.collect()
+    }
+
+    /// The sessions whose owner goes by that name, as Redis has it.
+    fn sessions_of(&self, name: &str) -> BTreeSet<String> {
+        const OWNED: &str = "local owned = {}
+            for _, key in ipairs(redis.call('KEYS', '{bayeux}:s:*')) do
+              local owner = redis.call('HGET', key, 'o')
+              if string.sub(owner, 1, #ARGV[1]) == ARGV[1] then
+                table.insert(owned, string.match(key, ':s:(.*)'))
+              end
+            end
+            return owned";
+        // Behind the dot is what its life is told apart by.
+        let owned = self.redis.say(&["EVAL", OWNED, "0", &format!("{name}.")]);
+        owned.lines().skip(1).map(str::to_owned).collect()
     }
 
     /// How often a session has gone from one server to another so far, the former one alive or dead.

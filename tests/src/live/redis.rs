@@ -2,9 +2,10 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
 
 use super::{Deadline, Identity, Process};
 
@@ -13,7 +14,7 @@ use super::{Deadline, Identity, Process};
 pub struct Redis {
     process: Option<Process>,
     port: u16,
-    folder: PathBuf,
+    folder: TempDir,
     arguments: Vec<String>,
     /// What it says that its port is.
     port_is: &'static str,
@@ -64,15 +65,10 @@ impl Redis {
     }
 
     fn new(arguments: &[&str]) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("bayeux-redis-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).expect("a folder for Redis");
         Self {
             process: None,
             port: 0,
-            folder,
+            folder: tempfile::tempdir().expect("a folder for Redis"),
             arguments: arguments.iter().map(ToString::to_string).collect(),
             port_is: "--port",
             master: None,
@@ -96,7 +92,7 @@ impl Redis {
             .args(["--repl-diskless-sync-delay", "0", self.port_is])
             .arg(self.port.to_string())
             .arg("--dir")
-            .arg(&self.folder)
+            .arg(self.folder.path())
             .args(&self.arguments);
         if let Some(master) = self.master {
             let (host, port) = (master.ip().to_string(), master.port().to_string());
@@ -181,7 +177,6 @@ impl Redis {
 impl Drop for Redis {
     fn drop(&mut self) {
         self.kill();
-        std::fs::remove_dir_all(&self.folder).ok();
     }
 }
 

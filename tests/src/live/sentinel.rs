@@ -1,8 +1,9 @@
 //! A Redis with a copy of it, and Sentinels that put the copy in its place when it dies.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::process::Command;
+
+use tempfile::TempDir;
 
 use super::redis::{free_port, say};
 use super::{Deadline, Process, Redis};
@@ -23,7 +24,8 @@ pub struct Watched {
 struct Sentinel {
     process: Option<Process>,
     port: u16,
-    folder: PathBuf,
+    /// Where its configuration is.
+    _folder: TempDir,
 }
 
 impl Watched {
@@ -109,16 +111,14 @@ impl Sentinel {
     }
 
     fn at(port: u16, master: &Redis) -> Self {
-        let name = format!("bayeux-sentinel-{}-{port}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).expect("a folder for a Sentinel");
-        let file = folder.join("sentinel.conf");
+        let folder = tempfile::tempdir().expect("a folder for a Sentinel");
+        let file = folder.path().join("sentinel.conf");
         let text = format!(
             "port {port}\nbind 127.0.0.1\ndir {}\n\
              sentinel monitor main 127.0.0.1 {} 2\n\
              sentinel down-after-milliseconds main 1000\n\
              sentinel failover-timeout main 10000\n",
-            folder.display(),
+            folder.path().display(),
             master.address().port()
         );
         std::fs::write(&file, text).expect("a file in that folder");
@@ -128,7 +128,7 @@ impl Sentinel {
         let mut sentinel = Self {
             process: None,
             port,
-            folder,
+            _folder: folder,
         };
         while let Some(line) = process.next_line("watch", Deadline::usual()) {
             if line.contains("+monitor master main") {
@@ -155,15 +155,6 @@ impl Sentinel {
         let knows_all = has(&master, "num-other-sentinels", &others);
         let has_copy = has(&copies, "flags", "slave") && has(&copies, "master-link-status", "ok");
         is_master && knows_all && has_copy
-    }
-}
-
-impl Drop for Sentinel {
-    fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill();
-        }
-        std::fs::remove_dir_all(&self.folder).ok();
     }
 }
 

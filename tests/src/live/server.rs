@@ -109,6 +109,12 @@ impl Settings {
         self
     }
 
+    /// What the node is called.
+    #[must_use]
+    pub fn node_name(self, name: &str) -> Self {
+        self.with(&["--node-name", name])
+    }
+
     /// A listener for backends, with the HTTP API.
     #[must_use]
     pub fn admin(mut self) -> Self {
@@ -169,9 +175,10 @@ impl Server {
         server
     }
 
-    /// Starts an example, which takes its address as an argument; `target` are the arguments that cargo knows it by.
-    pub fn example(target: &[&str]) -> Self {
-        let mut command = Command::new(executable(target));
+    /// Starts an example, which takes its address as an argument: the program of that kind, `--bin` or `--example`, and of
+    /// that name.
+    pub fn example(kind: &str, name: &str) -> Self {
+        let mut command = Command::new(executable(kind, name));
         Self::listening(Process::start("the example", command.arg("127.0.0.1:0")))
     }
 
@@ -340,7 +347,7 @@ fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("BAYEUX_SERVER_BIN") {
         Some(path) => path.into(),
-        None => executable(&["--package", package(), "--bins"]),
+        None => executable("--bin", package()),
     })
 }
 /// The package of the server on the runtime that `BAYEUX_SERVER` names: `tokio`, as by default, or `smol`.

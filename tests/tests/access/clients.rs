@@ -10,10 +10,10 @@ fn clients_of_faye_and_cometd_outlive_their_token_if_they_have_the_next() {
         let token = token(ANN.unwrap_or_default(), exp);
         with(json!({"authentication": {"token": token}}))
     };
-    for library in [Library::Faye, Library::CometD] {
+    for software in [Software::Faye, Software::CometD] {
         let before = known(in_seconds(5));
         let transport = Transport::WebSocket;
-        let mut ann = Client::start_with(library, transport, &server.url(), &before);
+        let mut ann = Client::start_with(software, transport, &server.url(), &before);
         ann.handshake();
         ann.connects_over(transport);
         ann.subscribe("/chat/a");
@@ -21,12 +21,12 @@ fn clients_of_faye_and_cometd_outlive_their_token_if_they_have_the_next() {
 
         let session = ann.handshaken();
 
-        assert!(!session.is_empty(), "{library:?}");
+        assert!(!session.is_empty(), "{software:?}");
         ann.connects_over(transport);
         ann.subscribed("/chat/a");
         ann.publish("/chat/a", json!("still here"));
         ann.expect_event("/chat/a", "still here");
-        assert_eq!(ann.sent("/meta/handshake"), 2, "{library:?}");
+        assert_eq!(ann.sent("/meta/handshake"), 2, "{software:?}");
     }
     server.stop();
 }
@@ -34,12 +34,12 @@ fn clients_of_faye_and_cometd_outlive_their_token_if_they_have_the_next() {
 #[test]
 fn denied_clients_of_faye_and_cometd_are_told_so_and_do_not_hammer() {
     let server = Server::start(&settings("requireToken = true").option("timeout", HOLD));
-    for library in [Library::Faye, Library::CometD] {
+    for software in [Software::Faye, Software::CometD] {
         for transport in [Transport::LongPolling, Transport::WebSocket] {
-            let place = format!("{library:?} over {transport:?}");
+            let place = format!("{software:?} over {transport:?}");
             let proxy = Cutter::before(&server);
             let ext = json!({"authentication": {"token": token("{}", PAST)}});
-            let mut denied = Client::start_with(library, transport, &proxy.url(), &with(ext));
+            let mut denied = Client::start_with(software, transport, &proxy.url(), &with(ext));
 
             let reply = denied.handshake_refused();
 
@@ -65,13 +65,13 @@ fn clients_of_faye_and_cometd_are_known_by_the_cookie_of_their_site() {
         cookie: Some(cookie),
         ..Extras::default()
     };
-    for (library, transport) in [
-        (Library::Faye, Transport::LongPolling),
+    for (software, transport) in [
+        (Software::Faye, Transport::LongPolling),
         // It shakes hands over HTTP in any case.
-        (Library::Faye, Transport::WebSocket),
-        (Library::CometD, Transport::LongPolling),
+        (Software::Faye, Transport::WebSocket),
+        (Software::CometD, Transport::LongPolling),
     ] {
-        let mut ann = Client::start_with(library, transport, &server.url(), &extras);
+        let mut ann = Client::start_with(software, transport, &server.url(), &extras);
         ann.handshake();
         ann.connects_over(transport);
 
@@ -81,7 +81,7 @@ fn clients_of_faye_and_cometd_are_known_by_the_cookie_of_their_site() {
         let refused = ann.subscribe_refused("/users/bob/inbox");
         assert!(
             refused.contains("subscribe_denied"),
-            "{library:?}: {refused}"
+            "{software:?}: {refused}"
         );
     }
     server.stop();
@@ -90,11 +90,11 @@ fn clients_of_faye_and_cometd_are_known_by_the_cookie_of_their_site() {
 #[test]
 fn clients_of_faye_and_cometd_that_are_denied_a_channel_keep_their_session_and_do_not_hammer() {
     let server = Server::start(&settings("requireToken = true").option("timeout", HOLD));
-    for library in [Library::Faye, Library::CometD] {
+    for software in [Software::Faye, Software::CometD] {
         for transport in [Transport::LongPolling, Transport::WebSocket] {
-            let place = format!("{library:?} over {transport:?}");
+            let place = format!("{software:?} over {transport:?}");
             let ext = json!({"authentication": {"token": token(ANN.unwrap_or_default(), FUTURE)}});
-            let mut ann = Client::start_with(library, transport, &server.url(), &with(ext));
+            let mut ann = Client::start_with(software, transport, &server.url(), &with(ext));
             ann.handshake();
             ann.connects_over(transport);
 

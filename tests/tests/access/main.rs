@@ -17,7 +17,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use bayeux_tests::live::{
-    Client, Cutter, Ending, Extras, HttpConnection, Library, Server, Settings, Transport, WebSocket,
+    Client, Cutter, Ending, Extras, HttpConnection, Server, Settings, Software, Transport,
+    WebSocket,
 };
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};

@@ -36,7 +36,7 @@ fn what_does_not_fit_is_for_the_next_connect_which_does_not_wait() {
             let frame = script.take_bytes(connection).unwrap();
             assert!(frame.len() <= 65 << 10, "{}", frame.len());
             let frame: Value = serde_json::from_slice(&frame).unwrap();
-            let (data, reached) = read(&frame);
+            let (data, reached) = brought(&frame);
             got.extend(numbers(&data));
             // The number of the last event that it carries, or all if it carries all.
             let last = *got.last().unwrap();
@@ -59,12 +59,12 @@ fn lazy_events_that_do_not_fit_do_not_wait_either() {
     for number in 1..=5 {
         publish_lazily(&mut script, large(number));
     }
-    let (data, number) = read(&probe(&mut script, &client, 0));
+    let (data, number) = brought(&probe(&mut script, &client, 0));
     assert_eq!(numbers(&data), [1, 2, 3]);
 
     let connection = connect(&mut script, &client, number.unwrap());
 
-    let (data, number) = read(&script.take(connection));
+    let (data, number) = brought(&script.take(connection));
     assert_eq!((numbers(&data), number), (vec![4, 5], Some(5)));
     nothing_leaks(&mut script);
 }

@@ -95,7 +95,7 @@ impl Reader {
             (&reply["id"], &reply["successful"]),
             (&json!(id), &json!(true))
         );
-        let (data, number) = read(&frame);
+        let (data, number) = brought(&frame);
         self.got.extend(numbers(&data));
         let number = number.unwrap();
         assert!(number >= self.number, "{number} is less than was presented");

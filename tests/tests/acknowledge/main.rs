@@ -21,6 +21,7 @@ use bayeux_core::{
     Decider, DeciderId, Input, Laziness, Limits, Load, Operations, Payload, QueuePolicy, Role,
     SessionId, SessionSettings, Transport, Verdict,
 };
+use bayeux_tests::talk::brought;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -47,21 +48,9 @@ fn probe(script: &mut Script, client: &Client, number: i64) -> Value {
     script.take(connection)
 }
 
-/// What a frame brought: the data of its events in order, and the number on its connect reply.
-fn read(frame: &Value) -> (Vec<Value>, Option<u64>) {
-    let messages = frame.as_array().unwrap();
-    let data = messages.iter().filter_map(|message| message.get("data"));
-    let number = messages
-        .iter()
-        .find(|message| message["channel"] == "/meta/connect")
-        .and_then(|reply| reply.pointer("/ext/ack"))
-        .map(|number| number.as_u64().unwrap());
-    (data.cloned().collect(), number)
-}
-
 fn brings(frame: &Value, data: impl IntoIterator<Item = i64>, number: u64) {
     let data: Vec<Value> = data.into_iter().map(Value::from).collect();
-    assert_eq!(read(frame), (data, Some(number)), "{frame}");
+    assert_eq!(brought(frame), (data, Some(number)), "{frame}");
 }
 
 fn publish_lazily(script: &mut Script, data: Value) {
@@ -230,12 +219,12 @@ fn without_acknowledgement_what_was_written_is_not_sent_again() {
         script.subscribe(&client, "/news");
         let held = script.connect(&client);
         script.publish("/news", json!(1));
-        assert_eq!(read(&script.take(held)), (vec![json!(1)], None)); // and lost
+        assert_eq!(brought(&script.take(held)), (vec![json!(1)], None)); // and lost
 
         let ask = json!({"ext": {"ack": 0}, "advice": {"timeout": 0}});
         let probe = script.connect_with(&client, ask);
 
-        assert_eq!(read(&script.take(probe)), (vec![], None));
+        assert_eq!(brought(&script.take(probe)), (vec![], None));
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bayeux_tests::live::Deadline;
 use serde_json::{Value, json};
 
-use super::crowd::post;
+use bayeux_tests::crowd::post;
 
 /// How long a client waits before it tries again what was not answered.
 const BACK_OFF: Duration = Duration::from_millis(100);
