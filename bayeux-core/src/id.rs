@@ -245,6 +245,7 @@ mod tests {
                     .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
             );
             assert_eq!(SessionId::parse(&text), Some(id));
+            assert_eq!(format!("{id}").as_bytes(), text.as_bytes());
         }
     }
 
