@@ -250,6 +250,15 @@ mod tests {
     }
 
     #[test]
+    fn identifiers_are_drawn_from_all_their_bits() {
+        let mut entropy = Entropy::new(Seed::new([7; 32]));
+        let drawn: [u128; 100] = core::array::from_fn(|_| entropy.wide());
+
+        assert_eq!(drawn.iter().fold(0, |all, one| all | one), u128::MAX);
+        assert_eq!(drawn.iter().fold(u128::MAX, |all, one| all & one), 0);
+    }
+
+    #[test]
     fn what_was_never_given_out_is_no_identifier() {
         for text in [
             "",
