@@ -54,8 +54,7 @@ fn is_connect(message: &Message) -> bool {
 
 /// Nothing that clients publish names that channel.
 fn answers_connect(frame: &Frame) -> bool {
-    let mut all = frame.windows(CONNECT.len());
-    all.any(|text| text == CONNECT.as_bytes())
+    str::from_utf8(frame).is_ok_and(|text| text.contains(CONNECT))
 }
 
 #[cfg(test)]
