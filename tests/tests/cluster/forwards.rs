@@ -324,6 +324,37 @@ fn a_frame_does_not_overtake_those_before_it_that_go_after_their_session() {
     }
 }
 
+// Proves: MO-6
+#[test]
+fn messages_that_wait_to_go_after_their_session_go_as_their_socket_closes() {
+    let mut script = engine(120);
+    let client = own(&mut script, SOCKET, json!({"ack": true}));
+    let mut socket = None;
+    let mut appends = Vec::new();
+    for id in ["1", "2", "3"] {
+        socket = Some(publishes(&mut script, &client, id));
+        appends.push(script.take_store().0);
+    }
+    script.notify(Notice::Taken {
+        session: name(&client),
+        fence: Fence(2),
+    });
+    for append in appends {
+        script.stored(append, StoreReply::Fenced);
+    }
+    let first = is_forwarded(&mut script, "1");
+    assert!(!script.has_store_requests());
+
+    script.hang_up(socket.unwrap());
+
+    for id in ["2", "3"] {
+        let ticket = is_forwarded(&mut script, id);
+        script.stored(ticket, StoreReply::Answered(Vec::new()));
+    }
+    script.stored(first, StoreReply::Answered(Vec::new()));
+    nothing_leaks(&mut script);
+}
+
 #[test]
 fn a_frame_that_waits_for_others_as_its_socket_closes_is_worked_on_all_the_same() {
     let mut script = engine(120);
