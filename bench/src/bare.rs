@@ -1,8 +1,9 @@
 //! The limit of the machine: a peer that knows just enough to be measured.
 //!
-//! It frames each publish once, and writes that frame to every subscriber with one system call each.
-//! It answers only clients of this crate.
+//! It frames each event once, and writes that frame to every subscriber with one system call each.
+//! It answers only clients of this crate, and knows no patterns.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::websocket::{self, Frame};
 use crate::{Failure, http};
@@ -25,7 +28,7 @@ pub(crate) fn run(listen: SocketAddr, timeout: Duration) -> Result<(), Failure> 
     let mut poll = Poll::new()?;
     let registry = poll.registry().try_clone()?;
     registry.register(&mut listener, LISTENER, Interest::READABLE)?;
-    println!("listening at {}", listener.local_addr()?);
+    println!("listening on http://{}/bayeux", listener.local_addr()?);
 
     let mut events = Events::with_capacity(1024);
     let mut peers = Peers::default();
@@ -54,7 +57,8 @@ pub(crate) fn run(listen: SocketAddr, timeout: Duration) -> Result<(), Failure> 
 #[derive(Default)]
 struct Peers {
     all: Vec<Option<Peer>>,
-    subscribers: Vec<usize>,
+    /// By channel.
+    subscribers: BTreeMap<String, Vec<usize>>,
 }
 
 struct Peer {
@@ -79,13 +83,16 @@ impl Peers {
     fn obey(&mut self, index: usize, message: &[u8]) -> io::Result<()> {
         let has = |text: &str| memmem::find(message, text.as_bytes()).is_some();
         if !has("\"/meta/") {
-            self.publish(&websocket::frame(websocket::TEXT, message));
+            let messages: Vec<&RawValue> = serde_json::from_slice(message)?;
+            for message in messages {
+                self.publish(message.get());
+            }
             return Ok(());
         }
         let channel = if has("/meta/handshake") {
             "handshake"
         } else if has("/meta/subscribe") {
-            self.subscribers.push(index);
+            self.subscribe(index, message)?;
             "subscribe"
         } else if has("\"timeout\"") {
             "connect"
@@ -100,11 +107,29 @@ impl Peers {
         peer.write(&websocket::frame(websocket::TEXT, reply.as_bytes()))
     }
 
-    fn publish(&mut self, frame: &[u8]) {
-        for &index in &self.subscribers {
+    fn subscribe(&mut self, index: usize, message: &[u8]) -> io::Result<()> {
+        let messages: Value = serde_json::from_slice(message)?;
+        let wanted = messages
+            .pointer("/0/subscription")
+            .and_then(Value::as_array);
+        for channel in wanted.into_iter().flatten().filter_map(Value::as_str) {
+            let subscribers = self.subscribers.entry(channel.to_owned()).or_default();
+            subscribers.push(index);
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, message: &str) {
+        let channel = message.strip_prefix(r#"{"channel":""#);
+        let channel = channel.and_then(|rest| rest.split('"').next());
+        let Some(subscribers) = channel.and_then(|channel| self.subscribers.get(channel)) else {
+            return;
+        };
+        let frame = websocket::frame(websocket::TEXT, format!("[{message}]").as_bytes());
+        for &index in subscribers {
             if let Some(Some(peer)) = self.all.get_mut(index) {
                 // Who is gone is noticed when it is read.
-                let _ = peer.write(frame);
+                let _ = peer.write(&frame);
             }
         }
     }
@@ -113,7 +138,9 @@ impl Peers {
         if let Some(peer) = self.all.get_mut(index) {
             *peer = None;
         }
-        self.subscribers.retain(|&subscriber| subscriber != index);
+        for subscribers in self.subscribers.values_mut() {
+            subscribers.retain(|&subscriber| subscriber != index);
+        }
     }
 }
 

@@ -8,9 +8,18 @@ mod crowd;
 mod fanout;
 mod http;
 mod idle;
+mod latency;
+mod layout;
+mod load;
+mod pace;
+mod poll;
 mod process;
+mod progress;
+mod race;
 mod report;
+mod rooms;
 mod session;
+mod source;
 mod storm;
 mod swarm;
 mod target;
@@ -18,11 +27,14 @@ mod websocket;
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::crowd::Crowd;
+use crate::fanout::Variant;
 use crate::target::Target;
 
 /// What went wrong, for whoever started it.
@@ -37,13 +49,21 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Scenario {
-    /// Few publishers, many subscribers on websockets.
+    /// Few publishers, many subscribers of one channel
     Fanout(fanout::Options),
-    /// Sessions that do nothing but hold a connect: what one costs in memory.
+    /// The shape of CometD's benchmark: clients in rooms, who publish in batches to any of them
+    Rooms(rooms::Options),
+    /// Fanout to clients with the extension for acknowledgement
+    Ack(fanout::Options),
+    /// Fanout to clients that handshake over HTTP, then open a websocket, as Faye's do
+    Faye(fanout::Options),
+    /// Connects over long-polling that are answered at once: what a request costs
+    Poll(poll::Options),
+    /// Sessions that do nothing but hold a connect: what one costs in memory
     Idle(idle::Options),
-    /// Sessions that begin as fast as they can.
+    /// Sessions that begin as fast as they can, or that come back after a restart
     Storm(storm::Options),
-    /// A peer that writes one prepared frame to every subscriber: the limit of the machine.
+    /// A peer that writes one prepared frame to every subscriber: the limit of the machine
     Bare(BareOptions),
 }
 
@@ -60,8 +80,8 @@ struct Common {
     #[arg(long, default_value_t = 120)]
     timeout: u64,
     /// How many connections are being set up at a time
-    #[arg(long, default_value_t = 64)]
-    opening: usize,
+    #[arg(long, default_value = "64")]
+    opening: NonZeroUsize,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -70,6 +90,12 @@ struct Common {
 impl Common {
     fn deadline(&self) -> Instant {
         Instant::now() + Duration::from_secs(self.timeout)
+    }
+
+    /// Nobody yet, with leave for so many connections.
+    fn crowd(&self, connections: usize) -> Result<Crowd, Failure> {
+        source::allow(connections)?;
+        Crowd::new(self)
     }
 }
 
@@ -85,7 +111,11 @@ struct BareOptions {
 
 fn main() -> ExitCode {
     let ran = match Cli::parse().scenario {
-        Scenario::Fanout(options) => fanout::run(&options),
+        Scenario::Fanout(options) => fanout::run(&options, Variant::Plain),
+        Scenario::Ack(options) => fanout::run(&options, Variant::Acknowledged),
+        Scenario::Faye(options) => fanout::run(&options, Variant::Faye),
+        Scenario::Rooms(options) => rooms::run(&options),
+        Scenario::Poll(options) => poll::run(&options),
         Scenario::Idle(options) => idle::run(&options),
         Scenario::Storm(options) => storm::run(&options),
         Scenario::Bare(options) => bare::run(options.listen, Duration::from_secs(options.timeout)),
@@ -96,5 +126,17 @@ fn main() -> ExitCode {
             eprintln!("bayeux-bench: {failure}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_has_no_contradiction() {
+        Cli::command().debug_assert();
     }
 }

@@ -1,5 +1,7 @@
 //! What a scenario found, as a table or as JSON.
 
+use std::io::{self, Write as _};
+
 use serde_json::{Map, Value};
 
 /// Names and values, in the order in which they are to be read.
@@ -26,18 +28,19 @@ impl Report {
         self.add_figure("server_cpu_us_each", cpu * 1e6 / count as f64);
     }
 
-    pub(crate) fn print(self, as_json: bool) {
+    pub(crate) fn print(self, as_json: bool) -> io::Result<()> {
+        let mut out = io::stdout().lock();
         if as_json {
             let rows = self.rows.into_iter();
             let object: Map<_, _> = rows.map(|(name, value)| (name.to_owned(), value)).collect();
-            println!("{}", Value::Object(object));
-            return;
+            return writeln!(out, "{}", Value::Object(object));
         }
         for (name, value) in self.rows {
             let value = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
-            println!("{name:<32} {value:>14}");
+            writeln!(out, "{name:<32} {value:>14}")?;
         }
+        Ok(())
     }
 }

@@ -1,12 +1,13 @@
 //! As much of RFC 6455 as a measured client and the bare peer need, both on whole messages.
 
-use crate::Failure;
+use crate::{Failure, http};
 
 /// The key of RFC 6455's example, and what a server must answer to it.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 pub(crate) const TEXT: u8 = 0x81;
+pub(crate) const CLOSE: u8 = 0x88;
 pub(crate) const PING: u8 = 0x89;
 pub(crate) const PONG: u8 = 0x8A;
 
@@ -93,9 +94,10 @@ fn head(kind: u8, mask: u8, length: usize) -> Vec<u8> {
 }
 
 /// The request that opens a websocket.
-pub(crate) fn upgrade(host: &str, path: &str) -> String {
+pub(crate) fn upgrade(host: &str, path: &str, cookie: Option<&str>) -> String {
+    let cookie = http::cookie_line(cookie);
     format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\n{cookie}Connection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
     )
 }

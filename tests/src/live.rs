@@ -34,7 +34,7 @@ pub use authority::{Authority, Hello, Identity};
 pub use balancer::Balancer;
 pub use browser::{Page, Pages};
 pub use build::{executable, page_with_an_engine};
-pub use client::{Client, Event, Extras, Library, Transport};
+pub use client::{Client, Event, Extras, Software, Transport};
 pub use cluster::Cluster;
 pub use cutter::Cutter;
 pub use deadline::Deadline;

@@ -7,15 +7,15 @@ mod scenarios;
 
 /// A module for each client, in it one for each setup, in that a test for each scenario.
 macro_rules! clients {
-    ($($client:ident: $library:ident over $transport:ident {
+    ($($client:ident: $software:ident over $transport:ident {
         $($place:ident($setup:ident($count:literal)): $($scenario:ident),+;)+
     })+) => {
         $(mod $client {$(mod $place {
             use crate::scenarios::{self, Case, Setup};
-            use bayeux_tests::live::{Library, Transport};
+            use bayeux_tests::live::{Software, Transport};
 
             const CASE: Case = Case {
-                software: Library::$library,
+                software: Software::$software,
                 transport: Transport::$transport,
                 setup: Setup::$setup($count),
             };

@@ -163,9 +163,10 @@ impl Server {
         server
     }
 
-    /// Starts an example, which takes its address as an argument; `target` are the arguments that cargo knows it by.
-    pub fn example(target: &[&str]) -> Self {
-        let mut command = Command::new(executable(target));
+    /// Starts an example, which takes its address as an argument: the program of that kind, `--bin` or `--example`, and of
+    /// that name.
+    pub fn example(kind: &str, name: &str) -> Self {
+        let mut command = Command::new(executable(kind, name));
         Self::listening(Process::start("the example", command.arg("127.0.0.1:0")))
     }
 
@@ -207,6 +208,11 @@ impl Server {
     /// With its defaults.
     pub fn with_defaults() -> Self {
         Self::start(&Settings::default())
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Where it listens.
@@ -329,7 +335,7 @@ fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("BAYEUX_SERVER_BIN") {
         Some(path) => path.into(),
-        None => executable(&["--package", package(), "--bins"]),
+        None => executable("--bin", package()),
     })
 }
 /// The package of the server on the runtime that `BAYEUX_SERVER` names: `tokio`, as by default, or `smol`.

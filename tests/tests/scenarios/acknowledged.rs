@@ -1,6 +1,6 @@
 //! What acknowledgement is for.
 
-use bayeux_tests::live::{Client, Cutter, Library, Settings, Transport};
+use bayeux_tests::live::{Client, Cutter, Settings, Software, Transport};
 use serde_json::json;
 
 use super::Case;
@@ -13,7 +13,7 @@ pub(crate) fn gets_each_event_once(case: Case) {
     let cutter = Cutter::to(site.address());
     let mut client = case.client(&cutter.url());
     // This one polls: it has two connections, and with several shards its facts cross.
-    let mut publisher = Client::connected(Library::CometD, Transport::LongPolling, &site.url());
+    let mut publisher = Client::connected(Software::CometD, Transport::LongPolling, &site.url());
     client.subscribe("/numbers");
 
     let mut published = 0_u64;

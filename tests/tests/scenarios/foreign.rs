@@ -1,6 +1,6 @@
 //! Pages of other origins.
 
-use bayeux_tests::live::{Client, Library, Settings, Transport};
+use bayeux_tests::live::{Client, Settings, Software, Transport};
 use serde_json::json;
 
 use super::Case;
@@ -9,7 +9,7 @@ use super::Case;
 /// the same page is allowed and gets both.
 pub(crate) fn sees_nothing_unless_allowed(case: Case) {
     let site = case.site_with(Settings::default().allow_origin("https://shop.example"));
-    let mut publisher = Client::connected(Library::Faye, Transport::LongPolling, &site.url());
+    let mut publisher = Client::connected(Software::Faye, Transport::LongPolling, &site.url());
     publisher.subscribe("/news");
     let mut page = Client::start(case.software, case.transport, &site.url());
 

@@ -5,7 +5,7 @@ mod foreign;
 mod rooms;
 mod site;
 
-use bayeux_tests::live::{Client, Cutter, Library, Pages, Settings, Transport};
+use bayeux_tests::live::{Client, Cutter, Pages, Settings, Software, Transport};
 use serde_json::{Value, json};
 
 pub(crate) use acknowledged::gets_each_event_once;
@@ -17,7 +17,7 @@ use site::Site;
 /// One way to run a scenario.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
-    pub(crate) software: Library,
+    pub(crate) software: Software,
     pub(crate) transport: Transport,
     pub(crate) setup: Setup,
 }
@@ -32,7 +32,7 @@ impl Case {
         if self.software.is_foreign() {
             settings = settings.allow_origin(&Pages::served().origin());
         }
-        if self.software == Library::AioCometD {
+        if self.software == Software::AioCometD {
             // It waits as many seconds as a shutdown advises milliseconds; without a window that is none.
             settings = settings.option("shutdownWindow", 0);
         }
@@ -186,7 +186,7 @@ pub(crate) fn publishes_a_burst(case: Case) {
     let mut numbers: Vec<_> = (0..COUNT)
         .filter_map(|_| client.event().data.as_u64())
         .collect();
-    if case.transport != Transport::WebSocket || case.software == Library::AioCometD {
+    if case.transport != Transport::WebSocket || case.software == Software::AioCometD {
         // A polling client sends parts of a batch side by side, and aiocometd promises no order.
         numbers.sort_unstable();
     }
