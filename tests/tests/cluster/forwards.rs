@@ -74,7 +74,7 @@ fn the_messages_of_a_dead_owner_are_served_here() {
         panic!("{request:?}")
     };
     assert_eq!(entry.origin, Some(session_id()));
-    assert_eq!(entry.fence, Some(Fence(2)));
+    assert_eq!(entry.fence, Some(Fence(3)));
     script.stored(ticket, StoreReply::Appended(at(121)));
     log(&mut script, [121]);
     let reply = script.take(connection);
