@@ -55,19 +55,11 @@ impl Turn<'_> {
             self.close(connection, CloseReason::Unasked);
             return;
         }
-        let (transport, peer) = (entry.transport, entry.peer.clone());
-        let bound = entry.session;
         if self.is_drained() {
             self.close(connection, CloseReason::Shutdown);
             return;
         }
-        let bound = bound.filter(|session| self.sessions.get(*session).is_some());
-        self.begin(
-            Origin::Connection(connection, transport),
-            peer,
-            messages,
-            bound,
-        );
+        self.take_in(connection, messages);
     }
 
     /// Lets a duplex carry messages of `session` (WS-5), and its events if nothing else does (WS-7,
@@ -509,6 +501,10 @@ impl Turn<'_> {
         for request in entry.requests {
             self.stand_alone(request);
             self.finish(request);
+        }
+        if let Some(messages) = entry.early.filter(|_| !self.is_drained()) {
+            let origin = Origin::Connection(connection, entry.transport);
+            self.begin(origin, entry.peer, *messages, None);
         }
         for response in entry.ready {
             self.counters.events_discarded += response.losses();

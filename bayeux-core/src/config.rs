@@ -293,6 +293,9 @@ pub struct Limits {
     pub max_client_interval: Option<Duration>,
     /// How long a connect waits for the log to reach the number that it acknowledges (DE-3).
     pub max_log_wait: Duration,
+    /// Entries that the log may grow by while a session with acknowledgement lasts: its next connect
+    /// beyond is told to begin anew, and takes along what is not acknowledged (AK-4).
+    pub max_log_span: u64,
 }
 
 impl Default for Limits {
@@ -314,6 +317,8 @@ impl Default for Limits {
             max_timeout: None,
             max_client_interval: None,
             max_log_wait: Duration::from_secs(2),
+            // What a hold and an absence add keeps the numbers below 2^31 - 1.
+            max_log_span: (1 << 31) - (1 << 27),
         }
     }
 }

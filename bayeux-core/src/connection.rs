@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use crate::id::{BrowserId, ConnectionId, Entropy, SessionId};
 use crate::io::{Peer, Transport};
 use crate::keyed::Keyed;
-use crate::message::{Event, Reply};
+use crate::message::{Event, Messages, Reply};
 use crate::request::RequestKey;
 use crate::session::SessionKey;
 use crate::store::Position;
@@ -27,6 +27,8 @@ pub(crate) struct Connection {
     pub(crate) held: Option<SessionKey>,
     /// What came in and is not answered yet, in order.
     pub(crate) requests: SmallVec<[RequestKey; 1]>,
+    /// A frame that waits until those before it have found their session again.
+    pub(crate) early: Option<Box<Messages>>,
     /// What is answered and not sent yet, in order.
     pub(crate) ready: VecDeque<Response>,
     /// What was sent and is not written yet.
@@ -53,6 +55,7 @@ impl Connection {
             session: None,
             held: None,
             requests: SmallVec::new(),
+            early: None,
             ready: VecDeque::new(),
             sending: None,
             due: false,

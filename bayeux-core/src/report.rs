@@ -69,11 +69,13 @@ pub enum Removal {
     Released,
     /// The log lost entries that it had not received yet.
     Gap,
+    /// The log went too far for its acknowledgement numbers (AK-4).
+    Outrun,
 }
 
 impl Removal {
     /// All there are.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Disconnected,
         Self::DisconnectedByServer,
         Self::Expired,
@@ -84,6 +86,7 @@ impl Removal {
         Self::Taken,
         Self::Released,
         Self::Gap,
+        Self::Outrun,
     ];
 
     /// Its name, for metrics and logs.
@@ -100,6 +103,7 @@ impl Removal {
             Self::Taken => "taken",
             Self::Released => "released",
             Self::Gap => "gap",
+            Self::Outrun => "outrun",
         }
     }
 }

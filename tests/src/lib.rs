@@ -1,5 +1,6 @@
 //! What the tests of all crates share.
 
+pub mod crowd;
 pub mod drivers;
 pub mod live;
 pub mod mutants;

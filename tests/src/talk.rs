@@ -10,6 +10,8 @@
     reason = "a failing test has to fail"
 )]
 
+pub mod numbered;
+
 use bayeux_core::testing::{Client, Script};
 use bayeux_core::{
     Call, CallResult, ChannelName, ConnectionId, Destination, Echo, Entry, Event, Laziness, Notice,
@@ -181,4 +183,17 @@ pub fn messages(script: &mut Script, connection: ConnectionId) -> Vec<Value> {
         messages.extend(frame);
     }
     messages
+}
+
+/// What a frame brought: the data of its events in order, and the number on its connect reply.
+#[must_use]
+pub fn brought(frame: &Value) -> (Vec<Value>, Option<u64>) {
+    let messages = frame.as_array().unwrap();
+    let data = messages.iter().filter_map(|message| message.get("data"));
+    let number = messages
+        .iter()
+        .find(|message| message["channel"] == "/meta/connect")
+        .and_then(|reply| reply.pointer("/ext/ack"))
+        .map(|number| number.as_u64().unwrap());
+    (data.cloned().collect(), number)
 }

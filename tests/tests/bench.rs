@@ -16,7 +16,7 @@ use serde_json::Value;
 
 fn generator() -> &'static PathBuf {
     static GENERATOR: OnceLock<PathBuf> = OnceLock::new();
-    GENERATOR.get_or_init(|| executable(&["--package", "bayeux-bench", "--bins"]))
+    GENERATOR.get_or_init(|| executable("--bin", "bayeux-bench"))
 }
 
 fn run(url: &str, words: &str) -> Output {

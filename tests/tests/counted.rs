@@ -7,7 +7,6 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use bayeux_tests::live::{
     Authority, Deadline, Hello, HttpConnection, Poller, Server, Settings, WebSocket, Wire,
@@ -346,13 +345,13 @@ fn as_is(settings: Settings) -> Settings {
     settings
 }
 
-fn over_tls(settings: Settings) -> Settings {
-    settings.tls(&authority().issue("server"))
+thread_local! {
+    /// Gone with its folder when the thread of the test ends.
+    static AUTHORITY: Authority = Authority::new();
 }
 
-fn authority() -> &'static Authority {
-    static AUTHORITY: OnceLock<Authority> = OnceLock::new();
-    AUTHORITY.get_or_init(Authority::new)
+fn over_tls(settings: Settings) -> Settings {
+    settings.tls(&AUTHORITY.with(|authority| authority.issue("server")))
 }
 
 /// Sends that, and stays.
@@ -374,7 +373,7 @@ fn post(server: &Server, body: &str) -> Box<dyn Any> {
 fn counts(server: &Server) -> BTreeMap<(String, String), u64> {
     let address = server.admin_address();
     let mut operator = if server.url().starts_with("https") {
-        let wire = authority().connect(address, Hello::default());
+        let wire = AUTHORITY.with(|authority| authority.connect(address, Hello::default()));
         HttpConnection::over(wire, address.to_string())
     } else {
         HttpConnection::open(address)

@@ -11,13 +11,11 @@ use bayeux_tests::drivers::{Conversation, Driver, InPage, Names, Program, Told};
 fn drivers() -> &'static [Box<dyn Driver>] {
     static DRIVERS: OnceLock<Vec<Box<dyn Driver>>> = OnceLock::new();
     DRIVERS.get_or_init(|| {
-        let blocking = &["--package", "bayeux-core", "--example", "blocking"];
-        let async_std = &["--package", "bayeux-example-async-std"];
         vec![
             Box::new(Program::server("bayeux-server-tokio")),
             Box::new(Program::server("bayeux-server-smol")),
-            Box::new(Program::example("blocking", blocking)),
-            Box::new(Program::example("async-std", async_std)),
+            Box::new(Program::example("--example", "blocking")),
+            Box::new(Program::example("--bin", "bayeux-example-async-std")),
             Box::new(InPage::built()),
         ]
     })

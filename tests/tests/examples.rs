@@ -1,19 +1,19 @@
 //! The examples serve the clients that are in use, unmodified.
 
-use bayeux_tests::live::{Client, Library, Server, Transport};
+use bayeux_tests::live::{Client, Server, Software, Transport};
 use serde_json::json;
 
-const CLIENTS: [(Library, Transport); 5] = [
-    (Library::Faye, Transport::WebSocket),
-    (Library::Faye, Transport::LongPolling),
-    (Library::CometD, Transport::WebSocket),
-    (Library::CometDWithAck, Transport::LongPolling),
-    (Library::Faye, Transport::WebSocket),
+const CLIENTS: [(Software, Transport); 5] = [
+    (Software::Faye, Transport::WebSocket),
+    (Software::Faye, Transport::LongPolling),
+    (Software::CometD, Transport::WebSocket),
+    (Software::CometDWithAck, Transport::LongPolling),
+    (Software::Faye, Transport::WebSocket),
 ];
 
 /// Each client hears what the next one says, and leaves.
 fn converse(server: &Server) {
-    let connected = |(library, transport)| Client::connected(library, transport, &server.url());
+    let connected = |(software, transport)| Client::connected(software, transport, &server.url());
     let mut speaker = connected(CLIENTS[0]);
     for (number, client) in CLIENTS.into_iter().enumerate().skip(1) {
         let channel = format!("/news/{number}");
@@ -29,12 +29,10 @@ fn converse(server: &Server) {
 
 #[test]
 fn faye_and_cometd_talk_to_each_other_over_a_loop_that_blocks() {
-    let target = ["--package", "bayeux-core", "--example", "blocking"];
-    converse(&Server::example(&target));
+    converse(&Server::example("--example", "blocking"));
 }
 
 #[test]
 fn faye_and_cometd_talk_to_each_other_over_async_std() {
-    let target = ["--package", "bayeux-example-async-std"];
-    converse(&Server::example(&target));
+    converse(&Server::example("--bin", "bayeux-example-async-std"));
 }

@@ -9,8 +9,8 @@ use std::fs;
 use std::net::SocketAddr;
 
 use bayeux_tests::live::{
-    Authority, Client, Extras, Hello, Http2, HttpConnection, Identity, Library, Opcode, Response,
-    Server, Settings, Transport, WebSocket, Wire,
+    Authority, Client, Extras, Hello, Http2, HttpConnection, Identity, Opcode, Response, Server,
+    Settings, Software, Transport, WebSocket, Wire,
 };
 use rustls::version::{TLS12, TLS13};
 use serde_json::{Value, json};
@@ -524,7 +524,7 @@ fn files_that_are_wrong_end_it_at_its_start_with_their_names() {
 }
 
 /// Handshake, subscribe, publish, receive, disconnect.
-fn converses(library: Library, transport: Transport) {
+fn converses(software: Software, transport: Transport) {
     let secured = Secured::start(Settings::default().option("timeout", 2_000));
     let (url, trusted) = (secured.server.url(), secured.authority.file());
     let client = || {
@@ -532,7 +532,7 @@ fn converses(library: Library, transport: Transport) {
             trusted: Some(trusted.to_path_buf()),
             ..Extras::default()
         };
-        let mut client = Client::start_with(library, transport, &url, &trusting);
+        let mut client = Client::start_with(software, transport, &url, &trusting);
         client.handshake();
         client.connects_over(transport);
         client
@@ -553,35 +553,35 @@ fn converses(library: Library, transport: Transport) {
 
 #[test]
 fn cometd_converses_over_websocket() {
-    converses(Library::CometD, Transport::WebSocket);
+    converses(Software::CometD, Transport::WebSocket);
 }
 
 #[test]
 fn cometd_converses_over_long_polling() {
-    converses(Library::CometD, Transport::LongPolling);
+    converses(Software::CometD, Transport::LongPolling);
 }
 
 #[test]
 fn faye_converses_over_websocket() {
-    converses(Library::Faye, Transport::WebSocket);
+    converses(Software::Faye, Transport::WebSocket);
 }
 
 #[test]
 fn faye_converses_over_long_polling() {
-    converses(Library::Faye, Transport::LongPolling);
+    converses(Software::Faye, Transport::LongPolling);
 }
 
 #[test]
 fn cometd_on_java_converses_over_websocket() {
-    converses(Library::CometDOnJava, Transport::WebSocket);
+    converses(Software::CometDOnJava, Transport::WebSocket);
 }
 
 #[test]
 fn cometd_on_java_converses_over_http_1() {
-    converses(Library::CometDOnJava, Transport::LongPolling);
+    converses(Software::CometDOnJava, Transport::LongPolling);
 }
 
 #[test]
 fn cometd_on_java_converses_over_http_2_that_it_agrees_upon() {
-    converses(Library::CometDOnJavaOverHttp2, Transport::LongPolling);
+    converses(Software::CometDOnJavaOverHttp2, Transport::LongPolling);
 }

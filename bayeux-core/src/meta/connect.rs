@@ -21,12 +21,15 @@ use crate::store::Position;
 use crate::timer::Alarm;
 use crate::turn::Turn;
 
-/// The acknowledgement number that a connect presents: how far its client has come (AK-5). What is
-/// no number, or below zero, is the start.
+/// The highest number that a reply could bear (AK-4).
+const HIGHEST: u64 = (1 << 31) - 2;
+
+/// The acknowledgement number that a connect presents: how far its client has come (AK-5). Below
+/// zero is the start; what is no number, or more than any reply could bear, says nothing (AK-7).
 pub(crate) fn presented(message: &Message) -> Option<u64> {
     let number = message.ext.as_ref()?.get("ack")?;
     let number: f64 = serde_json::from_str(number.as_str()).ok()?;
-    Some(number as u64)
+    Some(number as u64).filter(|number| *number <= HIGHEST)
 }
 
 impl Turn<'_> {
@@ -248,10 +251,33 @@ impl Turn<'_> {
         {
             return Flow::Wait;
         }
+        if self.is_outrun(session) {
+            return self.begin_anew(session, request, current);
+        }
         let mut answer = Answer::to(&current.message);
         answer.kind = AnswerKind::Connect(session);
         self.advise(session, request, &current.message, &mut answer);
         Flow::Answer(Box::new(answer))
+    }
+
+    /// AK-4: whether the log has gone too far since the handshake for numbers that clients can keep.
+    fn is_outrun(&self, key: SessionKey) -> bool {
+        self.sessions.get(key).is_some_and(|session| {
+            let span = self.log.seen().since(session.start);
+            session.settings.acknowledged && span > self.config.limits.max_log_span
+        })
+    }
+
+    /// Ends a session whose client begins anew, with all that it has not acknowledged on this reply.
+    fn begin_anew(&mut self, key: SessionKey, request: &mut Request, current: &Current) -> Flow {
+        if let Some(session) = self.sessions.get_mut(key) {
+            request.rest = Rest {
+                session: Some(session.id),
+                events: session.queue.drain().collect(),
+            };
+        }
+        self.expel(key, Removal::Outrun);
+        self.connect_without_session(request, current)
     }
 
     /// ER-7: whether a client has more than this engine, which cannot ask the store who has its session

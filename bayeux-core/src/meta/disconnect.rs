@@ -192,7 +192,8 @@ impl Turn<'_> {
             | Removal::Stuck
             | Removal::Inactive
             | Removal::Released
-            | Removal::Gap => {}
+            | Removal::Gap
+            | Removal::Outrun => {}
         }
         self.report(ReportKind::SessionRemoved(id, reason));
         self.has_gone(key);

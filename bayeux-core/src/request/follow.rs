@@ -7,7 +7,7 @@
 use alloc::vec;
 
 use super::{Request, RequestKey, Slot};
-use crate::id::{SessionId, StoreTicket};
+use crate::id::{ConnectionId, SessionId, StoreTicket};
 use crate::message::{Message, Messages, ProtocolError};
 use crate::store::{Position, StoreReply, StoreRequest};
 use crate::tickets::StoreUse;
@@ -55,6 +55,20 @@ impl Turn<'_> {
         });
         self.go_after(key);
         true
+    }
+
+    /// Whether messages of a duplex wait for the store whose session has gone meanwhile: it may refuse them yet.
+    pub(super) fn seeks_session(&mut self, connection: ConnectionId) -> bool {
+        let parts = &mut **self;
+        let Some(entry) = parts.connections.get(connection) else {
+            return false;
+        };
+        let (requests, sessions) = (&mut parts.requests, &parts.sessions);
+        entry.requests.iter().any(|key| {
+            let request = requests.get_mut(*key).filter(|request| request.open > 0);
+            let session = request.and_then(|request| request.session);
+            session.is_some_and(|session| sessions.get(session).is_none())
+        })
     }
 
     /// Sends the refused message whose turn it is, if it is the turn of one: of this request, or of those on the

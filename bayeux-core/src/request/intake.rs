@@ -3,6 +3,7 @@
 //! A session that is not here is looked for elsewhere: a connect claims it, anything else is handed to
 //! the engine that has it. No message is begun before it is known whose it is.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Origin, Request, RequestKey};
@@ -16,6 +17,32 @@ use crate::tickets::StoreUse;
 use crate::turn::Turn;
 
 impl Turn<'_> {
+    /// Begins to work on a frame, unless those before it on a duplex are yet to go after their session:
+    /// it would overtake them (MO-6).
+    pub(crate) fn take_in(&mut self, connection: ConnectionId, messages: Messages) {
+        let is_early = !messages.is_handshake() && self.seeks_session(connection);
+        let Some(entry) = self.connections.get_mut(connection) else {
+            return;
+        };
+        if is_early {
+            entry.early = Some(Box::new(messages));
+            return;
+        }
+        let origin = Origin::Connection(connection, entry.transport);
+        let (peer, bound) = (entry.peer.clone(), entry.session);
+        let bound = bound.filter(|session| self.sessions.get(*session).is_some());
+        self.begin(origin, peer, messages, bound);
+    }
+
+    /// Begins to work on a frame that has waited, if it need not wait any longer.
+    pub(super) fn begin_early(&mut self, connection: ConnectionId) {
+        let entry = self.connections.get_mut(connection);
+        let Some(messages) = entry.and_then(|entry| entry.early.take()) else {
+            return;
+        };
+        self.take_in(connection, *messages);
+    }
+
     /// Begins to work on messages.
     pub(crate) fn begin(
         &mut self,
@@ -211,7 +238,7 @@ impl Turn<'_> {
         let busy = under_way.any(|key| requests.get_mut(*key).is_none_or(|r| !r.processed));
         let limit = parts.config.limits.max_open_appends;
         // WS-13: what its peer does not read does not gather either.
-        if !busy && entry.requests.len() + entry.ready.len() < limit {
+        if !busy && entry.early.is_none() && entry.requests.len() + entry.ready.len() < limit {
             entry.reading = true;
             parts.outbox.push(crate::io::Output::Receive { connection });
         }

@@ -167,6 +167,7 @@ impl Turn<'_> {
         if let Some(next) = next {
             self.finish(next);
         }
+        self.begin_early(connection);
     }
 
     fn make_ready(&mut self, request: Request, connection: ConnectionId, transport: Transport) {

@@ -138,9 +138,8 @@ fn seconds(value: &Value) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::Path;
     use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU32, Ordering};
 
     use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
     use aws_lc_rs::rsa::KeySize;
@@ -152,6 +151,7 @@ mod tests {
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
     use jsonwebtoken::{Algorithm as Signed, EncodingKey, encode};
     use serde_json::json;
+    use tempfile::NamedTempFile;
 
     use super::super::key::{Algorithm, read_keys};
     use super::*;
@@ -360,7 +360,7 @@ mod tests {
         jwks.push(json!({"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"}));
         let file = file(json!({"keys": jwks}).to_string().as_bytes());
 
-        let tokens = tokens(read_keys(&file, None, None).unwrap());
+        let tokens = tokens(read_keys(file.path(), None, None).unwrap());
 
         assert_eq!(tokens.keys.len(), 4);
         for pair in pairs {
@@ -399,7 +399,7 @@ mod tests {
         ];
 
         for (bytes, algorithm) in table {
-            let refused = read_keys(&file(bytes), algorithm, None);
+            let refused = read_keys(file(bytes).path(), algorithm, None);
             let text = refused.expect_err(&format!("{algorithm:?}"));
             assert!(
                 !text.contains("too short") && !text.contains("nonsense"),
@@ -411,9 +411,9 @@ mod tests {
             jwks(json!({"kty": "RSA", "n": "AA", "e": "AQAB"})),
             jwks(json!({})),
         ] {
-            read_keys(&file(&set), None, None).expect_err("a weak key");
+            read_keys(file(&set).path(), None, None).expect_err("a weak key");
         }
-        read_keys(&PathBuf::from("/nowhere/at/all"), None, None).expect_err("no file");
+        read_keys(Path::new("/nowhere/at/all"), None, None).expect_err("no file");
     }
 
     #[test]
@@ -444,11 +444,11 @@ mod tests {
         }
 
         fn keys(&self) -> Vec<Key> {
-            read_keys(&file(&self.file), Some(self.algorithm()), None).unwrap()
+            read_keys(file(&self.file).path(), Some(self.algorithm()), None).unwrap()
         }
 
         fn keys_as(&self, id: &str) -> Vec<Key> {
-            read_keys(&file(&self.file), Some(self.algorithm()), Some(id)).unwrap()
+            read_keys(file(&self.file).path(), Some(self.algorithm()), Some(id)).unwrap()
         }
 
         fn algorithm(&self) -> Algorithm {
@@ -565,12 +565,9 @@ mod tests {
         1_700_000_000 + seconds
     }
 
-    fn file(bytes: &[u8]) -> PathBuf {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("bayeux-token-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path
+    fn file(bytes: &[u8]) -> NamedTempFile {
+        let file = NamedTempFile::new().unwrap();
+        std::fs::write(&file, bytes).unwrap();
+        file
     }
 }

@@ -41,12 +41,10 @@ mod tests {
 
     #[test]
     fn a_certificate_that_runs_out_or_is_not_there_is_told() {
-        let folder =
-            std::env::temp_dir().join(format!("bayeux-server-doctor-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let files = TlsFiles {
-            certificate: folder.join("cert.pem"),
-            key: folder.join("key.pem"),
+            certificate: folder.path().join("cert.pem"),
+            key: folder.path().join("key.pem"),
         };
         assert_eq!(check(&files, UNIX_EPOCH).severity, Severity::Problem);
 
@@ -68,6 +66,5 @@ mod tests {
         ] {
             assert_eq!(check(&files, now).severity, severity);
         }
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -148,11 +148,9 @@ mod tests {
     fn secrets_that_everybody_can_read_are_said() {
         use std::os::unix::fs::PermissionsExt as _;
 
-        let name = format!("bayeux-server-secrets-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str, mode| {
-            let file = folder.join(name);
+            let file = folder.path().join(name);
             fs::write(&file, text).unwrap();
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
             file

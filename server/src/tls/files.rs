@@ -222,38 +222,21 @@ mod tests {
         CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519,
         PKCS_RSA_SHA256, SignatureAlgorithm, date_time_ymd,
     };
+    use tempfile::TempDir;
     use x509_cert::der::asn1::{AnyRef, OctetStringRef};
     use x509_cert::der::{Reader, SliceReader};
 
     use super::*;
 
-    /// Files in a folder that is removed with it.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let name = format!("bayeux-server-tls-{}-{name}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-
-        fn files(&self, certificate: &str, key: &str) -> TlsFiles {
-            let write = |name: &str, text: &str| {
-                let path = self.0.join(name);
-                fs::write(&path, text).unwrap();
-                path
-            };
-            TlsFiles {
-                certificate: write("cert.pem", certificate),
-                key: write("key.pem", key),
-            }
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
+    fn files(folder: &TempDir, certificate: &str, key: &str) -> TlsFiles {
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        TlsFiles {
+            certificate: write("cert.pem", certificate),
+            key: write("key.pem", key),
         }
     }
 
@@ -291,7 +274,7 @@ mod tests {
 
     #[test]
     fn keys_of_all_kinds_are_taken() {
-        let folder = Folder::new("kinds");
+        let folder = tempfile::tempdir().unwrap();
         for algorithm in [
             &PKCS_RSA_SHA256,
             &PKCS_ECDSA_P256_SHA256,
@@ -299,33 +282,33 @@ mod tests {
             &PKCS_ED25519,
         ] {
             let (certificate, key) = pair(algorithm);
-            check(&folder.files(&certificate, &key.serialize_pem())).unwrap();
+            check(&files(&folder, &certificate, &key.serialize_pem())).unwrap();
         }
         for (algorithm, kind) in [
             (&PKCS_RSA_SHA256, "RSA PRIVATE KEY"),
             (&PKCS_ECDSA_P256_SHA256, "EC PRIVATE KEY"),
         ] {
             let (certificate, key) = pair(algorithm);
-            let files = folder.files(&certificate, &pem(kind, &inner(&key)));
+            let files = files(&folder, &certificate, &pem(kind, &inner(&key)));
             check(&files).unwrap_or_else(|error| panic!("{kind}: {error}"));
         }
     }
 
     #[test]
     fn one_file_may_hold_the_chain_and_the_key() {
-        let folder = Folder::new("one");
+        let folder = tempfile::tempdir().unwrap();
         let (first, key) = pair(&PKCS_ED25519);
         let (second, _) = pair(&PKCS_ED25519);
         let all = format!("a comment\n{}{first}{second}", key.serialize_pem());
 
-        let (certified, _) = load(&folder.files(&all, &all), &default_provider()).unwrap();
+        let (certified, _) = load(&files(&folder, &all, &all), &default_provider()).unwrap();
 
         assert_eq!(certified.cert.len(), 2);
     }
 
     #[test]
     fn what_is_wrong_is_said_with_the_file_that_it_is_wrong_with() {
-        let folder = Folder::new("wrong");
+        let folder = tempfile::tempdir().unwrap();
         let (good, key) = pair(&PKCS_ED25519);
         let good_key = key.serialize_pem();
         let (_, other) = pair(&PKCS_ED25519);
@@ -376,19 +359,22 @@ mod tests {
             ),
         ];
         for (certificate, key, complaint) in table {
-            let error = check(&folder.files(certificate, key))
+            let error = check(&files(&folder, certificate, key))
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(complaint), "{complaint}: {error}");
-            assert!(error.contains(&folder.0.display().to_string()), "{error}");
+            assert!(
+                error.contains(&folder.path().display().to_string()),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn a_file_that_is_not_there_is_named() {
-        let folder = Folder::new("missing");
-        let mut files = folder.files("", "");
-        files.certificate = folder.0.join("nowhere.pem");
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = files(&folder, "", "");
+        files.certificate = folder.path().join("nowhere.pem");
 
         let error = check(&files).unwrap_err().to_string();
 
@@ -398,11 +384,11 @@ mod tests {
 
     #[test]
     fn what_a_broken_key_file_holds_is_not_told() {
-        let folder = Folder::new("secret");
+        let folder = tempfile::tempdir().unwrap();
         let (good, _) = pair(&PKCS_ED25519);
         let broken = "-----BEGIN PRIVATE KEYsecret\nsecret!\n-----END PRIVATE KEY-----\n";
 
-        let error = check(&folder.files(&good, broken)).unwrap_err();
+        let error = check(&files(&folder, &good, broken)).unwrap_err();
 
         assert!(
             !format!("{error} {error:?}").contains("secret!"),
@@ -412,13 +398,13 @@ mod tests {
 
     #[test]
     fn the_days_that_a_certificate_has_left_are_counted() {
-        let folder = Folder::new("days");
+        let folder = tempfile::tempdir().unwrap();
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(["localhost".into()]).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2020, 2, 1);
         let text = params.self_signed(&key).unwrap().pem();
-        let known = check(&folder.files(&text, &key.serialize_pem())).unwrap();
+        let known = check(&files(&folder, &text, &key.serialize_pem())).unwrap();
 
         assert_eq!(known.days_left(known.not_before), Some(31));
         assert_eq!(known.days_left(known.not_after - DAY / 2), Some(0));

@@ -96,6 +96,19 @@ async fn publish(handle: &Handle, data: &str) {
         .unwrap();
 }
 
+/// The answer to a connect, with the event 1 and unread, and a newer connect that waits for what becomes of it.
+async fn older_and_newer(service: &Service, handle: &Handle) -> (Body, impl Future<Output = Body>) {
+    let session = reader(service).await;
+    publish(handle, "1").await;
+    let older = ask(service, connect_of(&session)).await;
+
+    let newer = Box::pin(ask(service, connect_of(&session)));
+    match select(newer, Box::pin(held(handle))).await {
+        Either::Left((body, _)) => panic!("answered with {}", read(body).await),
+        Either::Right(((), newer)) => (older, newer),
+    }
+}
+
 /// Resolves once a connect is held.
 async fn held(handle: &Handle) {
     while handle.counters().await.unwrap().connects_held == 0 {
@@ -272,15 +285,8 @@ fn an_answer_that_is_read_to_its_end_is_not_sent_again_to_a_newer_connect() {
     let running = started();
     let (service, handle) = (running.service(), running.handle());
     crate::run(async {
-        let session = reader(&service).await;
-        publish(&handle, "1").await;
-        let older = ask(&service, connect_of(&session)).await;
+        let (older, newer) = older_and_newer(&service, &handle).await;
 
-        let newer = Box::pin(ask(&service, connect_of(&session)));
-        let newer = match select(newer, Box::pin(held(&handle))).await {
-            Either::Left((body, _)) => panic!("answered with {}", read(body).await),
-            Either::Right(((), newer)) => newer,
-        };
         assert!(read(older).await.contains(r#""data":1"#));
         publish(&handle, "2").await;
 
@@ -297,14 +303,8 @@ fn an_answer_that_is_dropped_unread_goes_with_a_newer_connect() {
     let running = started();
     let (service, handle) = (running.service(), running.handle());
     crate::run(async {
-        let session = reader(&service).await;
-        publish(&handle, "1").await;
-        let older = ask(&service, connect_of(&session)).await;
+        let (older, newer) = older_and_newer(&service, &handle).await;
 
-        let newer = Box::pin(ask(&service, connect_of(&session)));
-        let Either::Right(((), newer)) = select(newer, Box::pin(held(&handle))).await else {
-            panic!("answered while its event is under way");
-        };
         drop(older);
 
         let newer = read(newer.await).await;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_executor::block_on;
 use rcgen::{CertificateParams, KeyPair};
+use tempfile::TempDir;
 
 use crate::server::tls::TlsFiles;
 use crate::server::{Running, Server, Settings};
@@ -16,26 +17,19 @@ use crate::server::{Running, Server, Settings};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder that is removed with it.
-struct Folder(PathBuf);
+struct Folder(TempDir);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!(
-            "{}-tls-{}-{name}",
-            env!("CARGO_PKG_NAME"),
-            std::process::id()
-        );
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     fn certificate(&self) -> PathBuf {
-        self.0.join("cert.pem")
+        self.0.path().join("cert.pem")
     }
 
     fn key(&self) -> PathBuf {
-        self.0.join("key.pem")
+        self.0.path().join("key.pem")
     }
 
     fn fill(&self) {
@@ -58,12 +52,6 @@ impl Folder {
         builder.settings().shutdown_window = Duration::from_millis(100);
         set(builder.settings());
         block_on(builder.start()).unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -93,7 +81,7 @@ fn exchange(running: &Running, sent: &[u8]) {
 
 #[test]
 fn a_handshake_that_does_not_come_to_its_end_is_counted() {
-    let folder = Folder::new("late");
+    let folder = Folder::new();
     let running = folder.server(|settings| settings.deadlines.tls = Duration::from_millis(100));
 
     exchange(&running, b"");
@@ -104,7 +92,7 @@ fn a_handshake_that_does_not_come_to_its_end_is_counted() {
 
 #[test]
 fn a_handshake_that_fails_is_counted() {
-    let folder = Folder::new("failed");
+    let folder = Folder::new();
     let running = folder.server(|settings| settings.deadlines.tls = PATIENCE);
 
     exchange(&running, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -114,7 +102,7 @@ fn a_handshake_that_fails_is_counted() {
 
 #[test]
 fn handshakes_count_against_the_limit_on_sockets() {
-    let folder = Folder::new("limit");
+    let folder = Folder::new();
     let running = folder.server(|settings| {
         settings.deadlines.tls = Duration::from_secs(3_600);
         settings.sockets.total = 2;
@@ -130,7 +118,7 @@ fn handshakes_count_against_the_limit_on_sockets() {
 
 #[test]
 fn files_are_taken_if_they_are_right_and_what_is_wrong_with_them_is_told() {
-    let folder = Folder::new("reload");
+    let folder = Folder::new();
     let mut asked = None;
     let running = folder.server(|settings| asked = Some(settings.clone()));
     let settings = asked.unwrap();

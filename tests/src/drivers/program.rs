@@ -28,18 +28,18 @@ impl Program {
         let start = ["--listen", "127.0.0.1:0", "--shards", "1"];
         Self {
             name: package,
-            executable: executable(&["--package", package, "--bins"]),
+            executable: executable("--bin", package),
             arguments: [&start[..], &log].concat(),
             mark: " TRACE bayeux_server::shard: fact=",
         }
     }
 
-    /// An example; `target` are the arguments that cargo knows it by.
+    /// An example, which is a program of that kind, `--bin` or `--example`, and of that name.
     #[must_use]
-    pub fn example(name: &'static str, target: &[&str]) -> Self {
+    pub fn example(kind: &str, name: &'static str) -> Self {
         Self {
             name,
-            executable: executable(target),
+            executable: executable(kind, name),
             arguments: vec!["127.0.0.1:0", "--facts"],
             mark: "fact: ",
         }

@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -11,6 +10,7 @@ use rustls::pki_types::{CertificateDer, IpAddr, ServerName};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
 };
+use tempfile::TempDir;
 
 use super::Wire;
 
@@ -18,7 +18,7 @@ use super::Wire;
 #[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    folder: PathBuf,
+    folder: TempDir,
 }
 
 /// A certificate with its key.
@@ -52,12 +52,7 @@ impl Default for Hello<'_> {
 impl Authority {
     /// One of its own kind, in a new folder.
     pub fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("bayeux-tests-authority-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).expect("a folder for certificates");
-
+        let folder = tempfile::tempdir().expect("a folder for certificates");
         let mut params = CertificateParams::default();
         // A server's certificate with the same name as its issuer's would seem to have issued itself.
         params
@@ -73,12 +68,12 @@ impl Authority {
 
     /// The file of its own certificate, for clients that are to trust it.
     pub fn file(&self) -> PathBuf {
-        self.folder.join("authority.pem")
+        self.folder.path().join("authority.pem")
     }
 
     /// A file of that name in its folder.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.folder.path().join(name)
     }
 
     /// Issues a certificate for 127.0.0.1 and puts it into the files NAME.pem and NAME.key, in place of what was there.
@@ -126,12 +121,6 @@ impl Authority {
 impl Default for Authority {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Drop for Authority {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.folder).ok();
     }
 }
 

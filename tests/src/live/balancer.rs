@@ -1,4 +1,5 @@
-//! A load balancer without affinity: each request goes to the next server, each websocket as a whole.
+//! A load balancer without affinity: each request goes to the next server; each websocket as a whole, and each
+//! connection that speaks HTTP/2.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -16,27 +17,25 @@ pub struct Balancer {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Where servers are, by seat; none where one is away.
+    /// Where servers are.
     seats: Mutex<Seats>,
 }
 
 #[derive(Debug, Default)]
 struct Seats {
+    /// By seat; none where one is away.
     servers: Vec<Option<SocketAddr>>,
     next: usize,
     ended: bool,
 }
 
 impl Balancer {
-    /// A balancer in front of these.
-    pub fn before(servers: &[Server]) -> Self {
+    /// A balancer with that many seats, which are free.
+    pub fn before(seats: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
         let shared = Arc::new(Shared::default());
-        shared.lock().servers = servers
-            .iter()
-            .map(|server| Some(server.address()))
-            .collect();
+        shared.lock().servers = vec![None; seats];
         let accepting = Arc::clone(&shared);
         thread::spawn(move || accept(&listener, &accepting));
         Self { address, shared }
@@ -128,13 +127,14 @@ fn head(client: &mut TcpStream) -> Option<Vec<u8>> {
     Some(head)
 }
 
-/// The same request, after which the server closes: the next one of the client may go elsewhere.
+/// The same request, after which the server closes: the next one of the client may go elsewhere. What begins a websocket
+/// or HTTP/2 stays as it is.
 fn once(head: &[u8]) -> Vec<u8> {
     let end = head.windows(4).position(|window| window == b"\r\n\r\n");
     let (lines, body) = head.split_at(end.unwrap_or(head.len()));
     let lines = String::from_utf8_lossy(lines);
     let is_upgrade = lines.to_ascii_lowercase().contains("\r\nupgrade:");
-    if is_upgrade {
+    if is_upgrade || lines.starts_with("PRI ") {
         return head.to_vec();
     }
     let kept = lines.split("\r\n").filter(|line| {

@@ -18,7 +18,7 @@ pub use pages::Pages;
 /// Ends with its standard input, which is the end of the test process, and leaves nothing behind.
 const BROWSER: &str = r#"
 profile=$(mktemp -d) || exit 1
-"$0" "$@" --user-data-dir="$profile" about:blank &
+TMPDIR=$profile "$0" "$@" --user-data-dir="$profile" about:blank &
 read -r _
 kill $!
 wait $!

@@ -6,29 +6,37 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// Builds the one program that these arguments of `cargo build` name, and says where it is.
+/// Builds the program of that kind, `--bin` or `--example`, and of that name, and says where it is.
 ///
 /// # Panics
 ///
 /// If it cannot be built.
 #[must_use]
-pub fn executable(target: &[&str]) -> PathBuf {
+pub fn executable(kind: &str, name: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .arg("build")
-        .args(target)
+        // Another choice of packages, or none of what only tests and examples depend on, would be another choice of features,
+        // with which nearly everything that `cargo test --workspace --all-features` has built would be built again.
+        .args([
+            "build",
+            "--workspace",
+            "--all-features",
+            "--example=blocking",
+        ])
+        .args([kind, name])
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit());
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
     let output = cargo.output().expect("cargo can be started");
-    assert!(output.status.success(), "{target:?} cannot be built");
+    assert!(output.status.success(), "{name} cannot be built");
 
     let executable = String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from));
     executable.expect("cargo names the executable that it built")
 }
@@ -55,7 +63,7 @@ pub(super) fn installed(folder: &str, path: &str, command: &str) {
 pub fn page_with_an_engine() -> String {
     static URL: OnceLock<String> = OnceLock::new();
     let build = || {
-        let program = executable(&["--package", "bayeux-example-wasm", "--bins"]);
+        let program = executable("--bin", "bayeux-example-wasm");
         let output = Command::new(program)
             .stderr(Stdio::inherit())
             .output()

@@ -1,7 +1,7 @@
 //! A client in use, unmodified, steered step by step by the lines of `tests/clients/lines.mjs`.
 
-mod library;
 mod seat;
+mod software;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::Deadline;
-pub use library::{Library, Transport};
 use seat::Seat;
+pub use software::{Software, Transport};
 
 /// An event as the application behind the client got it.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,21 +46,26 @@ pub struct Client {
 
 impl Client {
     /// Starts it; nothing is sent before [`Client::handshake`].
-    pub fn start(library: Library, transport: Transport, url: &str) -> Self {
-        Self::start_with(library, transport, url, &Extras::default())
+    pub fn start(software: Software, transport: Transport, url: &str) -> Self {
+        Self::start_with(software, transport, url, &Extras::default())
     }
 
     /// The same with more than its library does by itself.
-    pub fn start_with(library: Library, transport: Transport, url: &str, extras: &Extras) -> Self {
+    pub fn start_with(
+        software: Software,
+        transport: Transport,
+        url: &str,
+        extras: &Extras,
+    ) -> Self {
         let options = json!({
             "url": url, "transport": transport.name(), "ext": extras.ext,
             "cookie": extras.cookie, "trusted": extras.trusted,
-            "ack": library.acknowledges(), "http2": library.speaks_http_2(),
+            "ack": software.acknowledges(), "http2": software.speaks_http_2(),
         });
-        let name = format!("{library:?} over {transport:?}");
+        let name = format!("{software:?} over {transport:?}");
         let mut client = Self {
-            seat: Seat::take(library, name, &options, extras),
-            ack: library.acknowledges(),
+            seat: Seat::take(software, name, &options, extras),
+            ack: software.acknowledges(),
             number: 0,
             said: VecDeque::new(),
         };
@@ -69,8 +74,8 @@ impl Client {
     }
 
     /// Starts it and lets it connect; done when a connect over the wanted transport is on its way.
-    pub fn connected(library: Library, transport: Transport, url: &str) -> Self {
-        let mut client = Self::start(library, transport, url);
+    pub fn connected(software: Software, transport: Transport, url: &str) -> Self {
+        let mut client = Self::start(software, transport, url);
         client.handshake();
         client.connects_over(transport);
         client
@@ -216,6 +221,13 @@ impl Client {
             expected,
             "the next event"
         );
+    }
+
+    /// Forgets what it has said besides events and handshakes, of which a client that stays for long says much.
+    pub fn forget_polls(&mut self) {
+        self.said.retain(|said| {
+            said.get("event").is_some() || said["meta"]["channel"] == "/meta/handshake"
+        });
     }
 
     /// How many handshakes succeeded that no call has waited for.

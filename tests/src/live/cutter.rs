@@ -127,11 +127,6 @@ impl Cutter {
         self.shared.lock().sent
     }
 
-    /// New connections go to that server.
-    pub fn forward_to(&self, server: &Server) {
-        self.lead_to(Some(server.address()));
-    }
-
     /// New connections go there, or nowhere.
     pub fn lead_to(&self, upstream: Option<SocketAddr>) {
         self.shared.lock().upstream = upstream;

@@ -2,9 +2,9 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
 
 use super::{Deadline, Process};
 
@@ -13,7 +13,7 @@ use super::{Deadline, Process};
 pub struct Redis {
     process: Option<Process>,
     port: u16,
-    folder: PathBuf,
+    folder: TempDir,
     arguments: Vec<String>,
 }
 
@@ -33,15 +33,10 @@ impl Redis {
     }
 
     fn with(arguments: &[&str]) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("bayeux-redis-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).expect("a folder for Redis");
         let mut redis = Self {
             process: None,
             port: 0,
-            folder,
+            folder: tempfile::tempdir().expect("a folder for Redis"),
             arguments: arguments.iter().map(ToString::to_string).collect(),
         };
         // Somebody else may take the port in between.
@@ -59,7 +54,7 @@ impl Redis {
             .args(["--bind", "127.0.0.1", "--save", "", "--port"])
             .arg(self.port.to_string())
             .arg("--dir")
-            .arg(&self.folder)
+            .arg(self.folder.path())
             .args(&self.arguments);
         let mut process = Process::start("redis-server", &mut command);
         while let Some(line) = process.next_line("accept connections", Deadline::usual()) {
@@ -112,6 +107,16 @@ impl Redis {
         answer(&mut BufReader::new(socket))
     }
 
+    /// How often that command was called since it began, or since its statistics were reset.
+    pub fn calls(&self, command: &str) -> u64 {
+        let statistics = self.say(&["INFO", "commandstats"]);
+        let line = statistics
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+        let number = line.and_then(|line| line.split(',').next());
+        number.and_then(|number| number.parse().ok()).unwrap_or(0)
+    }
+
     /// The keys there are.
     pub fn keys(&self) -> Vec<String> {
         let keys = self.say(&["KEYS", "*"]);
@@ -122,7 +127,6 @@ impl Redis {
 impl Drop for Redis {
     fn drop(&mut self) {
         self.kill();
-        std::fs::remove_dir_all(&self.folder).ok();
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::{Identity, Process, executable};
+use super::{Deadline, HttpConnection, Identity, Process, executable};
 
 /// What a server is started with beyond its defaults.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +100,12 @@ impl Settings {
         self.with(&["--store", url])
     }
 
+    /// What the node is called.
+    #[must_use]
+    pub fn node_name(self, name: &str) -> Self {
+        self.with(&["--node-name", name])
+    }
+
     /// A listener for backends, with the HTTP API.
     #[must_use]
     pub fn admin(mut self) -> Self {
@@ -157,9 +163,10 @@ impl Server {
         server
     }
 
-    /// Starts an example, which takes its address as an argument; `target` are the arguments that cargo knows it by.
-    pub fn example(target: &[&str]) -> Self {
-        let mut command = Command::new(executable(target));
+    /// Starts an example, which takes its address as an argument: the program of that kind, `--bin` or `--example`, and of
+    /// that name.
+    pub fn example(kind: &str, name: &str) -> Self {
+        let mut command = Command::new(executable(kind, name));
         Self::listening(Process::start("the example", command.arg("127.0.0.1:0")))
     }
 
@@ -225,6 +232,16 @@ impl Server {
     /// The URL that a client takes.
     pub fn url(&self) -> String {
         format!("{}://{}{}", self.scheme, self.address, Self::PATH)
+    }
+
+    /// Waits until it says that it is ready for clients: it reaches its store.
+    pub fn until_ready(&self) {
+        let deadline = Deadline::usual();
+        let mut connection = HttpConnection::open(self.address);
+        while connection.request("GET", "/ready", &[], "").status != 200 {
+            assert!(deadline.left().is_some(), "the server is never ready");
+            std::thread::yield_now();
+        }
     }
 
     /// The memory that it occupies, in bytes.
@@ -318,7 +335,7 @@ fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("BAYEUX_SERVER_BIN") {
         Some(path) => path.into(),
-        None => executable(&["--package", package(), "--bins"]),
+        None => executable("--bin", package()),
     })
 }
 /// The package of the server on the runtime that `BAYEUX_SERVER` names: `tokio`, as by default, or `smol`.

@@ -7,8 +7,10 @@
     reason = "a failing test has to fail"
 )]
 
+mod binding;
 mod browsers;
 mod sockets;
+mod takeover;
 
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{

@@ -8,10 +8,7 @@ use super::*;
 // Proves: AK-4, AK-5, AK-7, DE-3
 #[test]
 fn an_acknowledging_session_is_read_from_where_its_client_stands() {
-    let released = |number| SessionRecord {
-        released: Some(at(number)),
-        ..record(true, 100, 105)
-    };
+    let released = |number| released_at(number, record(true, 100, 105));
     for (record, members, after) in [
         (record(true, 100, 105), ack(12), 112),
         (record(true, 100, 105), ack(0), 100),
@@ -40,10 +37,7 @@ fn an_acknowledging_session_is_read_from_where_its_client_stands() {
 #[test]
 fn a_session_without_acknowledgement_goes_on_where_it_was_released() {
     let mut script = engine(120);
-    let record = SessionRecord {
-        released: Some(at(110)),
-        ..record(false, 100, 105)
-    };
+    let record = released_at(110, record(false, 100, 105));
     let (_, connection) = claim(&mut script, record, json!({}));
 
     let ticket = is_read(&mut script, 110, 120);
@@ -102,10 +96,7 @@ fn a_session_that_began_ahead_of_this_engine_gets_nothing_from_before() {
 #[test]
 fn a_session_ahead_of_this_engine_is_given_back_as_it_came() {
     let mut script = engine(120);
-    let record = SessionRecord {
-        released: Some(at(123)),
-        ..record(false, 100, 105)
-    };
+    let record = released_at(123, record(false, 100, 105));
     let (client, connection) = claim(&mut script, record, json!({}));
 
     drain(&mut script, 0);
@@ -117,10 +108,7 @@ fn a_session_ahead_of_this_engine_is_given_back_as_it_came() {
 #[test]
 fn a_released_session_ahead_of_this_engine_gets_nothing_twice() {
     let mut script = engine(120);
-    let record = SessionRecord {
-        released: Some(at(123)),
-        ..record(false, 100, 105)
-    };
+    let record = released_at(123, record(false, 100, 105));
     let (_, connection) = claim(&mut script, record, json!({}));
     assert!(!script.has_store_requests());
 
@@ -241,10 +229,7 @@ fn a_connect_that_waits_for_the_log_to_be_read_may_be_overtaken() {
 #[test]
 fn a_claimed_websocket_session_is_pushed_what_was_read() {
     let mut script = engine(120);
-    let record = SessionRecord {
-        released: Some(at(110)),
-        ..record(false, 100, 105)
-    };
+    let record = released_at(110, record(false, 100, 105));
     let (_, socket) = claim_over(&mut script, SOCKET, record, json!({"id": "c"}));
     let ticket = is_read(&mut script, 110, 120);
     log(&mut script, [121]);
@@ -446,10 +431,7 @@ fn close_reasons_of_an_outage_say_503_and_1013() {
 #[test]
 fn a_number_does_not_fall_because_this_engine_lags_behind() {
     let mut script = engine(108);
-    let record = SessionRecord {
-        released: Some(at(112)),
-        ..record(true, 100, 105)
-    };
+    let record = released_at(112, record(true, 100, 105));
 
     let (_, connection) = claim(&mut script, record, json!({"advice": {"timeout": 0}}));
 

@@ -116,10 +116,7 @@ fn a_session_that_has_come_back_is_not_ended() {
 #[test]
 fn a_session_that_ended_unheard_gets_nothing_twice_when_it_is_claimed_back() {
     let mut script = engine(110);
-    let before = SessionRecord {
-        released: Some(at(108)),
-        ..record(false, 100, 105)
-    };
+    let before = released_at(108, record(false, 100, 105));
     let (client, connection) = claim(&mut script, before.clone(), json!({}));
     let ticket = is_read(&mut script, 108, 110);
     script.stored(ticket, StoreReply::Entries(entries([109, 110])));

@@ -265,3 +265,81 @@ fn a_wrong_cookie_does_not_find_a_session_by_way_of_another_engine() {
     assert_eq!(answer(&mut script)[0]["successful"], true);
     nothing_leaks(&mut script);
 }
+
+/// The one message that is handed to whoever has its session.
+#[track_caller]
+fn is_forwarded(script: &mut Script, id: &str) -> StoreTicket {
+    let (ticket, request) = script.take_store();
+    let StoreRequest::Forward { messages, .. } = request else {
+        panic!("{request:?}")
+    };
+    let ids: Vec<&Id> = messages.iter().map(|message| &message.id).collect();
+    assert_eq!(ids, [&Id::Given(MessageId::new(id))]);
+    ticket
+}
+
+fn publishes(script: &mut Script, client: &Client, id: &str) -> ConnectionId {
+    let message = json!({"id": id, "channel": "/other", "clientId": client.session, "data": id});
+    script.request(client, message)
+}
+
+// Proves: MO-6
+#[test]
+fn a_frame_does_not_overtake_those_before_it_that_go_after_their_session() {
+    for connects in [false, true] {
+        let mut script = engine(120);
+        let client = own(&mut script, SOCKET, json!({"ack": true}));
+        publishes(&mut script, &client, "1");
+        let (append, request) = script.take_store();
+        assert!(matches!(request, StoreRequest::Append(_)), "{request:?}");
+        script.notify(Notice::Taken {
+            session: name(&client),
+            fence: Fence(2),
+        });
+
+        let socket = if connects {
+            script.connect_with(&client, ack(0))
+        } else {
+            publishes(&mut script, &client, "2")
+        };
+
+        assert!(!script.has_store_requests());
+        script.stored(append, StoreReply::Fenced);
+        let ticket = is_forwarded(&mut script, "1");
+        assert!(!script.has_store_requests());
+        let answer = json!({"id": "1", "channel": "/other", "successful": true});
+        script.stored(ticket, StoreReply::Answered(vec![Payload::from(answer)]));
+        assert_eq!(script.take(socket)[0]["id"], "1");
+        if connects {
+            let (ticket, request) = script.take_store();
+            assert!(matches!(request, StoreRequest::Claim(_)), "{request:?}");
+            script.stored(ticket, StoreReply::Unknown);
+        } else {
+            let ticket = is_forwarded(&mut script, "2");
+            script.stored(ticket, StoreReply::Unknown);
+        }
+        assert_eq!(script.take(socket)[0]["error"], "402::session_unknown");
+        script.hang_up(socket);
+        nothing_leaks(&mut script);
+    }
+}
+
+#[test]
+fn a_frame_that_waits_for_others_as_its_socket_closes_is_worked_on_all_the_same() {
+    let mut script = engine(120);
+    let client = own(&mut script, SOCKET, json!({"ack": true}));
+    let socket = publishes(&mut script, &client, "1");
+    let (append, _) = script.take_store();
+    script.notify(Notice::Taken {
+        session: name(&client),
+        fence: Fence(2),
+    });
+    publishes(&mut script, &client, "2");
+
+    script.hang_up(socket);
+
+    let ticket = is_forwarded(&mut script, "2");
+    script.stored(ticket, StoreReply::Answered(Vec::new()));
+    script.stored(append, StoreReply::Failed);
+    nothing_leaks(&mut script);
+}

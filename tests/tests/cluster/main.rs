@@ -24,10 +24,11 @@ use std::time::Duration;
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
     Call, CallResult, ChannelRule, CloseReason, Config, ConnectionId, Destination, Echo, Entry,
-    Event, Fence, ForwardTicket, Input, Laziness, Load, Messages, Notice, Payload, Peer, Position,
-    ReportKind, SessionId, SessionRecord, SessionSettings, StoreReply, StoreRequest, StoreTicket,
-    StoredSubscription, Transport,
+    Event, Fence, ForwardTicket, Id, Input, Laziness, Load, MessageId, Messages, Notice, Payload,
+    Peer, Position, ReportKind, SessionId, SessionRecord, SessionSettings, StoreReply,
+    StoreRequest, StoreTicket, StoredSubscription, Transport,
 };
+use bayeux_tests::talk::brought;
 use serde_json::{Value, json};
 
 const HTTP: Transport = Transport::LongPolling;
@@ -41,16 +42,11 @@ fn session_id() -> SessionId {
     SessionId::parse("0123456789abcdefghijklmno").unwrap()
 }
 
-/// What a frame brought: the data of its events in order, and the number on its connect reply.
+/// What a frame brought: the data of its events, which are numbers, and the number on its connect reply.
 fn read(frame: &Value) -> (Vec<u64>, Option<u64>) {
-    let messages = frame.as_array().unwrap();
-    let data = messages.iter().filter_map(|message| message.get("data"));
-    let number = messages
-        .iter()
-        .find(|message| message["channel"] == "/meta/connect")
-        .and_then(|reply| reply.pointer("/ext/ack"))
-        .map(|number| number.as_u64().unwrap());
-    (data.map(|data| data.as_u64().unwrap()).collect(), number)
+    let (data, number) = brought(frame);
+    let data = data.iter().map(|data| data.as_u64().unwrap());
+    (data.collect(), number)
 }
 
 /// Lets every session expire, and every channel vanish: then the engine holds what a new one holds.

@@ -135,10 +135,7 @@ fn an_engine_that_has_let_go_claims_nothing_back() {
 fn what_is_still_read_as_a_session_is_let_go_of_is_read_by_the_next() {
     for newer in [false, true] {
         let mut script = engine(120);
-        let record = SessionRecord {
-            released: Some(at(110)),
-            ..record(false, 100, 105)
-        };
+        let record = released_at(110, record(false, 100, 105));
         claim(&mut script, record, json!({}));
         is_read(&mut script, 110, 120);
         if newer {

@@ -26,6 +26,14 @@ pub(super) fn record(acknowledged: bool, start: u64, since: u64) -> SessionRecor
     }
 }
 
+/// That record, of a session that an engine has let go of there.
+pub(super) fn released_at(position: u64, record: SessionRecord) -> SessionRecord {
+    SessionRecord {
+        released: Some(at(position)),
+        ..record
+    }
+}
+
 pub(super) fn subscriptions(since: u64) -> Vec<StoredSubscription> {
     vec![StoredSubscription {
         pattern: "/news".parse().unwrap(),

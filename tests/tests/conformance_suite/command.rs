@@ -11,7 +11,7 @@ use crate::broken::{Fault, broken};
 /// What the command does with a server that listens there.
 fn checked(address: SocketAddr, arguments: &[&str]) -> Output {
     static PROGRAM: OnceLock<std::path::PathBuf> = OnceLock::new();
-    let program = PROGRAM.get_or_init(|| executable(&["--package", "bayeux-conformance"]));
+    let program = PROGRAM.get_or_init(|| executable("--bin", "bayeux-conformance"));
     let mut command = Command::new(program);
     command.arg(format!("http://{address}{}", Server::PATH));
     command.args(arguments);
@@ -83,9 +83,8 @@ fn what_cannot_be_checked_ends_it_with_2() {
 #[test]
 fn the_findings_are_written_for_programs() {
     let server = crate::server();
-    let folder = std::env::temp_dir().join(format!("bayeux-conformance-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (xml, json) = (folder.join("report.xml"), folder.join("report.json"));
+    let folder = tempfile::tempdir().unwrap();
+    let [xml, json] = ["report.xml", "report.json"].map(|name| folder.path().join(name));
     let files = [xml.to_str().unwrap(), json.to_str().unwrap()];
     let arguments = ["--only", "HT-2", "--junit", files[0], "--json", files[1]];
 
@@ -99,5 +98,4 @@ fn the_findings_are_written_for_programs() {
     assert_eq!(json["conforms"], true);
     let rules = json["rulesChecked"].as_array().unwrap();
     assert!(rules.iter().any(|rule| rule == "HT-2"), "{rules:?}");
-    std::fs::remove_dir_all(&folder).unwrap();
 }

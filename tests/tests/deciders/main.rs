@@ -22,6 +22,8 @@ use bayeux_core::{
     Position, ProtocolError, Reconnect, ReportKind, Role, Scope, SessionId, SessionSettings,
     StoreReply, StoreRequest, StoreTicket, Subject, Transport, Verdict,
 };
+use bayeux_tests::talk::greeted;
+use bayeux_tests::talk::numbered::{publish, published, refused};
 use serde_json::{Value, json};
 
 /// A script with a connected client and no deciders yet.
@@ -48,18 +50,7 @@ fn admitted(script: &mut Script, outgoing: &[u32]) -> Client {
         ..Admission::default()
     })));
     remove(script, 100);
-    let session = script.take(exchange)[0]["clientId"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let client = Client {
-        session,
-        transport: Transport::LongPolling,
-        socket: None,
-        peer: <_>::default(),
-    };
-    script.first_connect(&client);
-    client
+    greeted(script, exchange)
 }
 
 fn add(script: &mut Script, id: u32, role: Role) {
@@ -151,19 +142,4 @@ fn expect_try_later(script: &mut Script, exchange: ConnectionId) -> u64 {
 
 fn handshake() -> Value {
     json!({"channel": "/meta/handshake", "version": "1.0"})
-}
-
-/// A publish of `client` to `/n` with this number as id and data.
-fn publish(client: &Client, number: u64) -> Value {
-    json!({
-        "id": number.to_string(), "channel": "/n", "clientId": client.session, "data": number,
-    })
-}
-
-fn published(id: &str) -> Value {
-    json!({"id": id, "channel": "/n", "successful": true})
-}
-
-fn refused(id: &str, error: &str) -> Value {
-    json!({"id": id, "channel": "/n", "successful": false, "error": error})
 }

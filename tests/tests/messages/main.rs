@@ -23,6 +23,8 @@ use bayeux_core::{
     DecodeLimits, Grammar, Messages, Phase, Removal, ReportKind, SessionId, StoreReply,
     StoreRequest, Transport,
 };
+use bayeux_tests::talk::connected_by_hand;
+use bayeux_tests::talk::numbered::{publish, published, refused};
 use serde_json::{Value, json};
 
 const UNKNOWN: &str = "402::session_unknown";
@@ -44,20 +46,7 @@ fn send_text(script: &mut Script, text: &str) -> ConnectionId {
 /// A connected client and a store that does nothing by itself any more.
 fn with_scripted_store() -> (Script, Client) {
     let mut script = Script::with_scripted_store(Config::default());
-    let exchange = script.post(json!({"channel": "/meta/handshake", "version": "1.0"}));
-    let (ticket, _) = script.take_store();
-    script.stored(ticket, StoreReply::Done);
-    let session = script.take(exchange)[0]["clientId"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let client = Client {
-        session,
-        transport: Transport::LongPolling,
-        socket: None,
-        peer: <_>::default(),
-    };
-    script.first_connect(&client);
+    let client = connected_by_hand(&mut script);
     (script, client)
 }
 
@@ -76,21 +65,6 @@ fn appended(request: &StoreRequest) -> String {
     };
     let event: Value = serde_json::from_slice(entry.event.object()).unwrap();
     event["data"].to_string()
-}
-
-/// A publish of `client` to `/n` with this number as id and data.
-fn publish(client: &Client, number: u64) -> Value {
-    json!({
-        "id": number.to_string(), "channel": "/n", "clientId": client.session, "data": number,
-    })
-}
-
-fn published(id: &str) -> Value {
-    json!({"id": id, "channel": "/n", "successful": true})
-}
-
-fn refused(id: &str, error: &str) -> Value {
-    json!({"id": id, "channel": "/n", "successful": false, "error": error})
 }
 
 fn connected(id: &str) -> Value {

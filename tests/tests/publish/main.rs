@@ -6,4 +6,5 @@ mod disconnect;
 mod order;
 mod publish;
 mod service;
+mod stored;
 mod subscribe;

@@ -7,10 +7,15 @@
     reason = "a failing test has to fail"
 )]
 
+mod appends;
 mod batch;
 mod bounds;
 mod calls;
+mod channels;
+mod frames;
 mod lazy;
 mod monitors;
+mod own_sessions;
 mod queue;
 mod response;
+mod views;

@@ -4,16 +4,6 @@ use bayeux_tests::live::{Redis, Server, Settings};
 
 use super::crowd::Session;
 
-/// How often each command was called since the last reset.
-fn calls(redis: &Redis, command: &str) -> u64 {
-    let statistics = redis.say(&["INFO", "commandstats"]);
-    let line = statistics
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
-    let number = line.and_then(|line| line.split(',').next());
-    number.and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
 #[test]
 fn polls_and_deliveries_cost_redis_nothing_and_a_publish_one_entry() {
     let redis = Redis::start();
@@ -39,10 +29,10 @@ fn polls_and_deliveries_cost_redis_nothing_and_a_publish_one_entry() {
         }
     }
 
-    assert_eq!(calls(&redis, "xadd"), 10);
+    assert_eq!(redis.calls("xadd"), 10);
     // The fence of each publish; nobody has claimed, subscribed or read.
-    assert_eq!(calls(&redis, "hget"), 10);
+    assert_eq!(redis.calls("hget"), 10);
     for none in ["hgetall", "hset", "hincrby", "xrange"] {
-        assert_eq!(calls(&redis, none), 0, "{none}");
+        assert_eq!(redis.calls(none), 0, "{none}");
     }
 }

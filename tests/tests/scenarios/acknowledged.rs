@@ -1,6 +1,6 @@
 //! What acknowledgement is for.
 
-use bayeux_tests::live::{Client, Cutter, Library, Server, Settings, Transport};
+use bayeux_tests::live::{Client, Cutter, Settings, Software, Transport};
 use serde_json::json;
 
 use super::Case;
@@ -9,11 +9,11 @@ use super::Case;
 /// published meanwhile.
 pub(crate) fn gets_each_event_once(case: Case) {
     const ROUNDS: u64 = 6;
-    let server = Server::start(&Settings::default().shards(case.shards));
-    let cutter = Cutter::before(&server);
+    let site = case.site_with(Settings::default());
+    let cutter = Cutter::to(site.address());
     let mut client = case.client(&cutter.url());
     // This one polls: it has two connections, and with several shards its facts cross.
-    let mut publisher = Client::connected(Library::CometD, Transport::LongPolling, &server.url());
+    let mut publisher = Client::connected(Software::CometD, Transport::LongPolling, &site.url());
     client.subscribe("/numbers");
 
     let mut published = 0_u64;
@@ -61,5 +61,5 @@ pub(crate) fn gets_each_event_once(case: Case) {
     publisher.publish("/numbers", json!("end"));
     client.expect_event("/numbers", "end");
     assert_eq!(client.handshakes_unasked(), 0, "all in one session");
-    case.stop(server);
+    case.stop(site);
 }

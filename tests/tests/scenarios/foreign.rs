@@ -1,6 +1,6 @@
 //! Pages of other origins.
 
-use bayeux_tests::live::{Client, Library, Server, Settings, Transport};
+use bayeux_tests::live::{Client, Settings, Software, Transport};
 use serde_json::json;
 
 use super::Case;
@@ -8,11 +8,10 @@ use super::Case;
 /// A page whose origin is not allowed, though others are, gets neither a session nor an event; in the other scenarios
 /// the same page is allowed and gets both.
 pub(crate) fn sees_nothing_unless_allowed(case: Case) {
-    let settings = Settings::default().shards(case.shards);
-    let server = Server::start(&settings.allow_origin("https://shop.example"));
-    let mut publisher = Client::connected(Library::Faye, Transport::LongPolling, &server.url());
+    let site = case.site_with(Settings::default().allow_origin("https://shop.example"));
+    let mut publisher = Client::connected(Software::Faye, Transport::LongPolling, &site.url());
     publisher.subscribe("/news");
-    let mut page = Client::start(case.software, case.transport, &server.url());
+    let mut page = Client::start(case.software, case.transport, &site.url());
 
     page.try_to_handshake();
     page.loses_the_server();
@@ -20,5 +19,5 @@ pub(crate) fn sees_nothing_unless_allowed(case: Case) {
     publisher.expect_event("/news", "not for that page");
 
     page.expect_no_session();
-    server.stop();
+    site.stop();
 }

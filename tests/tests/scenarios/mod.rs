@@ -1,27 +1,30 @@
-//! What every client must be able to do, whichever library, transport and number of shards.
+//! What every client must be able to do, whichever library, transport and number of shards, and behind a load balancer.
 
 mod acknowledged;
 mod foreign;
 mod rooms;
+mod site;
 
-use bayeux_tests::live::{Client, Cutter, Library, Pages, Server, Settings, Transport};
+use bayeux_tests::live::{Client, Cutter, Pages, Settings, Software, Transport};
 use serde_json::{Value, json};
 
 pub(crate) use acknowledged::gets_each_event_once;
 pub(crate) use foreign::sees_nothing_unless_allowed;
 pub(crate) use rooms::share_rooms;
+pub(crate) use site::Setup;
+use site::Site;
 
 /// One way to run a scenario.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
-    pub(crate) software: Library,
+    pub(crate) software: Software,
     pub(crate) transport: Transport,
-    pub(crate) shards: u16,
+    pub(crate) setup: Setup,
 }
 
 impl Case {
-    fn server(self) -> Server {
-        let mut settings = Settings::default().shards(self.shards);
+    fn site(self) -> Site {
+        let mut settings = Settings::default();
         if self.transport != Transport::CallbackPolling {
             // Faye may poll until its trial websocket is open, and changes over with the next connect.
             settings = settings.option("timeout", 10_000);
@@ -29,11 +32,15 @@ impl Case {
         if self.software.is_foreign() {
             settings = settings.allow_origin(&Pages::served().origin());
         }
-        if self.software == Library::AioCometD {
+        if self.software == Software::AioCometD {
             // It waits as many seconds as a shutdown advises milliseconds; without a window that is none.
             settings = settings.option("shutdownWindow", 0);
         }
-        Server::start(&settings)
+        self.site_with(settings)
+    }
+
+    fn site_with(self, settings: Settings) -> Site {
+        Site::start(self.setup, settings)
     }
 
     fn client(self, url: &str) -> Client {
@@ -49,27 +56,40 @@ impl Case {
         Client::connected(self.software, other, url)
     }
 
-    /// Ends the server and checks that shards worked together where there are several.
+    /// Ends it, and checks that shards or servers worked together where there are several.
     ///
-    /// A polling client has two connections and the server spreads connections over its shards, so that facts of one
-    /// session arrive on a shard that is not its own. With HTTP/2 it has one, in a browser any number.
-    fn stop(self, server: Server) {
-        let crossed = server.stop();
-        if self.shards == 1 {
-            assert_eq!(crossed, 0, "one shard has no other to talk to");
-        } else if self.software.polls_by_two_connections() {
-            assert!(crossed > 0, "{} shards, and no fact crossed", self.shards);
+    /// A polling client has two connections. A server spreads connections over its shards, and a balancer spreads
+    /// requests over its servers, so that what belongs to one session arrives where the session is not. With HTTP/2 it
+    /// has one connection, in a browser any number.
+    fn stop(self, site: Site) {
+        let must_cross = self.software.polls_by_two_connections();
+        let works_together = match site {
+            Site::Server(server) => server.stop() > 0,
+            Site::Cluster(cluster) => {
+                let moves = cluster.moves();
+                cluster.stop();
+                moves > 0
+            }
+        };
+        if self.setup.wanted() == Setup::Shards(1) {
+            assert!(!works_together, "one shard has no other to talk to");
+        } else {
+            assert!(
+                works_together || !must_cross,
+                "{:?}, and nothing crossed",
+                self.setup
+            );
         }
     }
 }
 
 /// Handshake, subscribe, publish, receive, unsubscribe, disconnect.
 pub(crate) fn converses(case: Case) {
-    let server = case.server();
-    let mut plain = case.client(&server.url());
-    let mut wildcard = case.client(&server.url());
-    let mut deep = case.client(&server.url());
-    let mut publisher = case.publisher(&server.url());
+    let site = case.site();
+    let mut plain = case.client(&site.url());
+    let mut wildcard = case.client(&site.url());
+    let mut deep = case.client(&site.url());
+    let mut publisher = case.publisher(&site.url());
 
     // Not in the order in which they came: their second connections, where they have any, meet other shards.
     deep.subscribe("/news/**");
@@ -106,14 +126,14 @@ pub(crate) fn converses(case: Case) {
     for client in [&plain, &wildcard, &deep, &publisher] {
         assert_eq!(client.handshakes_unasked(), 0, "all in one session");
     }
-    case.stop(server);
+    case.stop(site);
 }
 
 /// What a program may take for "nothing" arrives, and one's own events too.
 pub(crate) fn keeps_to_the_letter(case: Case) {
-    let server = case.server();
-    let mut client = case.client(&server.url());
-    let mut publisher = case.publisher(&server.url());
+    let site = case.site();
+    let mut client = case.client(&site.url());
+    let mut publisher = case.publisher(&site.url());
     let values = [
         json!(0),
         json!(false),
@@ -133,13 +153,13 @@ pub(crate) fn keeps_to_the_letter(case: Case) {
     }
     client.publish("/values", json!("mine"));
     client.expect_event("/values", "mine");
-    case.stop(server);
+    case.stop(site);
 }
 
 /// Refusals reach the program, and nothing else comes of them.
 pub(crate) fn is_told_refusals(case: Case) {
-    let server = case.server();
-    let mut client = case.client(&server.url());
+    let site = case.site();
+    let mut client = case.client(&site.url());
 
     assert_eq!(
         client.publish_refused("/values/*", json!(1)),
@@ -150,15 +170,15 @@ pub(crate) fn is_told_refusals(case: Case) {
     client.subscribe("/values");
     client.publish("/values", json!("still served"));
     client.expect_event("/values", "still served");
-    server.stop();
+    site.stop();
 }
 
 /// Many publishes without waiting: none is lost, and one websocket keeps their order.
 pub(crate) fn publishes_a_burst(case: Case) {
     const COUNT: u64 = 1_000;
-    let server = case.server();
-    let mut client = case.publisher(&server.url());
-    let mut publisher = case.client(&server.url());
+    let site = case.site();
+    let mut client = case.publisher(&site.url());
+    let mut publisher = case.client(&site.url());
 
     client.subscribe("/burst");
     publisher.publish_burst("/burst", COUNT);
@@ -166,20 +186,20 @@ pub(crate) fn publishes_a_burst(case: Case) {
     let mut numbers: Vec<_> = (0..COUNT)
         .filter_map(|_| client.event().data.as_u64())
         .collect();
-    if case.transport != Transport::WebSocket || case.software == Library::AioCometD {
+    if case.transport != Transport::WebSocket || case.software == Software::AioCometD {
         // A polling client sends parts of a batch side by side, and aiocometd promises no order.
         numbers.sort_unstable();
     }
     assert_eq!(numbers, (1..=COUNT).collect::<Vec<_>>());
     publisher.publish("/burst", json!("end"));
     client.expect_event("/burst", "end");
-    case.stop(server);
+    case.stop(site);
 }
 
 /// The server goes away in good order and comes back, then crashes and comes back.
 pub(crate) fn survives_restarts(case: Case) {
-    let mut server = case.server();
-    let cutter = Cutter::before(&server);
+    let mut site = case.site();
+    let cutter = Cutter::to(site.address());
     let mut client = case.client(&cutter.url());
     let mut publisher = case.publisher(&cutter.url());
     client.subscribe("/news/*");
@@ -188,13 +208,13 @@ pub(crate) fn survives_restarts(case: Case) {
 
     for round in ["after it was stopped", "after it crashed"] {
         if round == "after it was stopped" {
-            case.stop(server);
+            case.stop(site);
         } else {
-            server.kill();
+            site.kill();
         }
         client.loses_the_server();
-        server = case.server();
-        cutter.forward_to(&server);
+        site = case.site();
+        cutter.lead_to(Some(site.address()));
 
         client.handshaken();
         client.subscribed("/news/*");
@@ -206,10 +226,10 @@ pub(crate) fn survives_restarts(case: Case) {
 
 /// Connections break, the session does not.
 pub(crate) fn survives_cut_connections(case: Case) {
-    let server = case.server();
-    let cutter = Cutter::before(&server);
+    let site = case.site();
+    let cutter = Cutter::to(site.address());
     let mut client = case.client(&cutter.url());
-    let mut publisher = case.publisher(&server.url());
+    let mut publisher = case.publisher(&site.url());
     client.subscribe("/news");
 
     for round in 1..=5 {
@@ -219,17 +239,17 @@ pub(crate) fn survives_cut_connections(case: Case) {
     }
 
     assert_eq!(client.handshakes_unasked(), 0, "the session lives on");
-    case.stop(server);
+    case.stop(site);
 }
 
 /// The network stands still for a while: what was published meanwhile arrives, in order.
 pub(crate) fn outlasts_a_stall(case: Case) {
     // A client gives the server up after 1.2 times its timeout.
     const COUNT: u64 = 50;
-    let server = case.server();
-    let cutter = Cutter::before(&server);
+    let site = case.site();
+    let cutter = Cutter::to(site.address());
     let mut client = case.client(&cutter.url());
-    let mut publisher = case.publisher(&server.url());
+    let mut publisher = case.publisher(&site.url());
     client.subscribe("/numbers");
 
     cutter.stall();
@@ -242,5 +262,5 @@ pub(crate) fn outlasts_a_stall(case: Case) {
         client.expect_event("/numbers", number);
     }
     assert_eq!(client.handshakes_unasked(), 0, "the session lives on");
-    case.stop(server);
+    case.stop(site);
 }

@@ -10,8 +10,8 @@ pub(crate) fn share_rooms(case: Case) {
     const CLIENTS: usize = 100;
     const ROUNDS: usize = 10;
     let rooms: Vec<String> = (0..10).map(|room| format!("/rooms/{room}")).collect();
-    let server = case.server();
-    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| case.client(&server.url())).collect();
+    let site = case.site();
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| case.client(&site.url())).collect();
     for client in &mut clients {
         client.subscribe_all(&rooms);
     }
@@ -47,5 +47,5 @@ pub(crate) fn share_rooms(case: Case) {
         assert_eq!(client.handshakes_unasked(), 0, "all in one session");
     }
     // Over websockets alone no shard has to do with another's sessions.
-    server.stop();
+    site.stop();
 }

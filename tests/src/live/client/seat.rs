@@ -9,7 +9,7 @@ use std::sync::{Mutex, OnceLock};
 use serde_json::Value;
 
 use super::Extras;
-use super::library::{Library, Runtime};
+use super::software::{Runtime, Software};
 use crate::live::build::installed;
 use crate::live::lines::Lines;
 use crate::live::{CLIENTS, Deadline, Page, Pages, Process};
@@ -34,8 +34,8 @@ pub(super) struct Shared {
 
 impl Seat {
     /// Starts a client there, with these options.
-    pub(super) fn take(library: Library, name: String, options: &Value, extras: &Extras) -> Self {
-        let runtime = library.runtime();
+    pub(super) fn take(software: Software, name: String, options: &Value, extras: &Extras) -> Self {
+        let runtime = software.runtime();
         let on_node = matches!(runtime, Runtime::Process("node", _));
         let on_java = runtime == Runtime::Java;
         assert!(on_node || extras.ext.is_null(), "{name} sends no ext");
@@ -50,7 +50,7 @@ impl Seat {
                 Self::Process(process(name, program, script, options, trusted))
             }
             Runtime::Java => Self::Shared(Shared::open(name, java(), options)),
-            Runtime::Page(page) => Self::Page(Page::open_client(&url(library, page, options))),
+            Runtime::Page(page) => Self::Page(Page::open_client(&url(software, page, options))),
         }
     }
 
@@ -134,11 +134,11 @@ fn process(
 }
 
 /// The page's address: on the server's origin or on another, with the options as its fragment.
-fn url(library: Library, page: &str, options: &Value) -> String {
+fn url(software: Software, page: &str, options: &Value) -> String {
     installed(CLIENTS, "node_modules/faye", "npm ci");
     let server = options["url"].as_str().unwrap_or_default();
     let origin = match server.rsplit_once('/') {
-        Some((origin, _)) if !library.is_foreign() => origin.to_owned(),
+        Some((origin, _)) if !software.is_foreign() => origin.to_owned(),
         _ => Pages::served().origin(),
     };
     format!("{origin}/clients/page/{page}#{options}")

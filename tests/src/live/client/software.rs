@@ -2,7 +2,7 @@
 
 /// Which client, where it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Library {
+pub enum Software {
     /// npm `faye` on Node.js.
     Faye,
     /// Its browser build, on a page of the server's origin.
@@ -44,7 +44,7 @@ pub(super) enum Runtime {
     Page(&'static str),
 }
 
-impl Library {
+impl Software {
     /// Whether it has the acknowledge extension.
     #[must_use]
     pub fn acknowledges(self) -> bool {
