@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 
 use super::{CHANNEL, Delivery, LAST, Session};
-use crate::live::{Client, Cluster, Library, Transport};
+use crate::live::{Client, Cluster, Software, Transport};
 
 /// What a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Software {
     /// The test's own.
     Own,
     /// An unmodified one.
-    Unmodified(Library),
+    Unmodified(Software),
 }
 
 enum Seat {
@@ -50,16 +50,16 @@ impl Kind {
     /// One in two is an unmodified client, one in two is over a websocket; one in twenty is on Node.js, which takes a
     /// process for each, the other unmodified ones on Java.
     pub(super) fn in_turn(at: usize, delivery: Delivery) -> Self {
-        let library = match (at % 20 < 2, delivery) {
-            (true, Delivery::Acknowledged) => Library::CometDWithAck,
-            (true, Delivery::Plain) => Library::CometD,
-            (false, Delivery::Acknowledged) => Library::CometDOnJavaWithAck,
-            (false, Delivery::Plain) => Library::CometDOnJava,
+        let software = match (at % 20 < 2, delivery) {
+            (true, Delivery::Acknowledged) => Software::CometDWithAck,
+            (true, Delivery::Plain) => Software::CometD,
+            (false, Delivery::Acknowledged) => Software::CometDOnJavaWithAck,
+            (false, Delivery::Plain) => Software::CometDOnJava,
         };
         Self {
             software: match at % 2 {
                 0 => Software::Own,
-                _ => Software::Unmodified(library),
+                _ => Software::Unmodified(software),
             },
             transport: match at / 2 % 2 {
                 0 => Transport::LongPolling,
@@ -79,9 +79,9 @@ impl Kind {
                 session.subscribe(CHANNEL);
                 (session.id.clone(), Seat::Own(session))
             }
-            Software::Unmodified(library) => {
+            Software::Unmodified(software) => {
                 let url = cluster.balancer.url();
-                let mut client = Client::start(library, self.transport, &url);
+                let mut client = Client::start(software, self.transport, &url);
                 let session = client.handshake();
                 client.connects_over(self.transport);
                 client.subscribe(CHANNEL);

@@ -268,16 +268,16 @@ fn a_session_that_the_log_outruns_begins_anew_with_all_that_it_has_not_acknowled
 fn last(script: &mut Script, client: &Client, number: i64, data: &[i64]) {
     let ask = json!({"ext": {"ack": number}, "advice": {"timeout": 0}});
     let connection = script.connect_with(client, ask);
-    let mut brought = Vec::new();
+    let mut all = Vec::new();
     let reply = loop {
         let frame = script.take(connection);
-        brought.extend(read(&frame).0);
+        all.extend(brought(&frame).0);
         let last = frame.as_array().unwrap().last().unwrap();
         if last["channel"] == "/meta/connect" {
             break last.clone();
         }
     };
-    assert_eq!(brought, data);
+    assert_eq!(all, data);
     assert_eq!(reply["error"], "402::session_unknown", "{reply}");
     assert_eq!(reply["advice"]["reconnect"], "handshake", "{reply}");
     assert_eq!(reply.get("ext"), None, "{reply}");
