@@ -5,11 +5,12 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
-use crate::id::{BrowserId, ConnectionId, Entropy, SessionId};
+use crate::id::{BrowserId, ConnectionId, SessionId};
 use crate::io::{Peer, Transport};
-use crate::keyed::Keyed;
 use crate::message::{Event, Messages, Reply};
 use crate::request::RequestKey;
 use crate::session::SessionKey;
@@ -155,20 +156,16 @@ impl Response {
 }
 
 /// All connections of an engine.
+#[derive(Default)]
 pub(crate) struct Connections {
-    map: Keyed<ConnectionId, Box<Connection>>,
+    /// Looked up many times for each event. Their names are the driver's, so that no peer can choose
+    /// them to collide.
+    map: HashMap<ConnectionId, Box<Connection>, FxBuildHasher>,
     /// Those of them that a shutdown has to close.
     duplexes: BTreeSet<ConnectionId>,
 }
 
 impl Connections {
-    pub(crate) fn new(entropy: &mut Entropy) -> Self {
-        Self {
-            map: Keyed::new(entropy),
-            duplexes: BTreeSet::new(),
-        }
-    }
-
     pub(crate) fn insert(&mut self, id: ConnectionId, connection: Connection) {
         if !connection.transport.is_exchange() {
             self.duplexes.insert(id);

@@ -245,7 +245,17 @@ mod tests {
                     .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
             );
             assert_eq!(SessionId::parse(&text), Some(id));
+            assert_eq!(format!("{id}").as_bytes(), text.as_bytes());
         }
+    }
+
+    #[test]
+    fn identifiers_are_drawn_from_all_their_bits() {
+        let mut entropy = Entropy::new(Seed::new([7; 32]));
+        let drawn: [u128; 100] = core::array::from_fn(|_| entropy.wide());
+
+        assert_eq!(drawn.iter().fold(0, |all, one| all | one), u128::MAX);
+        assert_eq!(drawn.iter().fold(u128::MAX, |all, one| all & one), 0);
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Parts {
         Self {
             deciders: Deciders::new(config.deciders.clone()),
             sessions: Sessions::new(&mut entropy),
-            connections: Connections::new(&mut entropy),
+            connections: Connections::default(),
             channels: Channels::new((entropy.word(), entropy.word())),
             requests: Requests::default(),
             tickets: Tickets::default(),

@@ -14,7 +14,7 @@ const METRICS = {
 };
 
 // Words of a scenario, with the first number scaled, and what follows it.
-const counted = (scale, least) => (count) => String(Math.max(least, Math.round(count * scale)));
+const counted = (scale, least) => (count) => String(Math.max(Math.min(least, count), Math.round(count * scale)));
 
 function table({ scale, peers, only }) {
   const many = counted(scale, 10);
@@ -137,7 +137,7 @@ const CURVES = {
   subscribers: ({ many }) => {
     const events = (subscribers) => Math.min(20_000, Math.max(50, Math.round(1e6 / subscribers)));
     const point = (count) => ['fanout', '--subscribers', `${count}`, '--events', many(events(count)), '--warm-up', many(events(count) / 4)];
-    return fit([10, 100, 1000, 5000, 10_000, 20_000]).map((count) => cost(count, point(count)));
+    return fit([10, 100, 1000, 5000, 10_000, 20_000], many).map((count) => cost(count, point(count)));
   },
   idle: ({ many }) => idleCurve('websocket', many),
   'idle-polling': ({ many }) => idleCurve('long-polling', many),
@@ -167,26 +167,29 @@ function curve(name, { scale, peers }) {
 const cost = (point, args) => ({ key: `${point}`, title: `${point}`, args, metric: 'server_cpu_us_each', isMore: false });
 
 function idleCurve(transport, many) {
-  return fit([1000, 5000, 10_000, 20_000, 50_000, 100_000]).map((count) => ({
-    ...cost(count, ['idle', '--transport', transport, '--sessions', many(count), '--rest', '5']),
+  return fit([1000, 5000, 10_000, 20_000, 50_000, 100_000], many).map((count) => ({
+    ...cost(count, ['idle', '--transport', transport, '--sessions', `${count}`, '--rest', '5']),
     metric: 'kib_per_session',
   }));
 }
 
 // Few subscribers, so that it is the matching that is seen.
 function otherCurve(option, many) {
-  return [1, 1000, 10_000, 100_000, 1_000_000].map((count) => ({
-    ...cost(count, ['fanout', '--subscribers', '10', '--events', many(20_000), '--warm-up', many(1000), option, many(count)]),
+  const scaled = [1, 1000, 10_000, 100_000, 1_000_000].map((count) => many(count));
+  return [...new Set(scaled)].map((count) => ({
+    ...cost(count, ['fanout', '--subscribers', '10', '--events', many(20_000), '--warm-up', many(1000), option, count]),
+    also: 'server_rss_kib_before',
     peers: OURS,
   }));
 }
 
 // So many connections as the limit of descriptors allows, of the generator and the server alike.
-function fit(points) {
+function fit(points, many) {
   const most = Math.floor((descriptors() - 1000) / 1000) * 1000;
-  if (points.every((point) => point <= most)) return points;
+  const scaled = points.map((point) => Number(many(point)));
+  if (scaled.every((point) => point <= most)) return [...new Set(scaled)];
   console.log(`${descriptors()} descriptors are for ${most} connections: there are no points beyond.\n`);
-  return [...new Set(points.map((point) => Math.min(point, most)))];
+  return [...new Set(scaled.map((point) => Math.min(point, most)))];
 }
 
 module.exports = { curve, curves, single, table };

@@ -11,8 +11,11 @@ function printTable(rows, found) {
 
 // The points of a curve are its lines; what is measured is named above.
 function printCurve(rows, found) {
-  console.log(`${rows[0].metric}\n`);
-  printTable(rows, found);
+  for (const metric of [rows[0].metric, rows[0].also].filter(Boolean)) {
+    console.log(`${metric}\n`);
+    printTable(rows.map((row) => ({ ...row, metric })), found);
+    console.log('');
+  }
 }
 
 // What was to be reached; and how many times as good as each of the others the first peer is.

@@ -33,7 +33,8 @@ pub(crate) struct Options {
     check: bool,
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+/// Reads how many there are to be in a second.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(rate) if (0.001..1e7).contains(&rate) => Ok(rate),
         _ => Err("must be between 0.001 and 10000000 a second".into()),

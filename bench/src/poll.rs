@@ -7,6 +7,7 @@ use memchr::memmem;
 
 use crate::crowd::Crowd;
 use crate::latency::{Begun, Latencies};
+use crate::load;
 use crate::pace::{Pace, Turn};
 use crate::process::Spent;
 use crate::progress::Progress;
@@ -25,7 +26,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 100_000)]
     requests: usize,
     /// Requests a second; as fast as they are answered, if not given
-    #[arg(long)]
+    #[arg(long, value_parser = load::rate)]
     rate: Option<f64>,
     /// Requests before those that are measured
     #[arg(long, default_value_t = 2000)]

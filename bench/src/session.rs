@@ -307,10 +307,10 @@ mod tests {
     }
 
     fn sent(next: Next) -> String {
-        match next {
-            Next::Send(messages) => messages,
-            other => panic!("{other:?}"),
-        }
+        let Next::Send(messages) = next else {
+            panic!("{next:?}");
+        };
+        messages
     }
 
     fn ready(profile: Profile) -> Session {

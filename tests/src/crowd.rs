@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::live::{Cluster, Deadline};
 pub use judge::{Loss, Report};
 use member::Listener;
-pub use member::{Kind, Software};
+pub use member::{Kind, Maker};
 use publisher::Publisher;
 pub use session::{Delivery, Session, post};
 

@@ -5,12 +5,15 @@
 //! the store. Then nothing breaks any more, and everything has to be as promised. A seed is a run: the
 //! same seed gives the same bytes at the same time.
 
+mod bounds;
+mod browser;
 mod client;
 mod decider;
 mod dice;
 mod judge;
 mod link;
 mod node;
+mod parting;
 mod plan;
 mod store;
 mod story;
@@ -19,6 +22,7 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+pub use self::judge::Bias;
 pub use self::story::Telling;
 
 use self::story::Story;
@@ -48,7 +52,13 @@ pub struct Outcome {
 /// Lives through what a seed has in store.
 #[must_use]
 pub fn run(seed: u64, telling: Telling) -> Outcome {
-    let mut world = World::new(seed, Story::new(telling));
+    run_before(seed, telling, Bias::None)
+}
+
+/// The same before a judge who may be biased.
+#[must_use]
+pub fn run_before(seed: u64, telling: Telling, bias: Bias) -> Outcome {
+    let mut world = World::new(seed, Story::new(telling), bias);
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| world.run())) {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));

@@ -221,7 +221,12 @@ fn of_several_policies_the_earliest_end_counts_and_the_last_name() {
     assert_eq!(words, Some(Identity::new(Payload::string("ann"))));
     allow_all(&mut script);
     script.take(publish);
-    script.at(1_000).expect_no_trace();
+    script.first_connect(&ann);
+    let held = script.connect(&ann);
+    script.at(999).expect_nothing(held);
+    script.at(1_000);
+    expect_told_to_handshake(&script.take(held));
+    script.expect_no_trace();
 }
 
 // Proves: HS-18

@@ -57,7 +57,6 @@ clients! {
     }
     faye_on_a_foreign_page_over_websocket: FayeOnForeignPage over WebSocket {
         on_4_shards(Shards(4)): converses, survives_restarts, survives_cut_connections, sees_nothing_unless_allowed;
-        in_a_cluster(Nodes(3)): converses;
     }
 }
 
@@ -70,7 +69,6 @@ clients! {
     faye_on_a_foreign_page_over_long_polling: FayeOnForeignPage over LongPolling {
         on_4_shards(Shards(4)): converses, publishes_a_burst, survives_restarts, survives_cut_connections,
             sees_nothing_unless_allowed;
-        in_a_cluster(Nodes(3)): converses;
     }
 }
 
@@ -82,7 +80,6 @@ clients! {
     }
     faye_on_a_foreign_page_over_callback_polling: FayeOnForeignPage over CallbackPolling {
         on_4_shards(Shards(4)): converses, survives_restarts, survives_cut_connections, sees_nothing_unless_allowed;
-        in_a_cluster(Nodes(3)): converses;
     }
 }
 
@@ -167,7 +164,6 @@ clients! {
     }
     cometd_on_a_foreign_page_over_websocket: CometDOnForeignPage over WebSocket {
         on_4_shards(Shards(4)): converses, survives_restarts, survives_cut_connections, sees_nothing_unless_allowed;
-        in_a_cluster(Nodes(3)): converses;
     }
 }
 
@@ -180,7 +176,6 @@ clients! {
     cometd_on_a_foreign_page_over_long_polling: CometDOnForeignPage over LongPolling {
         on_4_shards(Shards(4)): converses, publishes_a_burst, survives_restarts, survives_cut_connections,
             sees_nothing_unless_allowed;
-        in_a_cluster(Nodes(3)): converses;
     }
 }
 
@@ -193,7 +188,6 @@ clients! {
     }
     cometd_on_a_foreign_page_over_callback_polling: CometDOnForeignPage over CallbackPolling {
         on_4_shards(Shards(4)): converses, survives_restarts, survives_cut_connections, sees_nothing_unless_allowed;
-        in_a_cluster(Nodes(3)): converses;
     }
 }
 

@@ -9,9 +9,9 @@
 use std::time::Duration;
 
 use bayeux_core::{
-    Config, Destination, Echo, Event, Fence, Input, Instant, Laziness, MemoryOptions, MemoryStore,
-    Messages, NewEntry, NodeId, Notice, Peer, Position, SessionId, SessionRecord, SessionSettings,
-    StoreReply, StoreRequest, StoreTicket,
+    Config, Destination, Echo, Event, Fence, Input, Instant, Laziness, Limits, MemoryOptions,
+    MemoryStore, Messages, NewEntry, NodeId, Notice, Peer, Position, SessionId, SessionRecord,
+    SessionSettings, Shard, StoreReply, StoreRequest, StoreTicket,
 };
 use bayeux_tests::store_contract::{Node, Setup, StoreUnderTest, Wait};
 
@@ -554,6 +554,11 @@ fn sessions_without_an_owner_are_cleared_away_by_whatever_is_called() {
     }
     store.detach(one, NOW);
     assert_eq!(store.sessions(), 200);
+    let kept = store.record(session(199)).map(|record| record.session);
+    assert_eq!(
+        (kept, store.record(session(200))),
+        (Some(session(199)), None)
+    );
 
     for _ in 0..4 {
         store.poll(two, NOW + Duration::from_secs(80));
@@ -566,13 +571,18 @@ fn sessions_without_an_owner_are_cleared_away_by_whatever_is_called() {
 fn the_options_follow_the_configuration() {
     let config = Config {
         timeout: Duration::from_secs(60),
+        limits: Limits {
+            max_sessions: 7,
+            ..Limits::default()
+        },
+        shard: Shard { index: 1, count: 2 },
         ..Config::default()
     };
 
     let options = MemoryOptions::for_config(&config);
 
     assert_eq!(options.session_ttl, Duration::from_secs(140));
-    assert_eq!(options.max_sessions, config.limits.max_sessions);
+    assert_eq!(options.max_sessions, 14, "of both shards");
 }
 
 #[test]

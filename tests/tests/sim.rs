@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bayeux_tests::sim::{self, Outcome, Telling};
+use bayeux_tests::sim::{self, Bias, Outcome, Telling};
 
 /// How many seeds are lived through each time.
 const SEEDS: u64 = 2_000;
@@ -18,7 +18,39 @@ fn a_cluster_keeps_its_promises_whatever_breaks() {
     let failed = live_through(SEEDS);
 
     if let Some(failed) = failed {
-        panic!("{}", told(failed.seed));
+        panic!("{}", told(sim::run(failed.seed, Telling::Full)));
+    }
+}
+
+#[test]
+fn a_seed_that_fails_is_told_again_word_for_word() {
+    for seed in [1, 2, 3] {
+        let fails = |telling| sim::run_before(seed, telling, Bias::After(4));
+        let [silent, once, again] = [Telling::Silent, Telling::Full, Telling::Full].map(fails);
+
+        assert_eq!(silent.digest, once.digest);
+        assert_eq!((silent.facts, &silent.failure), (once.facts, &once.failure));
+        assert_eq!(once.digest, again.digest);
+        let failure = once.failure.clone().unwrap_or_default();
+        let story = told(once);
+        assert_eq!(story, told(again));
+        // The number of the event that the judge does not like; that it was published, stored, sent and read.
+        let (number, _) = failure
+            .split_once(' ')
+            .and_then(|(_, what)| what.split_once(" has come"))
+            .unwrap_or_else(|| panic!("{failure}"));
+        let number = number.rsplit(' ').next().unwrap_or(number);
+        for step in [
+            "client ",
+            " > node ",
+            "log      @",
+            " > client ",
+            "BROKEN   client ",
+        ] {
+            let mut lines = story.lines();
+            let tells = |line: &str| line.contains(step) && line.contains(number);
+            assert!(lines.any(tells), "no {step:?} of {number} in {story}");
+        }
     }
 }
 
@@ -68,8 +100,8 @@ fn live_through(seeds: u64) -> Option<Outcome> {
 }
 
 /// How it came to it.
-fn told(seed: u64) -> String {
-    let outcome = sim::run(seed, Telling::Full);
+fn told(outcome: Outcome) -> String {
+    let seed = outcome.seed;
     let skipped = outcome.story.len().saturating_sub(LINES);
     let lines = outcome.story.into_iter().skip(skipped);
     let lines: Vec<String> = lines.collect();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 /// How long a claim waits for the former owner.
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(super) struct Partings {

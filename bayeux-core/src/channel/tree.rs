@@ -379,6 +379,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(channels.len(), naive.len());
+                prop_assert_eq!(channels.index.table.len(), naive.len());
             }
             for (text, sessions) in &naive {
                 let channel = channels.get(channels.find(text).unwrap()).unwrap();

@@ -243,6 +243,11 @@ mod tests {
 
             assert_eq!(head.origin(), Some("https://a"), "{name}");
         }
+        let head = RequestHead::new("POST", "/", [("Content-Type", b"text/plain ".as_slice())]);
+        assert_eq!(
+            (head.content_type(), head.origin()),
+            (Some("text/plain"), None)
+        );
     }
 
     #[test]

@@ -18,6 +18,9 @@ use crate::store::{
 use crate::tickets::StoreUse;
 use crate::turn::Turn;
 
+/// The fence of a session that has changed hands once.
+const FIRST_MOVE: Fence = Fence(2);
+
 impl Turn<'_> {
     /// A session comes from another engine. Without acknowledgement it goes on where it was let go
     /// of, or here; with it, where its client says with its next connect.
@@ -45,9 +48,11 @@ impl Turn<'_> {
             .unwrap_or(if acknowledged { record.start } else { here });
         let subscriptions = record.subscriptions.clone();
         let floor = subscriptions.iter().map(|s| s.since).max();
+        // Who had it from its handshake on may not have answered it a connect (CN-2). With acknowledgement
+        // clients ask for that answer themselves.
+        let connected = acknowledged || record.fence > FIRST_MOVE;
         let mut session = Session::new(record, self.now, seen);
-        // Whoever has been connected before is not connected for the first time (CN-2).
-        session.connected = true;
+        session.connected = connected;
         session.floor = floor.unwrap_or_default();
         session.acknowledged = released;
         if acknowledged {

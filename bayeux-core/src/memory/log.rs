@@ -197,10 +197,24 @@ mod tests {
         for text in ["{}", "{\"a\":1}", "{}"] {
             log.append(Instant::EPOCH, entry(text), 10, usize::MAX);
         }
-        assert!(log.bytes() > 0);
+        let fixed = size_of::<Kept>() + size_of::<NewEntry>() + "/a".len();
+        let framed = "[{}]".len() + "[{\"a\":1}]".len() + "[{}]".len();
+        assert_eq!((log.len(), log.bytes()), (3, 3 * fixed + framed));
         log.trim(Instant::EPOCH, Duration::ZERO, log.end());
 
         assert_eq!((log.len(), log.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn entries_give_way_one_by_one_beyond_the_bound_on_bytes() {
+        let mut log = Log::default();
+        log.append(Instant::EPOCH, entry("{}"), 9, usize::MAX);
+        let one = log.bytes();
+
+        log.append(Instant::EPOCH, entry("{}"), 9, 2 * one);
+        assert_eq!(log.len(), 2);
+        log.append(Instant::EPOCH, entry("{}"), 9, 3 * one - 1);
+        assert_eq!(log.len(), 2);
     }
 
     #[test]

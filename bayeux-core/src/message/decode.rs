@@ -421,6 +421,7 @@ mod tests {
 
         assert_eq!(count(&["[{},{}]", "{}"]), Ok(3));
         assert_eq!(count(&["[{},{}]", "[{},{}]"]), Err(DecodeError::TooMany));
+        assert_eq!(count(&["{}", "[{},{},{}]"]), Err(DecodeError::TooMany));
         assert_eq!(count(&["{}", "[1]"]), Err(DecodeError::NotMessages));
         assert_eq!(count(&[]), Ok(0));
     }

@@ -109,3 +109,18 @@ fn push_number(out: &mut Vec<u8>, mut value: u64) {
     }
     out.get_mut(start..).unwrap_or_default().reverse();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_string_may_not_hold_is_escaped_as_shortly_as_it_can_be() {
+        let mut out = Vec::new();
+
+        push_string(&mut out, "a\"b\\c\n\r\t\u{0}\u{8}\u{1f} \u{7f}\u{e9}");
+
+        let wanted = r#""a\"b\\c\n\r\t\u0000\u0008\u001f"#;
+        assert_eq!(out, alloc::format!("{wanted} \u{7f}\u{e9}\"").as_bytes());
+    }
+}

@@ -81,3 +81,24 @@ pub(super) fn keep_last<K: Ord, V>(members: &mut Vec<(K, V)>) {
             .is_some_and(|position| kept.next_if_eq(&position).is_some())
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn of_members_with_one_name_the_last_is_kept_where_it_stands() {
+        let table = [
+            (vec![("a", 1)], vec![("a", 1)]),
+            (vec![("a", 1), ("a", 2)], vec![("a", 2)]),
+            (vec![("a", 1), ("b", 2), ("a", 3)], vec![("b", 2), ("a", 3)]),
+        ];
+        for (mut members, kept) in table {
+            keep_last(&mut members);
+
+            assert_eq!(members, kept);
+        }
+    }
+}

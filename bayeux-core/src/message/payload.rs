@@ -133,6 +133,27 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_copied_only_out_of_a_far_larger_buffer() {
+        for (buffer, size, is_copied) in [
+            (1024, 1, false),
+            (1024, 1024, false),
+            (1028, 257, false),
+            (1028, 256, true),
+            (1028, 1, true),
+        ] {
+            let body = Bytes::from("1".repeat(buffer));
+            let text = core::str::from_utf8(body.get(..size).unwrap()).unwrap();
+
+            let payload = Payload::part_of(&body, text);
+
+            assert_eq!((payload.as_str(), payload.size()), (text, size));
+            assert_eq!((payload.to_bytes().len(), payload.is_null()), (size, false));
+            let is_shared = payload.as_bytes().as_ptr() == body.as_ptr();
+            assert_eq!(is_shared, !is_copied, "{size} of {buffer}");
+        }
+    }
+
+    #[test]
     fn a_value_that_fits_into_a_frame_is_not_too_deep() {
         // DE-15
         let nested = |levels: usize| Payload::parse("[".repeat(levels) + &"]".repeat(levels));

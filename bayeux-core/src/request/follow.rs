@@ -186,19 +186,14 @@ impl Request {
         }
     }
 
-    /// The first slot that waits for the store, if any of them was refused.
+    /// The first slot that waits for the store, if any of them was refused; some do.
     fn first_waiting(&self) -> Option<usize> {
         if self.refused.is_empty() {
             return None;
         }
         let is_waiting = |slot: &Slot| matches!(slot, Slot::Open(Some(_)));
         let handed = self.slots.iter().position(is_waiting);
-        handed.or_else(|| {
-            let current = self.current.as_deref();
-            current
-                .filter(|_| self.open > 0)
-                .map(|current| current.slot)
-        })
+        handed.or_else(|| self.current.as_deref().map(|current| current.slot))
     }
 }
 

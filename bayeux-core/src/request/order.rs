@@ -80,6 +80,7 @@ impl Turn<'_> {
 
     /// The connection of a request is gone, and with it the order of its frames.
     pub(crate) fn stand_alone(&mut self, key: RequestKey) {
+        self.go_after(key);
         let Some(request) = self.requests.get_mut(key) else {
             return;
         };

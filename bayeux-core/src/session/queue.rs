@@ -245,8 +245,7 @@ impl Queue {
 
     /// Whether something wants to leave at once.
     pub(crate) fn is_prompt(&self) -> bool {
-        let unsent = self.entries.len() > self.in_flight;
-        (self.prompt > 0 || (self.overdue && unsent)) && self.is_settled_in_front()
+        (self.prompt > 0 || self.overdue) && self.is_settled_in_front()
     }
 
     /// Whether the next event to leave waits for no verdict.
@@ -283,5 +282,48 @@ impl Queue {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(count: u64) -> Queue {
+        let mut queue = Queue::default();
+        for position in 1..=count {
+            queue.push(Queued {
+                position: Position::new(position),
+                event: Arc::new(Event::from_object("{}")),
+                laziness: Laziness::Prompt,
+                pending: None,
+            });
+        }
+        queue
+    }
+
+    #[test]
+    fn a_batch_is_as_large_as_its_events_with_what_separates_them() {
+        let size = Event::from_object("{}").size() + 1;
+        for (max_bytes, count) in [(0, 1), (2 * size - 1, 1), (2 * size, 2), (3 * size, 3)] {
+            let mut queue = filled(3);
+
+            let taken = queue.take(Keep::Written, max_bytes);
+
+            assert_eq!((taken.count, taken.again), (count, 0), "{max_bytes}");
+        }
+    }
+
+    #[test]
+    fn an_empty_queue_keeps_a_little_room_and_no_more() {
+        for (count, keeps_room) in [(3, true), (100, false)] {
+            let mut queue = filled(count);
+
+            queue.take(Keep::Written, usize::MAX);
+            queue.written();
+
+            assert_eq!((queue.len(), queue.bytes()), (0, 0));
+            assert_eq!(queue.entries.capacity() > 0, keeps_room, "{count}");
+        }
     }
 }

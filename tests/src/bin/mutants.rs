@@ -1,4 +1,5 @@
-//! Tries the mutants of `tests/mutants` one at a time, all of them or those named.
+//! Tries the mutants of `tests/mutants` one at a time, all of them or those named. With `--copy` it brings the copy up to
+//! date in which they are tried, and tries none.
 
 use std::io;
 use std::path::Path;
@@ -6,9 +7,13 @@ use std::process::ExitCode;
 
 use bayeux_tests::mutants::{Fate, Mutant, Stage, Workshop};
 
-const USAGE: &str = "usage: mutants [--seeds COUNT] [NAME]...";
+const USAGE: &str = "usage: mutants --copy | [--seeds COUNT] [NAME]...";
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 fn main() -> ExitCode {
+    if std::env::args().skip(1).eq(["--copy"]) {
+        return ended(Workshop::open(Path::new(ROOT)).map(|_| ExitCode::SUCCESS));
+    }
     let mut seeds = 300;
     let mut names = Vec::new();
     let mut words = std::env::args().skip(1);
@@ -27,17 +32,18 @@ fn main() -> ExitCode {
             names.push(word);
         }
     }
-    match try_all(&names, seeds) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended(try_all(&names, seeds))
+}
+
+fn ended(result: io::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        ExitCode::FAILURE
+    })
 }
 
 fn try_all(names: &[String], seeds: u64) -> io::Result<ExitCode> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let root = Path::new(ROOT);
     let mut mutants = Mutant::all(root)?;
     for name in names {
         if !mutants.iter().any(|mutant| mutant.name == *name) {

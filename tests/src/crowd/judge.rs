@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::member::Heard;
 use super::publisher::{PUBLISHERS, Published};
-use super::{Delivery, Kind, Progress, Software};
+use super::{Delivery, Kind, Maker, Progress};
 use crate::live::Transport;
 
 /// What it came to.
@@ -175,13 +175,13 @@ impl Heard {
 impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            software,
+            maker,
             transport,
             delivery,
         } = self;
-        match software {
-            Software::Own => write!(formatter, "own")?,
-            Software::Unmodified(library) => write!(formatter, "{library:?}")?,
+        match maker {
+            Maker::Own => write!(formatter, "own")?,
+            Maker::Unmodified(software) => write!(formatter, "{software:?}")?,
         }
         write!(formatter, " over {}, {delivery:?}", transport.name())
     }

@@ -12,7 +12,7 @@ use crate::live::{Client, Cluster, Software, Transport};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
     /// Whose it is.
-    pub software: Software,
+    pub maker: Maker,
     /// What it speaks over.
     pub transport: Transport,
     /// Whether it acknowledges.
@@ -21,7 +21,7 @@ pub struct Kind {
 
 /// Whose a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Software {
+pub enum Maker {
     /// The test's own.
     Own,
     /// An unmodified one.
@@ -57,9 +57,9 @@ impl Kind {
             (false, Delivery::Plain) => Software::CometDOnJava,
         };
         Self {
-            software: match at % 2 {
-                0 => Software::Own,
-                _ => Software::Unmodified(software),
+            maker: match at % 2 {
+                0 => Maker::Own,
+                _ => Maker::Unmodified(software),
             },
             transport: match at / 2 % 2 {
                 0 => Transport::LongPolling,
@@ -72,14 +72,14 @@ impl Kind {
     /// A client of that kind comes to the cluster, subscribes, and listens; it lets go of `end` when it has heard the last
     /// message.
     pub(super) fn join(self, cluster: &Cluster, end: Sender<Infallible>) -> Listener {
-        let (session, seat) = match self.software {
-            Software::Own => {
+        let (session, seat) = match self.maker {
+            Maker::Own => {
                 let mut session = Session::open_as(cluster.balancer.address(), self.delivery);
                 session.connect(0);
                 session.subscribe(CHANNEL);
                 (session.id.clone(), Seat::Own(session))
             }
-            Software::Unmodified(software) => {
+            Maker::Unmodified(software) => {
                 let url = cluster.balancer.url();
                 let mut client = Client::start(software, self.transport, &url);
                 let session = client.handshake();

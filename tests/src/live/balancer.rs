@@ -109,7 +109,8 @@ fn serve(mut client: TcpStream, shared: &Shared) -> Option<()> {
     let (mut from_client, mut to_server) = (client.try_clone().ok()?, server.try_clone().ok()?);
     let upwards = thread::spawn(move || {
         std::io::copy(&mut from_client, &mut to_server).ok();
-        to_server.shutdown(Shutdown::Both).ok();
+        // What the client has closed is open until the server knows.
+        to_server.shutdown(Shutdown::Write).ok();
     });
     std::io::copy(&mut server, &mut client).ok();
     client.shutdown(Shutdown::Both).ok();

@@ -30,6 +30,10 @@ pub(super) struct Client {
     wants: BTreeSet<&'static str>,
     session: Option<Membership>,
     socket: Option<u64>,
+    /// It publishes over a websocket, whatever it connects by: as Faye does while it changes.
+    mixes: bool,
+    /// That websocket.
+    aside: Option<u64>,
     pending: BTreeMap<u64, Pending>,
     last_id: u64,
     /// How often it has begun anew: what rings for a life before is void.
@@ -45,6 +49,8 @@ struct Membership {
     /// What it may still be subscribed to, nobody having said that it is not.
     doubtful: BTreeSet<&'static str>,
     connected: bool,
+    /// It is its browser's alone.
+    bound: bool,
     /// Until when it may be without connect, having lost one just now.
     forgiven: Instant,
 }
@@ -61,8 +67,7 @@ enum What {
     Connect,
     Subscribe(&'static str),
     Unsubscribe(&'static str),
-    /// What, and what stands before it in the same frame.
-    Publish(u64, Option<u64>),
+    Publish(u64),
     Disconnect,
 }
 
@@ -87,6 +92,8 @@ impl Client {
             wants: BTreeSet::new(),
             session: None,
             socket: None,
+            mixes: dice.permille(150),
+            aside: None,
             pending: BTreeMap::new(),
             last_id: 0,
             life: 0,
@@ -101,6 +108,12 @@ impl Client {
 
     pub(super) fn session_id(&self) -> Option<&str> {
         self.session.as_ref().map(|session| session.id.as_str())
+    }
+
+    /// Its session, if no other browser may have it.
+    pub(super) fn bound_session(&self) -> Option<&str> {
+        let session = self.session.as_ref().filter(|session| session.bound);
+        session.map(|session| session.id.as_str())
     }
 
     /// What it is surely subscribed to, and what it may be.

@@ -14,13 +14,25 @@ const SURE: Duration = Duration::from_secs(6);
 /// Whether the world is as promised; if not, what is wrong.
 pub(super) type Verdict = Result<(), String>;
 
+/// Whether the judge goes by what was promised.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Bias {
+    /// It does.
+    #[default]
+    None,
+    /// It finds fault with the event that comes after so many: to see what becomes of a failure.
+    After(u64),
+}
+
 #[derive(Default)]
 pub(super) struct Judge {
+    bias: Bias,
     /// What was published, by its number: where it is in the log, counted from 1 over all lives of
     /// the log.
     places: BTreeMap<u64, u64>,
     /// By place.
     channels: BTreeMap<u64, ChannelName>,
+    times: BTreeMap<u64, Instant>,
     end: u64,
     sessions: BTreeMap<String, Session>,
     /// The log may be lost or trimmed.
@@ -38,6 +50,8 @@ struct Session {
     got: BTreeSet<u64>,
     /// When it was surely there.
     alive: Instant,
+    /// It may be ended: its queue was full.
+    excused: bool,
 }
 
 struct Interest {
@@ -47,8 +61,9 @@ struct Interest {
 }
 
 impl Judge {
-    pub(super) fn new(lossy: bool, gentle: bool) -> Self {
+    pub(super) fn new(lossy: bool, gentle: bool, bias: Bias) -> Self {
         Self {
+            bias,
             lossy,
             gentle,
             ..Self::default()
@@ -56,12 +71,13 @@ impl Judge {
     }
 
     /// An entry has come into the log.
-    pub(super) fn logged(&mut self, number: u64, channel: &ChannelName) -> Verdict {
+    pub(super) fn logged(&mut self, number: u64, channel: &ChannelName, now: Instant) -> Verdict {
         self.end += 1;
         if self.places.insert(number, self.end).is_some() {
             return Err(format!("n{number} is in the log twice"));
         }
         self.channels.insert(self.end, channel.clone());
+        self.times.insert(self.end, now);
         for session in self.sessions.values_mut() {
             if (session.acknowledges || self.gentle) && session.is_owed(self.end, channel) {
                 session.owed.push_back(self.end);
@@ -77,22 +93,25 @@ impl Judge {
         }
     }
 
-    /// A publish was answered: it is in the log.
-    pub(super) fn published(&self, number: u64) -> Verdict {
-        if self.places.contains_key(&number) {
-            return Ok(());
-        }
-        Err(format!("n{number} was answered, and is not in the log"))
-    }
-
-    /// Of two publishes in one request the first comes first.
-    pub(super) fn in_order(&self, first: u64, second: u64) -> Verdict {
-        match (self.places.get(&first), self.places.get(&second)) {
-            (Some(one), Some(other)) if one > other => Err(format!(
-                "n{second} stands in the log before n{first}, which was sent before it"
-            )),
-            _ => Ok(()),
-        }
+    /// A publish was answered: it is in the log, and what went by the same connection stands there in
+    /// the order in which it went. `answered` has where that is.
+    pub(super) fn published(&self, number: u64, answered: &mut BTreeMap<u64, u64>) -> Verdict {
+        let Some(place) = self.places.get(&number).copied() else {
+            return Err(format!("n{number} was answered, and is not in the log"));
+        };
+        let before = answered.range(..number).next_back();
+        let after = answered.range(number..).next();
+        let (first, second) = match (before, after) {
+            (Some((before, at)), _) if *at > place => (*before, number),
+            (_, Some((after, at))) if *at < place => (number, *after),
+            _ => {
+                answered.insert(number, place);
+                return Ok(());
+            }
+        };
+        Err(format!(
+            "n{second} stands in the log before n{first}, which was sent before it"
+        ))
     }
 
     pub(super) fn begins(&mut self, session: &str, acknowledges: bool, now: Instant) -> Verdict {
@@ -102,6 +121,7 @@ impl Judge {
             owed: VecDeque::new(),
             got: BTreeSet::new(),
             alive: now,
+            excused: false,
         };
         match self.sessions.insert(session.to_owned(), begun) {
             Some(_) => Err(format!("two sessions are named {session}")),
@@ -128,12 +148,19 @@ impl Judge {
         };
         self.sessions_lost += 1;
         let away = now.saturating_duration_since(before.alive);
-        if self.lossy || away > SURE {
+        if self.lossy || before.excused || away > SURE {
             return Ok(());
         }
         Err(format!(
             "a session is unknown that was there {away:?} before"
         ))
+    }
+
+    /// It may be unknown from now on.
+    pub(super) fn excuses(&mut self, session: &str) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.excused = true;
+        }
     }
 
     pub(super) fn subscribes(&mut self, session: &str, pattern: &str) {
@@ -197,6 +224,11 @@ impl Judge {
             return Ok(place);
         };
         self.delivered += 1;
+        if matches!(self.bias, Bias::After(most) if self.delivered > most) {
+            return Err(format!(
+                "n{number} has come, and the judge does not like it"
+            ));
+        }
         if !session.got.insert(place) {
             return Err(format!("n{number} has come twice"));
         }
@@ -235,6 +267,29 @@ impl Judge {
         if let Some(session) = session.filter(|session| !session.acknowledges) {
             session.owed.retain(|owed| Some(*owed) != place);
         }
+    }
+
+    /// An engine has dropped what has this position, and says so. As long as the log is whole, positions are
+    /// places.
+    pub(super) fn dropped(&mut self, session: &str, position: u64) -> Verdict {
+        let session = self.sessions.get_mut(session).filter(|_| !self.lossy);
+        let Some(session) = session else {
+            return Ok(());
+        };
+        if session.acknowledges {
+            return Err(format!("@{position} is dropped, and would be acknowledged"));
+        }
+        session.owed.retain(|owed| *owed != position);
+        Ok(())
+    }
+
+    /// How long what has this number is in the log.
+    pub(super) fn age(&self, number: u64, now: Instant) -> Duration {
+        let place = self.places.get(&number);
+        let logged = place.and_then(|place| self.times.get(place));
+        logged.map_or(Duration::ZERO, |logged| {
+            now.saturating_duration_since(*logged)
+        })
     }
 
     /// Everything that is owed has come.

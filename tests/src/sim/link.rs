@@ -3,11 +3,13 @@
 //! Bytes keep their order on a connection, and come after a while or, once it is broken, never. Either
 //! end may see that it is gone, at once or late, or not see it.
 
-use std::collections::VecDeque;
+mod holds;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bayeux_core::{
-    ConnectionId, DecodeLimits, Input, Instant, Messages, Peer, SessionId, Transport,
+    BrowserId, ConnectionId, DecodeLimits, Input, Instant, Messages, Peer, SessionId, Transport,
 };
 
 use serde_json::Value;
@@ -46,12 +48,20 @@ pub(super) struct Link {
     stuck: bool,
     /// An exchange has been answered.
     answered: bool,
-    /// The session whose connect it carries.
-    connects: Option<SessionId>,
+    /// The session whose newest connect has come by it and is not answered.
+    pub(super) holds: Option<(SessionId, Instant)>,
+    /// The cookie that it was opened with.
+    pub(super) cookie: Option<BrowserId>,
+    /// The one that its response brings.
+    brings: Option<BrowserId>,
+    /// It was opened to try another's session.
+    pub(super) steals: bool,
     /// The session that its client had last.
     session: Option<SessionId>,
     /// The place in the log of the last event that came on it.
     pub(super) last: Option<u64>,
+    /// What was published by it and answered: where it is in the log.
+    pub(super) published: BTreeMap<u64, u64>,
     up: Instant,
     down: Instant,
 }
@@ -60,6 +70,11 @@ impl Link {
     /// Whether the client may still use it.
     pub(super) const fn is_open(&self) -> bool {
         self.client_open
+    }
+
+    /// Whether its node may still answer.
+    pub(super) const fn is_open_at_node(&self) -> bool {
+        self.node_open
     }
 }
 
@@ -71,6 +86,7 @@ impl World {
         let life = self.nodes.get(node).map_or(0, |node| node.life);
         let alive = self.nodes.get(node).is_some_and(Node::is_alive);
         let now = self.now;
+        let cookie = self.cookie_of(client);
         self.links.insert(
             link,
             Link {
@@ -90,9 +106,13 @@ impl World {
                 is_stale: false,
                 stuck: false,
                 answered: false,
-                connects: None,
+                holds: None,
+                cookie,
+                brings: None,
+                steals: false,
                 session: None,
                 last: None,
+                published: BTreeMap::new(),
                 up: now,
                 down: now,
             },
@@ -153,13 +173,7 @@ impl World {
     }
 
     /// A client sends.
-    pub(super) fn send_up(
-        &mut self,
-        link: u64,
-        frame: Frame,
-        session: Option<SessionId>,
-        connects: bool,
-    ) {
+    pub(super) fn send_up(&mut self, link: u64, frame: Frame, session: Option<SessionId>) {
         let travel = self.travel();
         let now = self.now;
         let Some(entry) = self.links.get_mut(&link) else {
@@ -167,9 +181,6 @@ impl World {
         };
         let (client, node) = (entry.client, entry.node);
         entry.session = session;
-        if connects {
-            entry.connects = session;
-        }
         entry.up = entry.up.max(now + travel);
         let at = entry.up;
         self.story.tell(now, || {
@@ -191,7 +202,10 @@ impl World {
         let (number, transport) = (entry.node, entry.transport);
         let connection = ConnectionId::new(link);
         if !core::mem::replace(&mut entry.known, true) {
-            let peer = Peer::default();
+            let peer = Peer {
+                browser: entry.cookie,
+                ..Peer::default()
+            };
             self.fact(
                 number,
                 Input::Opened {
@@ -206,6 +220,7 @@ impl World {
             self.fail("a client has said what is not JSON".to_owned());
             return;
         };
+        self.has_come(link, &messages);
         let Some(entry) = self.links.get_mut(&link).filter(|entry| entry.node_open) else {
             return;
         };
@@ -250,7 +265,11 @@ impl World {
     }
 
     /// An engine sends.
-    pub(super) fn send(&mut self, link: u64, frames: Vec<Frame>) {
+    pub(super) fn send(&mut self, link: u64, frames: Vec<Frame>, cookie: Option<BrowserId>) {
+        if self.plan.tight || self.plan.lazy.is_some() {
+            let verdict = self.is_within_bounds(link, &frames);
+            self.hold(verdict);
+        }
         let delay = self.dice.millis(0..4);
         let now = self.now;
         let Some(entry) = self.links.get_mut(&link) else {
@@ -279,7 +298,9 @@ impl World {
                 )
             });
         }
+        entry.answers(&frames);
         entry.unwritten = Some(frames);
+        entry.brings = cookie;
         let (session, life) = (entry.session, entry.life);
         entry.is_stale = session.is_some_and(|session| !self.store.owns(life, session));
         if !wrong.is_empty() {
@@ -333,9 +354,12 @@ impl World {
             self.is_lost(session, frame);
             return;
         };
-        let client = entry.client;
+        let (client, cookie) = (entry.client, entry.brings.take());
         if entry.transport.is_exchange() {
             entry.client_open = false;
+        }
+        if let Some(cookie) = cookie {
+            self.is_given(client, cookie);
         }
         self.got(client, link, frame, is_stale);
         self.forget_link(link);
@@ -442,19 +466,6 @@ impl World {
             self.fact(number, Input::Closed { connection });
         }
         self.forget_link(link);
-    }
-
-    /// A session whose connect was held is away from now on.
-    fn may_have_let_go(&mut self, link: u64) {
-        let Some(entry) = self.links.get(&link) else {
-            return;
-        };
-        if let Some(session) = entry.connects
-            && entry.unwritten.is_none()
-            && self.store.keeps(entry.life, session)
-        {
-            self.judge.alive(&session.text(), self.now);
-        }
     }
 
     /// Nothing comes through any more; each end may see it, or not.

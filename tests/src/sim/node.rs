@@ -175,7 +175,7 @@ impl World {
             Output::Receive { connection } => self.receive(connection.number()),
             Output::Send { connection, batch } => {
                 let frames = batch.frames().cloned().collect();
-                self.send(connection.number(), frames);
+                self.send(connection.number(), frames, batch.cookie());
             }
             Output::Close { connection, reason } => {
                 self.close(connection.number(), reason.name());
@@ -194,10 +194,12 @@ impl World {
                     let life = self.nodes.get(number).map_or(0, |node| node.life);
                     self.session_began(life, session);
                 }
-                ReportKind::SessionRemoved(session, _) => {
+                ReportKind::SessionRemoved(session, why) => {
                     let life = self.nodes.get(number).map_or(0, |node| node.life);
                     self.session_ended(life, session);
+                    self.is_removed(session, why);
                 }
+                ReportKind::Dropped(session, position) => self.is_dropped(session, position),
                 _ => {}
             },
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bayeux_core::{Config, MemoryOptions};
 
+use super::bounds::{make_lazy, make_tight};
 use super::decider::deciders;
 use super::dice::Dice;
 
@@ -38,6 +39,14 @@ pub(super) struct Plan {
     pub(super) slow: u32,
     /// How many verdicts in a thousand come late, never, or say no.
     pub(super) bad_verdicts: u32,
+    /// How long events on a channel may wait for company, if they may.
+    pub(super) lazy: Option<Duration>,
+    /// Frames, queues and the rest are small.
+    pub(super) tight: bool,
+    /// How many browsers there are; none if clients keep no cookies.
+    pub(super) browsers: usize,
+    /// A claim waits for the former owner.
+    pub(super) parting: bool,
     pub(super) faults: Vec<(Duration, Fault)>,
 }
 
@@ -56,6 +65,8 @@ pub(super) enum Fault {
     Outage(Duration),
     /// The store comes back without its sessions and without so many entries at the end of its log.
     Reset(Duration, usize),
+    /// The same, and each node finds the store again, and learns what it has lost, at a time of its own.
+    Failover(Duration, usize),
     /// The wall clock of a node is set.
     Clock(usize, Duration),
 }
@@ -77,6 +88,14 @@ impl Plan {
         if asks {
             config.deciders = deciders();
         }
+        let lazy = dice.permille(200);
+        let lazy = lazy.then(|| make_lazy(dice, &mut config)).flatten();
+        let tight = lazy.is_none() && dice.permille(200);
+        if tight {
+            make_tight(dice, &mut config);
+        }
+        let browsers = dice.permille(250);
+        let browsers = if browsers { 1 + dice.below(5) } else { 0 };
         let mut memory = MemoryOptions::for_config(&config);
         memory.max_batch = 1 + dice.below(20);
         if trims {
@@ -108,6 +127,10 @@ impl Plan {
                 0
             },
             slow: dice.pick(&[0, 10, 100]).unwrap_or(0),
+            lazy,
+            tight,
+            browsers,
+            parting: dice.permille(500),
             faults: Vec::new(),
         };
         if !gentle {
@@ -119,7 +142,12 @@ impl Plan {
         if resets {
             let away = dice.millis(10..8_000);
             let lost = dice.pick(&[1, 3, 10, usize::MAX]).unwrap_or(0);
-            plan.add(dice, Fault::Reset(away, lost));
+            let fault = if dice.permille(500) {
+                Fault::Reset(away, lost)
+            } else {
+                Fault::Failover(away, lost)
+            };
+            plan.add(dice, fault);
         }
         plan
     }

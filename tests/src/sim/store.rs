@@ -9,15 +9,18 @@
     reason = "a few facts and orders out of many are looked at"
 )]
 
+mod loss;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bayeux_core::{
-    Destination, Entry, Input, Instant, MemoryOptions, MemoryStore, NewEntry, NodeId, Notice,
+    Destination, Fence, Input, Instant, MemoryOptions, MemoryStore, NewEntry, NodeId, Notice,
     Position, SessionId, StoreReply, StoreRequest, StoreTicket,
 };
 use serde_json::Value;
 
+use super::parting::Partings;
 use super::plan::LEASE;
 use super::world::{Happening, World};
 
@@ -33,6 +36,9 @@ pub(super) struct Store {
     here: BTreeSet<(u64, SessionId)>,
     /// The log since the store has begun, or begun anew.
     history: Vec<NewEntry>,
+    /// Who had a session before it was claimed last.
+    former: BTreeMap<SessionId, u64>,
+    pub(super) partings: Partings,
 }
 
 /// What a node has to do with the store.
@@ -52,6 +58,10 @@ struct Line {
     tail: Position,
     /// What is not answered, and about which session it is.
     open: BTreeMap<StoreTicket, Option<SessionId>>,
+    /// The sessions whose appends are not answered.
+    appends: BTreeMap<StoreTicket, (SessionId, Fence)>,
+    /// The log was lost, it begins here, and the node has not heard of it.
+    lost: Option<Position>,
 }
 
 /// How a request fails.
@@ -77,6 +87,8 @@ impl Store {
             owners: BTreeMap::new(),
             here: BTreeSet::new(),
             history: Vec::new(),
+            former: BTreeMap::new(),
+            partings: Partings::new(),
         }
     }
 
@@ -88,6 +100,12 @@ impl Store {
     /// Whether this life of a node has this session, as both of them see it.
     pub(super) fn keeps(&self, life: u64, session: SessionId) -> bool {
         self.owns(life, session) && self.here.contains(&(life, session))
+    }
+
+    /// Whether this life of a node can be reached.
+    pub(super) fn is_there(&self, life: u64) -> bool {
+        let line = self.lines.get(&life);
+        line.is_some_and(|line| line.away.is_none())
     }
 
     /// How many sessions are kept.
@@ -136,6 +154,8 @@ impl World {
             sessions: BTreeMap::new(),
             tail: self.store.memory.end(),
             open: BTreeMap::new(),
+            appends: BTreeMap::new(),
+            lost: None,
         };
         self.store.lines.insert(life, line);
         self.hear_store();
@@ -143,6 +163,7 @@ impl World {
 
     /// A life of a node is over, as the store sees it.
     pub(super) fn detach(&mut self, life: u64) {
+        self.give_up_claims(life);
         if let Some(line) = self.store.lines.remove(&life) {
             self.store.memory.detach(line.node, self.now);
             self.store.owners.retain(|_, owner| *owner != life);
@@ -159,6 +180,17 @@ impl World {
             return;
         };
         line.open.insert(ticket, subject);
+        if let StoreRequest::Append(entry) = &request
+            && let (Some(origin), Some(fence)) = (entry.origin, entry.fence)
+        {
+            line.appends.insert(ticket, (origin, fence));
+            let open: Vec<_> = line.appends.values().copied().collect();
+            let verdict = self.appends_are_few(&open, (origin, fence));
+            self.hold(verdict);
+        }
+        let Some(line) = self.store.lines.get_mut(&life) else {
+            return;
+        };
         if line.away.is_some() {
             self.answer_store(life, ticket, StoreReply::Failed);
             return;
@@ -207,18 +239,26 @@ impl World {
                 self.store.owners.insert(record.session, life);
             }
             StoreRequest::Claim(session) => {
-                self.store.owners.insert(*session, life);
+                self.part_now(*session);
+                match self.store.owners.insert(*session, life) {
+                    Some(before) => self.store.former.insert(*session, before),
+                    None => self.store.former.remove(session),
+                };
             }
             _ => {}
         }
+        let parts = parting(&request);
         self.store.memory.submit(node, self.now, ticket, request);
+        if let Some((session, fence, cursor)) = parts {
+            self.parts(session, fence, cursor);
+        }
         match failure {
             Some(Failure::Done) => {
                 self.answer_store(life, ticket, StoreReply::Failed);
             }
             Some(Failure::Silent) => {
                 if let Some(line) = self.store.lines.get_mut(&life) {
-                    line.open.remove(&ticket);
+                    line.forget(ticket);
                 }
             }
             Some(Failure::Undone) | None => {}
@@ -250,7 +290,7 @@ impl World {
     }
 
     /// A node was given a session and does not hear of it: then nobody has it.
-    fn disown(&mut self, session: SessionId) {
+    pub(super) fn disown(&mut self, session: SessionId) {
         let (now, ticket) = (self.now, StoreTicket::new(0));
         let nobody = self.store.memory.attach();
         let claim = StoreRequest::Claim(session);
@@ -260,13 +300,13 @@ impl World {
     }
 
     /// A reply goes to a node: in any order, but for those about one session.
-    fn answer_store(&mut self, life: u64, ticket: StoreTicket, reply: StoreReply) {
+    pub(super) fn answer_store(&mut self, life: u64, ticket: StoreTicket, reply: StoreReply) {
         let delay = self.delay();
         let now = self.now;
         let Some(line) = self.store.lines.get_mut(&life) else {
             return;
         };
-        let Some(subject) = line.open.remove(&ticket) else {
+        let Some(subject) = line.forget(ticket) else {
             if let StoreReply::Claimed(record) = reply {
                 self.disown(record.session);
             }
@@ -312,7 +352,7 @@ impl World {
                     continue;
                 };
                 let number = number_in(entry.event.framed());
-                self.store.history.push(anew(&entry));
+                self.store.history.push(loss::anew(&entry));
                 self.story.tell(self.now, || {
                     format!(
                         "log      {:?} n{number} to {}",
@@ -320,7 +360,7 @@ impl World {
                         channel.as_str()
                     )
                 });
-                let verdict = self.judge.logged(number, channel);
+                let verdict = self.judge.logged(number, channel, self.now);
                 self.hold(verdict);
             }
         }
@@ -343,7 +383,13 @@ impl World {
             let at = match &input {
                 Input::Stored { ticket, reply } => {
                     let (ticket, reply) = (*ticket, reply.clone());
-                    self.answer_store(life, ticket, reply);
+                    match reply {
+                        StoreReply::Claimed(record) if self.plan.parting => {
+                            let before = self.store.former.remove(&record.session);
+                            self.is_claimed(life, ticket, record, before);
+                        }
+                        reply => self.answer_store(life, ticket, reply),
+                    }
                     continue;
                 }
                 Input::Notified { notice } => match notice {
@@ -371,121 +417,6 @@ impl World {
         }
     }
 
-    /// A node cannot reach the store any more. What was answered before comes before that is known, or
-    /// it straggles.
-    pub(super) fn cut_store(&mut self, life: u64, straggles: bool) {
-        let now = self.now;
-        let Some(line) = self.store.lines.get_mut(&life).filter(|l| l.away.is_none()) else {
-            return;
-        };
-        line.away = Some(now);
-        line.cuts += 1;
-        let replies = if straggles { now } else { line.replies };
-        let at = line.of_log(now.max(replies));
-        let open: Vec<StoreTicket> = line.open.keys().copied().collect();
-        for ticket in open {
-            if self.dice.permille(500) {
-                self.answer_store(life, ticket, StoreReply::Failed);
-            } else if let Some(line) = self.store.lines.get_mut(&life) {
-                line.open.remove(&ticket);
-            }
-        }
-        self.tell_node(life, at, notified(Notice::Down));
-    }
-
-    /// A node can reach the store again: first it hears which sessions it has lost.
-    pub(super) fn mend_store(&mut self, life: u64) {
-        let now = self.now;
-        let Some(line) = self.store.lines.get_mut(&life) else {
-            return;
-        };
-        if line.away.take().is_none() {
-            return;
-        }
-        let node = line.node;
-        let mut after = Vec::new();
-        let before = line
-            .sessions
-            .values()
-            .copied()
-            .max()
-            .unwrap_or(now)
-            .max(now);
-        line.entries = line.entries.max(before);
-        let position = line.tail;
-        let mut taken = Vec::new();
-        while let Some(input) = self.store.memory.poll(node, now) {
-            match input {
-                // Whoever asked has given up.
-                Input::Stored { .. } => {}
-                Input::Notified {
-                    notice: Notice::Taken { session, fence },
-                } => taken.push((session, fence)),
-                other => after.push(other),
-            }
-        }
-        let Some(line) = self.store.lines.get_mut(&life) else {
-            return;
-        };
-        for (session, _) in &taken {
-            line.of_session(Some(*session), before);
-        }
-        for input in &after {
-            if let Input::Notified { notice } = input {
-                match notice {
-                    Notice::Entries(entries) => {
-                        line.tail = entries.last().map_or(line.tail, |last| last.position);
-                    }
-                    Notice::Reset { position } => line.tail = *position,
-                    _ => {}
-                }
-            }
-        }
-        for (session, fence) in taken {
-            self.tell_node(life, before, notified(Notice::Taken { session, fence }));
-        }
-        let at = self
-            .store
-            .lines
-            .get_mut(&life)
-            .map_or(before, |line| line.of_log(before));
-        self.tell_node(life, at, notified(Notice::Up { position }));
-        for input in after {
-            self.tell_node(life, at, input);
-        }
-    }
-
-    /// The store has lost its sessions and the end of its log, or all of it. All nodes are cut off from it.
-    pub(super) fn lose_store(&mut self, lost: usize) {
-        self.judge.reset();
-        self.store.owners.clear();
-        self.store.memory = MemoryStore::new(self.store.options.clone());
-        let now = self.now;
-        let kept = self.store.history.len().saturating_sub(lost);
-        self.store.history.truncate(kept);
-        let before = self.store.memory.attach();
-        for entry in &self.store.history {
-            let entry = StoreRequest::Append(Box::new(entry.clone()));
-            let ticket = StoreTicket::new(0);
-            self.store.memory.submit(before, now, ticket, entry);
-        }
-        self.store.memory.detach(before, now);
-        self.store.observer = self.store.memory.attach();
-        let position = self.store.memory.end();
-        let mut facts = Vec::new();
-        for (life, line) in &mut self.store.lines {
-            line.node = self.store.memory.attach();
-            // What it is told first is told below.
-            let _ = self.store.memory.poll(line.node, now);
-            line.tail = position;
-            let at = line.of_log(now);
-            facts.push((*life, at));
-        }
-        for (life, at) in facts {
-            self.tell_node(life, at, notified(Notice::Reset { position }));
-        }
-    }
-
     /// How long a message takes between a node and the store.
     fn delay(&mut self) -> Duration {
         if self.dice.permille(self.plan.slow) {
@@ -496,6 +427,12 @@ impl World {
 }
 
 impl Line {
+    /// A request is over; which session it was about.
+    fn forget(&mut self, ticket: StoreTicket) -> Option<Option<SessionId>> {
+        self.appends.remove(&ticket);
+        self.open.remove(&ticket)
+    }
+
     /// What concerns one session stays in order.
     fn of_session(&mut self, session: Option<SessionId>, at: Instant) -> Instant {
         let Some(session) = session else {
@@ -512,15 +449,15 @@ impl Line {
     }
 }
 
-/// An entry as somebody might append it once more.
-fn anew(entry: &Entry) -> NewEntry {
-    NewEntry {
-        origin: entry.origin,
-        fence: None,
-        to: entry.to.clone(),
-        event: entry.event.clone(),
-        laziness: entry.laziness,
-        echo: entry.echo,
+/// How far a session had come that was taken.
+const fn parting(request: &StoreRequest) -> Option<(SessionId, Fence, Position)> {
+    match request {
+        StoreRequest::Part {
+            session,
+            fence,
+            cursor,
+        } => Some((*session, *fence, *cursor)),
+        _ => None,
     }
 }
 

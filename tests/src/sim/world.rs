@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bayeux_core::{Instant, SessionId, StoreRequest, StoreTicket};
+use bayeux_core::{Fence, Instant, SessionId, StoreRequest, StoreTicket};
 
+use super::browser::{Jar, jars};
 use super::client::{Alarm, Client};
 use super::dice::Dice;
-use super::judge::{Judge, Verdict};
+use super::judge::{Bias, Judge, Verdict};
 use super::link::{Frame, Link};
 use super::node::Node;
 use super::plan::{CALM, FORGOTTEN, Fault, PROBED, Plan};
@@ -25,8 +26,13 @@ pub(super) struct World {
     pub(super) nodes: Vec<Node>,
     pub(super) links: BTreeMap<u64, Link>,
     pub(super) clients: Vec<Client>,
+    pub(super) jars: Vec<Jar>,
+    /// By client.
+    pub(super) jar_numbers: Vec<usize>,
     /// Nothing breaks any more.
     pub(super) is_peaceful: bool,
+    /// Since then.
+    pub(super) peace: Option<Instant>,
     /// Clients do nothing of their own accord any more.
     pub(super) is_over: bool,
     pub(super) failure: Option<String>,
@@ -82,6 +88,11 @@ pub(super) enum Happening {
         life: u64,
         input: Box<bayeux_core::Input>,
     },
+    /// A claim has waited long enough for the former owner.
+    Parted {
+        session: SessionId,
+        fence: Fence,
+    },
     /// The store counts a life of a node as over.
     Detached {
         life: u64,
@@ -123,11 +134,11 @@ pub(super) enum Stage {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, story: Story) -> Self {
+    pub(super) fn new(seed: u64, story: Story, bias: Bias) -> Self {
         let mut dice = Dice::new(seed);
         let plan = Plan::new(&mut dice);
         let store = Store::new(plan.memory.clone());
-        let judge = Judge::new(plan.lossy, plan.gentle);
+        let judge = Judge::new(plan.lossy, plan.gentle, bias);
         let mut world = Self {
             plan,
             dice,
@@ -138,7 +149,10 @@ impl World {
             nodes: Vec::new(),
             links: BTreeMap::new(),
             clients: Vec::new(),
+            jars: Vec::new(),
+            jar_numbers: Vec::new(),
             is_peaceful: false,
+            peace: None,
             is_over: false,
             failure: None,
             facts: 0,
@@ -164,6 +178,10 @@ impl World {
             let after = self.dice.millis(10..4_000);
             self.alarm(number, after, Alarm::Handshake);
             self.alarm(number, after, Alarm::Whim);
+        }
+        if self.plan.browsers > 0 {
+            let (browsers, clients) = (self.plan.browsers, self.plan.clients);
+            (self.jars, self.jar_numbers) = jars(&mut self.dice, browsers, clients);
         }
         let faults = core::mem::take(&mut self.plan.faults);
         for (after, fault) in faults {
@@ -247,8 +265,11 @@ impl World {
             Happening::Mended(mend) => self.mended(mend),
             Happening::Tick => {
                 self.hear_store();
+                let verdict = self.holds_are_few();
+                self.hold(verdict);
                 self.after(Duration::from_millis(500), Happening::Tick);
             }
+            Happening::Parted { session, fence } => self.has_parted(session, fence),
             Happening::Stage(stage) => self.stage(stage),
         }
     }
@@ -312,7 +333,15 @@ impl World {
             Fault::Outage(time) => self.outage(time, false),
             Fault::Reset(time, lost) => {
                 self.outage(time, true);
-                self.lose_store(lost);
+                self.lose_store(lost, false);
+            }
+            Fault::Failover(time, lost) => {
+                for life in self.lives() {
+                    self.cut_store(life, true);
+                    let own = self.dice.millis(0..3_000);
+                    self.after(time + own, Happening::Mended(Mend::Store(life)));
+                }
+                self.lose_store(lost, true);
             }
             Fault::Clock(node, wall) => self.set_clock(node, wall),
         }
@@ -361,6 +390,7 @@ impl World {
 
     fn make_peace(&mut self) {
         self.is_peaceful = true;
+        self.peace = Some(self.now);
         for number in 0..self.nodes.len() {
             let life = self.life_of(number);
             self.resume(number, life);
@@ -401,13 +431,17 @@ impl World {
                 .iter()
                 .filter(|probe| self.judge.has(session, **probe));
             let had = had.count();
-            if had == 0 || (acknowledges && had < self.probes.len()) {
+            // Where browsers are full, connects are not held. If each goes to another node, what came between
+            // two of them is lost without acknowledgement, and what is decided on waits for the next.
+            let is_full = self.plan.browsers > 0 && !self.plan.calm;
+            let is_owed = !is_full || (acknowledges && self.plan.config.deciders.is_empty());
+            if is_owed && (had == 0 || (acknowledges && had < self.probes.len())) {
                 self.fail(format!(
                     "client {number} does not get what is published now"
                 ));
                 return;
             }
-            if acknowledges || self.plan.gentle {
+            if is_owed && (acknowledges || self.plan.gentle) {
                 let verdict = self.judge.all_came(session);
                 self.hold(verdict);
             }

@@ -57,6 +57,24 @@ fn an_event_is_kept_until_its_number_is_acknowledged() {
     nothing_leaks(&mut script);
 }
 
+// Proves: AK-5, DC-5
+#[test]
+fn the_last_connect_of_a_session_that_was_ended_brings_what_it_does_not_acknowledge() {
+    let mut script = Script::new(Config::default());
+    let client = reader(&mut script, HTTP);
+    for data in 1..=3 {
+        script.publish("/news", json!(data));
+    }
+    brings(&probe(&mut script, &client, 0), [1, 2, 3], 3);
+    let session = SessionId::parse(&client.session).unwrap();
+    assert_eq!(script.call(Call::Disconnect { session }), CallResult::Done);
+
+    let last = connect(&mut script, &client, 1);
+
+    assert_eq!(brought(&script.take(last)).0, [json!(2), json!(3)]);
+    nothing_leaks(&mut script);
+}
+
 // Proves: AK-4
 #[test]
 fn the_number_is_the_position_since_the_handshake() {

@@ -327,7 +327,7 @@ fn a_gap_ends_the_session() {
         let (_, request) = script.take_store();
         assert!(matches!(
             request,
-            StoreRequest::End { session, fence: Fence(2) } if session == session_id()
+            StoreRequest::End { session, fence: Fence(3) } if session == session_id()
         ));
         assert_eq!(script.engine().load().sessions, 0);
         nothing_leaks(&mut script);
@@ -355,7 +355,7 @@ fn a_session_that_cannot_be_read_is_given_back() {
             let (_, request) = script.take_store();
             assert!(matches!(
                 request,
-                StoreRequest::Release { fence: Fence(2), cursor, .. } if cursor == at(110)
+                StoreRequest::Release { fence: Fence(3), cursor, .. } if cursor == at(110)
             ));
             if late {
                 script.stored(ticket, StoreReply::Entries(entries([115])));

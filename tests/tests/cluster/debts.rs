@@ -177,6 +177,7 @@ fn a_subscription_that_was_refused_is_withdrawn_and_may_be_made_again_at_once() 
     let ticket = asked(&mut script, |request| {
         matches!(request, StoreRequest::Subscribe { .. })
     });
+    assert_eq!(script.engine().load().unconfirmed, 1);
     script.stored(withdrawn, StoreReply::Done);
     script.stored(ticket, StoreReply::Done);
     assert_eq!(script.take(connection)[0]["successful"], true);

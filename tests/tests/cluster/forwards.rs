@@ -74,7 +74,7 @@ fn the_messages_of_a_dead_owner_are_served_here() {
         panic!("{request:?}")
     };
     assert_eq!(entry.origin, Some(session_id()));
-    assert_eq!(entry.fence, Some(Fence(2)));
+    assert_eq!(entry.fence, Some(Fence(3)));
     script.stored(ticket, StoreReply::Appended(at(121)));
     log(&mut script, [121]);
     let reply = script.take(connection);
@@ -322,6 +322,37 @@ fn a_frame_does_not_overtake_those_before_it_that_go_after_their_session() {
         script.hang_up(socket);
         nothing_leaks(&mut script);
     }
+}
+
+// Proves: MO-6
+#[test]
+fn messages_that_wait_to_go_after_their_session_go_as_their_socket_closes() {
+    let mut script = engine(120);
+    let client = own(&mut script, SOCKET, json!({"ack": true}));
+    let mut socket = None;
+    let mut appends = Vec::new();
+    for id in ["1", "2", "3"] {
+        socket = Some(publishes(&mut script, &client, id));
+        appends.push(script.take_store().0);
+    }
+    script.notify(Notice::Taken {
+        session: name(&client),
+        fence: Fence(2),
+    });
+    for append in appends {
+        script.stored(append, StoreReply::Fenced);
+    }
+    let first = is_forwarded(&mut script, "1");
+    assert!(!script.has_store_requests());
+
+    script.hang_up(socket.unwrap());
+
+    for id in ["2", "3"] {
+        let ticket = is_forwarded(&mut script, id);
+        script.stored(ticket, StoreReply::Answered(Vec::new()));
+    }
+    script.stored(first, StoreReply::Answered(Vec::new()));
+    nothing_leaks(&mut script);
 }
 
 #[test]

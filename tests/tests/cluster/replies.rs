@@ -1,5 +1,7 @@
 //! What the store refuses, or says too late.
 
+use bayeux_core::{Change, Decider, DeciderId, Role, Verdict};
+
 use super::rig::*;
 use super::*;
 
@@ -81,6 +83,41 @@ fn what_a_fence_refuses_is_done_by_whoever_has_the_session() {
         .collect();
     ids.sort_unstable();
     assert_eq!(ids, ["1", "2"]);
+}
+
+// Proves: MO-6
+#[test]
+fn what_extensions_see_the_reply_of_goes_after_its_session_as_well() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let decider = Decider {
+        id: DeciderId(1),
+        role: Role::Outgoing,
+    };
+    let change = Change::AddDecider(decider);
+    script.fact(Input::Configured { change });
+    let publish =
+        |id: &str| json!({"channel": "/news", "id": id, "clientId": client.session, "data": 0});
+    let exchange = script.post(json!([publish("1"), publish("2")]));
+    script.decide(Verdict::Allow);
+    let (first, _) = script.take_store();
+    script.stored(first, StoreReply::Fenced);
+
+    let reply = Payload::parse(r#"{"channel":"/news","id":"1","successful":true}"#).unwrap();
+    let messages = goes_after(&mut script, StoreReply::Answered(vec![reply]));
+
+    assert_eq!(messages.len(), 1);
+    script.decide(Verdict::Allow);
+    let (second, _) = script.take_store();
+    script.stored(second, StoreReply::Appended(at(121)));
+    // Those of the other engine have seen the first reply.
+    script.decide(Verdict::Allow);
+    assert!(script.question().is_none());
+    log(&mut script, [121]);
+    let replies = script.take(exchange);
+    let ids = replies.as_array().unwrap().iter().map(|reply| &reply["id"]);
+    assert_eq!(ids.collect::<Vec<_>>(), ["1", "2"], "{replies}");
+    nothing_leaks(&mut script);
 }
 
 #[test]

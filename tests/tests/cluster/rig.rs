@@ -12,7 +12,7 @@ pub(super) fn engine(seen: u64) -> Script {
 pub(super) fn record(acknowledged: bool, start: u64, since: u64) -> SessionRecord {
     SessionRecord {
         session: session_id(),
-        fence: Fence(2),
+        fence: Fence(3),
         browser: None,
         bound: false,
         settings: SessionSettings {

@@ -117,6 +117,34 @@ pub(super) fn take(
     read(&cluster.nodes[node].take(connection))
 }
 
+/// A session without acknowledgement moves for the first time, which is answered at once.
+fn move_to(cluster: &mut Cluster, node: usize, client: &Client) {
+    let connection = connect(cluster, node, client, 0);
+    assert_eq!(take(cluster, node, connection), (vec![], None));
+}
+
+// Proves: CN-2, AD-3
+#[test]
+fn the_first_connect_is_answered_at_once_at_whichever_node() {
+    for has_died in [false, true] {
+        let mut cluster = Cluster::new(3);
+        let client = cluster.on(0, |script| script.handshaken());
+        if has_died {
+            cluster.crash(0);
+        }
+
+        let first = connect(&mut cluster, 1, &client, 0);
+
+        let reply = cluster.nodes[1].take(first);
+        assert_eq!(reply[0]["advice"]["reconnect"], "retry");
+        // From then on it is held, also when it moves.
+        for node in [1, 2, 1] {
+            let held = connect(&mut cluster, node, &client, 0);
+            cluster.nodes[node].expect_nothing(held);
+        }
+    }
+}
+
 // Proves: CN-9, AK-4, AK-13
 #[test]
 fn a_connect_moves_its_session_and_everything_goes_on_there() {
@@ -196,6 +224,7 @@ fn a_socket_left_behind_serves_on() {
     let mut cluster = Cluster::new(2);
     let client = reader(&mut cluster, 0, SOCKET, json!({}));
     let socket = connect(&mut cluster, 0, &client, 0);
+    move_to(&mut cluster, 1, &elsewhere(&client));
     let held = connect(&mut cluster, 1, &elsewhere(&client), 0);
 
     // Its messages find their way; its events do not come here any more.
@@ -256,6 +285,7 @@ fn without_acknowledgement_a_dead_node_costs_what_it_had_in_hand() {
     cluster.crash(0);
     publish(&mut cluster, 1, 2);
 
+    move_to(&mut cluster, 1, &client);
     let held = connect(&mut cluster, 1, &client, 0);
     cluster.nodes[1].expect_nothing(held);
     publish(&mut cluster, 0, 3);

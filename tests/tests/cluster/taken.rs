@@ -102,7 +102,7 @@ fn a_connect_that_is_worked_on_as_its_session_is_taken_ends_as_a_duplicate() {
             claim_over(&mut script, transport, record(true, 100, 105), ack(10));
         let ticket = is_read(&mut script, 110, 120);
 
-        take(&mut script, &client, 3);
+        take(&mut script, &client, 4);
 
         if transport == HTTP {
             script.expect_closed(connection, CloseReason::Duplicate);

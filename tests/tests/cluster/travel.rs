@@ -75,7 +75,7 @@ impl Traveller {
                 if let Some(data) = message.get("data") {
                     self.got.push(data.as_u64().unwrap());
                 }
-                if message["id"].as_str() == self.waits.as_deref() {
+                if self.waits.is_some() && message["id"].as_str() == self.waits.as_deref() {
                     assert_eq!(message["successful"], true, "{message}");
                     self.waits = None;
                 }

@@ -312,6 +312,25 @@ fn a_polling_session_between_two_connects_hears_of_its_end_with_the_next() {
     }
 }
 
+// Proves: DC-5
+#[test]
+fn what_the_last_answer_carries_is_counted_when_its_socket_closes_before_it() {
+    let mut script = script();
+    let alice = script.connected_over(SOCKET, json!({"ack": true}));
+    let socket = alice.socket.unwrap();
+    script.write_by_hand();
+    script.publish_as(&alice, "/elsewhere", json!(0));
+    deliver(&mut script, &alice, "/notice", json!("soon"));
+    dismiss(&mut script, &alice);
+    connect(&mut script, &alice, "c");
+    assert_eq!(script.engine().counters().events_discarded, 0);
+
+    script.close(socket);
+
+    assert_eq!(script.engine().counters().events_discarded, 2);
+    script.expect_no_trace();
+}
+
 // Proves: DC-5, DC-6
 #[test]
 fn a_socket_hears_of_the_end_at_once_or_with_the_next_connect() {

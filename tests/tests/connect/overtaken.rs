@@ -83,6 +83,7 @@ fn a_connect_that_is_worked_on_is_overtaken_like_a_held_one() {
                     script.expect_closed(before, CloseReason::Duplicate);
                 }
                 assert_eq!(phase(&mut script, &alice), Some(Phase::Held), "{what}");
+                assert_eq!(script.engine().counters().connects_overtaken, 1, "{what}");
                 unblock(&mut script, slow);
                 expect_overtaken(&mut script, before, older);
                 assert_eq!(phase(&mut script, &alice), Some(Phase::Held), "{what}");

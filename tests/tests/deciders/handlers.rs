@@ -36,10 +36,11 @@ fn a_service_message_is_for_handlers_alone() {
     }
     add(&mut script, 1, handler("/service/x"));
     add(&mut script, 2, handler("/service/*"));
+    add(&mut script, 5, handler("/service/**"));
     add(&mut script, 3, handler("/**"));
     add(&mut script, 4, handler("/service/y"));
     let exchange = script.publish_as(&client, "/service/x", json!(1));
-    let asked = ["3", "2", "1"].map(|id| format!("{id} handle /service/x"));
+    let asked = ["3", "5", "2", "1"].map(|id| format!("{id} handle /service/x"));
     assert_eq!(allow_all(&mut script), asked);
     assert_eq!(script.take(exchange).as_array().map(Vec::len), Some(1));
     let held = script.connect(&other);

@@ -59,6 +59,17 @@ fn creation_is_asked_for_only_if_the_channel_is_not_there() {
     }
 }
 
+/// The application makes the channel `/n`.
+fn somebody_else_subscribes(script: &mut Script) -> ConnectionId {
+    let (local, opened) = script.open_local();
+    let CallResult::Opened(session) = opened else {
+        panic!("{opened:?}")
+    };
+    let pattern = "/n".parse().unwrap();
+    script.call(Call::Subscribe { session, pattern });
+    local
+}
+
 // Proves: PL-7, PL-8
 #[test]
 fn a_channel_that_somebody_else_makes_meanwhile_changes_no_decision() {
@@ -74,12 +85,7 @@ fn a_channel_that_somebody_else_makes_meanwhile_changes_no_decision() {
             assert_eq!(subject(&mut script), "1 create /n");
             script.decide(Verdict::Allow);
             assert_eq!(subject(&mut script), "2 create /n");
-            let (local, opened) = script.open_local();
-            let CallResult::Opened(session) = opened else {
-                panic!("{opened:?}")
-            };
-            let pattern = "/n".parse().unwrap();
-            script.call(Call::Subscribe { session, pattern });
+            let local = somebody_else_subscribes(&mut script);
             if denies {
                 script.decide(deny(None));
                 assert!(script.question().is_none());
@@ -97,6 +103,38 @@ fn a_channel_that_somebody_else_makes_meanwhile_changes_no_decision() {
                     &format!("2 {verb} /n"),
                 ];
                 assert_eq!(allow_all(&mut script), wanted);
+                assert_eq!(script.take(exchange)[0]["successful"], json!(true));
+            }
+        }
+    }
+}
+
+// Proves: PL-7
+#[test]
+fn what_policy_says_of_making_a_channel_is_no_word_on_what_comes_after() {
+    for (channel, verb, error) in [
+        ("/n", "publish", "channel_create_denied"),
+        ("/meta/subscribe", "subscribe", "create_denied"),
+    ] {
+        for denies in [false, true] {
+            let (mut script, client) = connected();
+            add(&mut script, 1, Role::Policy(Operations::ALL));
+            let message = json!({
+                "channel": channel, "clientId": client.session, "subscription": "/n",
+            });
+            let exchange = script.post(message);
+            assert_eq!(subject(&mut script), "1 create /n");
+            let bob = somebody_else_subscribes(&mut script);
+            if denies {
+                script.decide(deny(None));
+                let error = format!("403:denied_by_security_policy:{error}");
+                assert_eq!(script.take(exchange)[0]["error"], json!(error));
+                script.expect_nothing(bob);
+            } else {
+                assert_eq!(
+                    allow_all(&mut script),
+                    ["1 create /n", &format!("1 {verb} /n")]
+                );
                 assert_eq!(script.take(exchange)[0]["successful"], json!(true));
             }
         }

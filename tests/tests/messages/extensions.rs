@@ -22,6 +22,14 @@ fn the_time_of_a_hold_counts_in_time_synchronisation() {
         None,
         "10 ms off is near enough"
     );
+    let first = json!({"timesync": {"tc": 30_100, "l": 0, "o": 4930}});
+    let connect = script.connect_with(&client, json!({"ext": first, "advice": {"timeout": 0}}));
+    let answer = json!({"timesync": {"tc": 30_100, "ts": 35_030, "p": 0, "a": 0}});
+    assert_eq!(
+        script.take(connect)[0]["ext"],
+        answer,
+        "it knows no lag yet"
+    );
     let message = json!({"channel": "/a", "clientId": client.session, "ext": sync});
     assert_eq!(
         post(&mut script, message)[0].get("ext"),

@@ -107,6 +107,24 @@ fn an_unsubscribe_in_the_next_frame_is_behind_a_publish_that_is_not_stored_yet()
     script.expect_no_trace();
 }
 
+// Proves: MO-6, PB-8
+#[test]
+fn an_unsubscribe_is_behind_the_last_of_several_frames_that_are_not_stored_yet() {
+    let (mut script, alice) = subscriber(Transport::WebSocket);
+    script.stall_store();
+    script.request(&alice, publish(&alice, "/a", json!(1)));
+    script.request(&alice, publish(&alice, "/a", json!(2)));
+    let socket = script.request(&alice, unsubscribe(&alice, json!("/a")));
+
+    script.resume_store();
+
+    let got = messages(&mut script, socket);
+    let data = got.iter().filter_map(|message| message.get("data"));
+    assert_eq!(data.collect::<Vec<_>>(), [&json!(1), &json!(2)]);
+    assert_eq!(got.last(), Some(&unsubscribed("/a")));
+    script.expect_no_trace();
+}
+
 /// A client whose frame has an unsubscribe behind a publish that a scripted store was asked for.
 fn waiting() -> (Script, Client, StoreTicket) {
     let mut script = Script::with_scripted_store(Config::default());

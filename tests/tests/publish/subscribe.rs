@@ -153,7 +153,9 @@ fn a_subscription_beyond_the_limit_is_refused() {
     assert_eq!(reply[0]["error"], too_many);
     assert_eq!(script.engine().counters().subscriptions_limited, 2);
     ask(&mut script, &alice, unsubscribe(&alice, json!("/a")));
-    script.subscribe(&alice, "/c");
+    let reply = ask(&mut script, &alice, subscribe(&alice, json!(["/c", "/d"])));
+    assert_eq!(reply[0]["error"], too_many, "what is granted counts");
+    assert_eq!(subscriptions(&mut script, &alice), ["/b", "/c"]);
     script.expect_no_trace();
 }
 

@@ -195,6 +195,19 @@ fn what_happens_to_sessions_is_counted() {
 }
 
 #[test]
+fn the_load_says_what_is_held() {
+    let mut script = Script::new(Config::default());
+    let alice = script.connected();
+    script.subscribe(&alice, "/a");
+
+    let load = script.engine().load();
+
+    assert_eq!((load.sessions, load.timers), (1, 1));
+    assert_eq!((load.channels, load.subscriptions), (1, 1));
+    script.expect_no_trace();
+}
+
+#[test]
 fn what_happens_to_events_is_counted() {
     let mut script = Script::new(Config::default());
     let (alice, bob) = (script.connected(), script.connected());

@@ -16,7 +16,10 @@ fn sessions_outlive_a_failover_or_are_told_that_something_was_lost() {
     let settings = Settings::default().shards(2).store(&watched.url());
     let servers = [(); 2].map(|()| Server::start(&settings));
     servers.iter().for_each(Server::until_ready);
-    let balancer = Balancer::before(&servers);
+    let balancer = Balancer::before(servers.len());
+    for (seat, server) in servers.iter().enumerate() {
+        balancer.seat(seat, Some(server));
+    }
     let audience = Audience::gather(CLIENTS, balancer.address());
 
     for round in 0..failovers {

@@ -32,7 +32,10 @@ fn redis_is_reached_over_tls_by_a_user_with_the_rights_that_the_guide_names() {
     let with = |password| settings.clone().store(&url(password));
     let servers = [(); 2].map(|()| Server::start(&with("open-sesame")));
     servers.iter().for_each(Server::until_ready);
-    let balancer = Balancer::before(&servers);
+    let balancer = Balancer::before(servers.len());
+    for (seat, server) in servers.iter().enumerate() {
+        balancer.seat(seat, Some(server));
+    }
 
     let mut reader = Session::open(balancer.address());
     reader.connect(0);

@@ -69,7 +69,10 @@ impl Seat {
         match self {
             Self::Process(process) => process.next_line(what, deadline),
             Self::Shared(shared) => shared.lines.next(what, deadline),
-            Self::Page(page) => Some(page.told()),
+            Self::Page(page) => {
+                assert!(deadline.left().is_some(), "a page is too late to {what}");
+                Some(page.told())
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! What clients hear, and what they do about it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,7 +19,12 @@ impl World {
         self.story.tell(self.now, || {
             format!("client {number} < {}", in_short(frame))
         });
-        let life = self.links.get(&link).map(|link| link.client_life);
+        let entry = self.links.get(&link);
+        if entry.is_some_and(|link| link.steals) {
+            return self.told_a_thief(number, &messages);
+        }
+        let life = entry.map(|link| link.client_life);
+        let exchange = entry.is_some_and(|link| link.transport.is_exchange());
         if self.clients.get(number).map(Client::life) != life {
             return;
         }
@@ -27,13 +32,9 @@ impl World {
             if message.get("data").is_some() {
                 self.got_event(number, link, message, is_stale);
             } else {
-                self.got_reply(number, message);
+                self.got_reply(number, link, message);
             }
         }
-        let exchange = self
-            .clients
-            .get(number)
-            .is_some_and(|c| c.transport.is_exchange());
         if exchange {
             // What its one answer did not answer never will be.
             self.fail_pending(number, link);
@@ -66,7 +67,7 @@ impl World {
         }
     }
 
-    pub(super) fn got_reply(&mut self, number: usize, message: &Value) {
+    pub(super) fn got_reply(&mut self, number: usize, link: u64, message: &Value) {
         let id = message.get("id").and_then(Value::as_str);
         let id = id.and_then(|id| id.parse::<u64>().ok());
         let Some(client) = self.clients.get_mut(number) else {
@@ -74,6 +75,10 @@ impl World {
         };
         let what = id.and_then(|id| client.pending.remove(&id)).map(|p| p.what);
         let successful = message.get("successful") == Some(&Value::Bool(true));
+        self.hears_of_others(number, message);
+        let Some(client) = self.clients.get_mut(number) else {
+            return;
+        };
         if message.get("channel").and_then(Value::as_str) == Some("/meta/connect")
             && let Some(ack) = message.pointer("/ext/ack").and_then(Value::as_i64)
             && let Some(session) = &mut client.session
@@ -95,8 +100,12 @@ impl World {
             self.is_unknown(number, &what, message);
             return;
         }
-        if successful {
-            self.succeeded(number, what, message);
+        if let What::Subscribe(pattern) = &what
+            && error.starts_with("403:too_many_subscriptions")
+        {
+            self.has_too_many(number, pattern);
+        } else if successful {
+            self.succeeded(number, link, what, message);
         } else {
             self.failed(number, &what, true);
         }
@@ -128,13 +137,13 @@ impl World {
         self.alarm(number, wait, Alarm::Whim);
     }
 
-    pub(super) fn succeeded(&mut self, number: usize, what: What, message: &Value) {
+    pub(super) fn succeeded(&mut self, number: usize, link: u64, what: What, message: &Value) {
         let now = self.now;
         let Some(client) = self.clients.get_mut(number) else {
             return;
         };
         match what {
-            What::Handshake => self.shaken(number, message),
+            What::Handshake => self.shaken(number, link, message),
             What::Connect => {
                 if let Some(session) = &mut client.session {
                     session.connected = true;
@@ -156,11 +165,14 @@ impl World {
                     session.doubtful.remove(pattern);
                     self.judge.subscribed(&session.id, pattern);
                 }
-            }
-            What::Publish(what, before) => {
-                let verdict = self.judge.published(what);
+                let verdict = self.subscriptions_are_few(number);
                 self.hold(verdict);
-                let verdict = before.map_or(Ok(()), |before| self.judge.in_order(before, what));
+            }
+            What::Publish(what) => {
+                let mut nothing = BTreeMap::new();
+                let link = self.links.get_mut(&link);
+                let before = link.map_or(&mut nothing, |link| &mut link.published);
+                let verdict = self.judge.published(what, before);
                 self.hold(verdict);
             }
             What::Unsubscribe(pattern) => {
@@ -176,8 +188,10 @@ impl World {
         self.clients.get_mut(number)?.session.as_mut()
     }
 
-    pub(super) fn shaken(&mut self, number: usize, message: &Value) {
+    pub(super) fn shaken(&mut self, number: usize, link: u64, message: &Value) {
         let now = self.now;
+        let by = self.links.get(&link);
+        let bound = by.is_some_and(|link| link.transport.is_exchange() && link.cookie.is_some());
         let Some(client) = self.clients.get_mut(number) else {
             return;
         };
@@ -191,6 +205,7 @@ impl World {
             subscribed: BTreeSet::new(),
             doubtful: BTreeSet::new(),
             connected: false,
+            bound,
             forgiven: now,
         });
         let wants: Vec<_> = client.wants.iter().copied().collect();
@@ -228,7 +243,7 @@ impl World {
                     self.alarm(number, wait / 10, Alarm::Subscribe(pattern));
                 }
             }
-            What::Unsubscribe(_) | What::Publish(..) | What::Disconnect => {}
+            What::Unsubscribe(_) | What::Publish(_) | What::Disconnect => {}
         }
     }
 
@@ -241,6 +256,8 @@ impl World {
             client.socket = None;
             // It needs another one, also if nothing was under way.
             self.alarm(number, Duration::from_millis(300), Alarm::Connect);
+        } else if client.aside == Some(link) {
+            client.aside = None;
         }
         self.fail_pending(number, link);
     }

@@ -1,6 +1,6 @@
 //! What clients say.
 
-use bayeux_core::SessionId;
+use bayeux_core::{SessionId, Transport};
 use serde_json::{Value, json};
 
 use super::super::link::{Frame, Link};
@@ -67,13 +67,11 @@ impl World {
     pub(super) fn publish(&mut self, number: usize) {
         let mut messages = Vec::new();
         let several = self.dice.permille(300);
-        let mut before = None;
         for _ in 0..=self.dice.below(if several { 5 } else { 1 }) {
             let what = self.new_number();
             let channel = self.dice.pick(&CHANNELS).unwrap_or("/all/a");
             let message = json!({"channel": channel, "data": {"n": what}});
-            messages.push((What::Publish(what, before), message));
-            before = Some(what);
+            messages.push((What::Publish(what), message));
         }
         self.say(number, messages);
     }
@@ -83,20 +81,29 @@ impl World {
         let Some(client) = self.clients.get(number) else {
             return;
         };
-        let (transport, socket) = (client.transport, client.socket);
+        let aside = client.mixes
+            && messages
+                .iter()
+                .all(|(what, _)| matches!(what, What::Publish(_)));
+        let (transport, socket) = if aside {
+            (Transport::WebSocket, client.aside)
+        } else {
+            (client.transport, client.socket)
+        };
         let usable = socket.filter(|link| self.links.get(link).is_some_and(Link::is_open));
         let link = usable.unwrap_or_else(|| self.open(number, transport));
         let Some(client) = self.clients.get_mut(number) else {
             return;
         };
-        if !transport.is_exchange() {
+        if aside {
+            client.aside = Some(link);
+        } else if !transport.is_exchange() {
             client.socket = Some(link);
         }
         let session = client.session_id().map(str::to_owned);
         let mut patience = PATIENCE;
         let mut frame = Vec::new();
         let mut first = None;
-        let mut connects = false;
         for (what, mut message) in messages {
             let id = client.new_id();
             first = first.or(Some(id));
@@ -106,14 +113,13 @@ impl World {
             }
             if what == What::Connect {
                 patience = CONNECT_PATIENCE;
-                connects = true;
             }
             client.pending.insert(id, Pending { what, link });
             frame.push(message);
         }
         let bytes = Value::Array(frame).to_string().into_bytes();
         let session = session.as_deref().and_then(SessionId::parse);
-        self.send_up(link, Frame::from(bytes), session, connects);
+        self.send_up(link, Frame::from(bytes), session);
         if let Some(id) = first {
             self.alarm(number, patience, Alarm::Overdue(id));
         }

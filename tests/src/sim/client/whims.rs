@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::super::judge::Verdict;
 use super::super::world::{Happening, World};
-use super::{Alarm, PATTERNS, What, transport};
+use super::{Alarm, Client, PATTERNS, What, transport};
 
 impl World {
     pub(super) fn whim(&mut self, number: usize) {
@@ -35,6 +36,7 @@ impl World {
             33 if !self.plan.calm => self.change_transport(number),
             34 if !self.plan.calm => self.vanish(number),
             35 => self.disconnect(number),
+            36 if !self.plan.calm => self.steal(number),
             _ => {}
         }
     }
@@ -65,6 +67,49 @@ impl World {
         if let Some(pattern) = some.find(|pattern| *pattern != "/all/*") {
             self.unsubscribe(number, pattern);
         }
+    }
+
+    /// No more subscriptions are taken: it does without this one, or without the others.
+    pub(super) fn has_too_many(&mut self, number: usize, pattern: &'static str) {
+        let limit = self.plan.config.limits.max_subscriptions;
+        let Some(client) = self.clients.get_mut(number) else {
+            return;
+        };
+        let (_, possible) = client.subscriptions();
+        // What the store fails to note down may count until that is known.
+        if self.plan.gentle && possible.len() < limit {
+            self.fail(format!(
+                "client {number} is told that {} subscriptions are too many",
+                possible.len() + 1
+            ));
+            return;
+        }
+        if pattern != "/all/*" {
+            client.wants.remove(pattern);
+            return;
+        }
+        for other in possible.into_iter().filter(|other| *other != pattern) {
+            self.unsubscribe(number, other);
+        }
+        self.alarm(
+            number,
+            Duration::from_millis(500),
+            Alarm::Subscribe(pattern),
+        );
+    }
+
+    /// It has no more than it may.
+    pub(super) fn subscriptions_are_few(&self, number: usize) -> Verdict {
+        let limit = self.plan.config.limits.max_subscriptions;
+        let client = self.clients.get(number);
+        let (sure, _) = client.map_or_else(Default::default, Client::subscriptions);
+        if sure.len() > limit {
+            return Err(format!(
+                "client {number} has {} subscriptions, not {limit}",
+                sure.len()
+            ));
+        }
+        Ok(())
     }
 
     /// Gives up its connect and tries another way at once.
@@ -125,6 +170,7 @@ impl World {
         client.life += 1;
         client.pending.clear();
         client.socket = None;
+        client.aside = None;
         // It waits a little for the answer, and closes what it had.
         for link in self.links_of(number) {
             self.at(
@@ -143,6 +189,7 @@ impl World {
         }
         client.life += 1;
         client.socket = None;
+        client.aside = None;
         client.pending.clear();
         let links: Vec<u64> = self
             .links

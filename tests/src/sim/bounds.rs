@@ -1,0 +1,168 @@
+//! What has bounds: frames, queues, subscriptions, what waits for the store; and how long an event waits.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a few reasons out of many are looked at"
+)]
+
+use std::time::Duration;
+
+use bayeux_core::{
+    ChannelRule, Config, Fence, Position, QueuePolicy, Removal, Reports, SessionId, Transport,
+};
+use serde_json::Value;
+
+use super::dice::Dice;
+use super::judge::Verdict;
+use super::link::{Frame, Link};
+use super::world::World;
+
+/// Where events are lazy, if they are anywhere.
+const LAZY: &str = "/all/b";
+/// How long it takes at most from the log to a websocket that is open.
+const PROMPT: Duration = Duration::from_secs(3);
+
+/// Lets events on one channel wait for company.
+pub(super) fn make_lazy(dice: &mut Dice, config: &mut Config) -> Option<Duration> {
+    let timeout = dice.millis(200..9_000);
+    config.channels.push(ChannelRule {
+        pattern: LAZY.parse().ok()?,
+        lazy: Some(timeout),
+        broadcast_to_publisher: None,
+        persistent: false,
+    });
+    Some(timeout)
+}
+
+/// Has everything small.
+pub(super) fn make_tight(dice: &mut Dice, config: &mut Config) {
+    let policies = [
+        QueuePolicy::End,
+        QueuePolicy::DropOldest,
+        QueuePolicy::DropNewest,
+    ];
+    config.queue_policy = dice.pick(&policies).unwrap_or_default();
+    config.messages_per_frame = dice.below(4);
+    config.reports = Reports { messages: true };
+    let limits = &mut config.limits;
+    limits.max_queued_events = 5 + dice.below(30);
+    limits.max_frame_bytes = 100 + dice.below(600);
+    limits.max_subscriptions = 2 + dice.below(4);
+    limits.max_open_appends = 1 + dice.below(4);
+}
+
+/// What a batch consists of.
+#[derive(Default)]
+struct Contents {
+    replies: usize,
+    /// The number of each event, and whether it is lazy.
+    events: Vec<(u64, bool)>,
+}
+
+impl World {
+    /// What is sent keeps its bounds, and comes neither early nor late.
+    pub(super) fn is_within_bounds(&self, link: u64, frames: &[Frame]) -> Verdict {
+        let Some(link) = self.links.get(&link) else {
+            return Ok(());
+        };
+        let mut all = Contents::default();
+        for frame in frames {
+            let messages: Vec<Value> = serde_json::from_slice(frame).unwrap_or_default();
+            if self.plan.tight {
+                self.is_small(link, &messages)?;
+            }
+            for message in &messages {
+                match message.pointer("/data/n").and_then(Value::as_u64) {
+                    Some(number) => all.events.push((number, message["channel"] == LAZY)),
+                    None => all.replies += 1,
+                }
+            }
+        }
+        match self.plan.lazy {
+            Some(lazy) if self.plan.calm => self.is_in_time(link, &all, lazy),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// DE-21, AK-11: so many events to a websocket frame; no more bytes of them than fit, or one.
+    fn is_small(&self, link: &Link, messages: &[Value]) -> Verdict {
+        let events: Vec<&Value> = messages
+            .iter()
+            .filter(|message| message.get("data").is_some())
+            .collect();
+        let acknowledges = self.clients.get(link.client).is_none_or(|c| c.acknowledges);
+        let socket = link.transport == Transport::WebSocket;
+        let most = self.plan.config.messages_per_frame;
+        if socket && !acknowledges && most > 0 && events.len() > most {
+            return Err(format!("{} events share a frame of {most}", events.len()));
+        }
+        let bytes: usize = events.iter().map(|event| event.to_string().len()).sum();
+        let room = self.plan.config.limits.max_frame_bytes;
+        if (socket || acknowledges) && events.len() > 1 && bytes > room {
+            return Err(format!("events of {bytes} bytes are in a frame of {room}"));
+        }
+        Ok(())
+    }
+
+    /// QU-6: lazy events do not leave of their own before their time, and nothing waits longer.
+    fn is_in_time(&self, link: &Link, all: &Contents, lazy: Duration) -> Verdict {
+        let acknowledges = self.clients.get(link.client).is_none_or(|c| c.acknowledges);
+        if link.transport != Transport::WebSocket || acknowledges {
+            return Ok(());
+        }
+        let age = |number: u64| self.judge.age(number, self.now);
+        // Who is still decided on is company already.
+        let decided = !self.plan.config.deciders.is_empty();
+        let company = decided || all.replies > 0 || all.events.iter().any(|(_, lazy)| !lazy);
+        let oldest = all.events.iter().map(|(number, _)| age(*number)).max();
+        if !company && oldest.is_some_and(|oldest| oldest < lazy) {
+            return Err(format!("lazy events leave alone, {oldest:?} old"));
+        }
+        for (number, is_lazy) in &all.events {
+            let bound = if *is_lazy { lazy + PROMPT } else { PROMPT };
+            if age(*number) > bound {
+                return Err(format!("n{number} leaves late, {:?} old", age(*number)));
+            }
+        }
+        Ok(())
+    }
+
+    /// An engine has ended a session.
+    pub(super) fn is_removed(&mut self, session: SessionId, why: Removal) {
+        match why {
+            Removal::QueueFull if !self.plan.tight => {
+                self.fail("a queue is full that has room for everything".to_owned());
+            }
+            Removal::Gap if !self.plan.tight && !self.plan.lossy => {
+                self.fail("a session has a gap, and the log has none".to_owned());
+            }
+            // More than its queue holds is not read for it either.
+            Removal::QueueFull | Removal::Gap => self.judge.excuses(&session.text()),
+            _ => {}
+        }
+    }
+
+    /// An engine says that it has dropped an event.
+    pub(super) fn is_dropped(&mut self, session: SessionId, position: Position) {
+        let verdict = self.judge.dropped(&session.text(), position.number());
+        self.hold(verdict);
+    }
+
+    /// A session has no more appends open than it may.
+    pub(super) fn appends_are_few(
+        &self,
+        open: &[(SessionId, Fence)],
+        of: (SessionId, Fence),
+    ) -> Verdict {
+        if !self.plan.config.deciders.is_empty() {
+            // Each connection may have a message that was let in before, and is decided on.
+            return Ok(());
+        }
+        let limit = self.plan.config.limits.max_open_appends;
+        let count = open.iter().filter(|append| **append == of).count();
+        if count > limit {
+            return Err(format!("a session has {count} appends open, not {limit}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! Browsers: several clients with one jar of cookies, and those who have got hold of another's session.
+
+use std::time::Duration;
+
+use bayeux_core::{BrowserId, Instant, SessionId, Transport};
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::dice::Dice;
+use super::judge::Verdict;
+use super::link::{Frame, Link};
+use super::world::World;
+
+/// How long a connect that is not held is worked on at most.
+const LONGEST_WORK: Duration = Duration::from_secs(16);
+
+/// What a browser keeps of what it was given.
+#[derive(Default)]
+pub(super) struct Jar {
+    pub(super) cookie: Option<BrowserId>,
+    /// How many clients use it.
+    clients: usize,
+}
+
+/// A jar for each browser, and which client has which.
+pub(super) fn jars(dice: &mut Dice, browsers: usize, clients: usize) -> (Vec<Jar>, Vec<usize>) {
+    let mut jars: Vec<Jar> = (0..browsers).map(|_| Jar::default()).collect();
+    let owned: Vec<usize> = (0..clients).map(|_| dice.below(browsers)).collect();
+    for jar in &owned {
+        if let Some(jar) = jars.get_mut(*jar) {
+            jar.clients += 1;
+        }
+    }
+    for jar in jars.iter_mut().filter(|jar| jar.clients > 1) {
+        // Two that shake hands at once would be given one each.
+        jar.cookie = BrowserId::parse(&format!("{:024}", dice.below(usize::MAX)));
+    }
+    (jars, owned)
+}
+
+impl World {
+    /// The cookie that a client sends along.
+    pub(super) fn cookie_of(&self, client: usize) -> Option<BrowserId> {
+        self.jar_of(client)?.cookie
+    }
+
+    fn jar_of(&self, client: usize) -> Option<&Jar> {
+        self.jars.get(*self.jar_numbers.get(client)?)
+    }
+
+    /// A response has brought a cookie.
+    pub(super) fn is_given(&mut self, client: usize, cookie: BrowserId) {
+        let number = self.jar_numbers.get(client).copied();
+        if let Some(jar) = number.and_then(|number| self.jars.get_mut(number)) {
+            jar.cookie = Some(cookie);
+        }
+    }
+
+    /// Whoever is alone in a browser, and is not interrupted, is not told of others (BR-10).
+    pub(super) fn hears_of_others(&mut self, number: usize, reply: &Value) {
+        let Some(true) = reply
+            .pointer("/advice/multiple-clients")
+            .and_then(Value::as_bool)
+        else {
+            return;
+        };
+        let others = self.jar_of(number).map_or(0, |jar| jar.clients);
+        if others == 0 || (self.plan.calm && others == 1) {
+            self.fail(format!(
+                "client {number} is alone in its browser, and told that it is not"
+            ));
+        } else if reply.pointer("/advice/interval") != Some(&json!(2_000)) {
+            self.fail(format!(
+                "client {number} is told of others, and not to wait"
+            ));
+        }
+    }
+
+    /// A browser has no more connects held by a node than it may (BR-7). Once nothing breaks any more, what
+    /// is unanswered for long is held.
+    pub(super) fn holds_are_few(&self) -> Verdict {
+        let Some(peace) = self.peace else {
+            return Ok(());
+        };
+        let limit =
+            usize::try_from(self.plan.config.max_sessions_per_browser).unwrap_or(usize::MAX);
+        let mut all: Vec<(usize, BrowserId)> = self
+            .links
+            .values()
+            .filter(|link| link.transport.is_exchange() && link.is_open_at_node())
+            .filter_map(|link| Some((link.node, link.cookie?, link.held_since()?)))
+            .filter(|(_, _, since)| is_long(self.now, peace.max(*since)))
+            .map(|(node, cookie, _)| (node, cookie))
+            .collect();
+        all.sort_unstable();
+        let mut groups = all.chunk_by(|one, other| one == other);
+        match groups.find(|group| group.len() > limit) {
+            Some(group) => Err(format!("a browser has {} connects held", group.len())),
+            None => Ok(()),
+        }
+    }
+
+    /// Somebody in another browser tries a session that it has heard of.
+    pub(super) fn steal(&mut self, number: usize) {
+        let Some(own) = self.cookie_of(number) else {
+            return;
+        };
+        let victim = self.dice.below(self.clients.len());
+        let foreign = self.cookie_of(victim).filter(|cookie| *cookie != own);
+        let session = self.clients.get(victim).and_then(Client::bound_session);
+        let (Some(_), Some(session)) = (foreign, session.map(str::to_owned)) else {
+            return;
+        };
+        self.story.tell(self.now, || {
+            format!("client {number} tries the session of client {victim}")
+        });
+        let connect = json!([{
+            "id": "stolen", "channel": "/meta/connect", "connectionType": "long-polling",
+            "clientId": session,
+        }]);
+        let link = self.open(number, Transport::LongPolling);
+        if let Some(link) = self.links.get_mut(&link) {
+            link.steals = true;
+        }
+        let frame = Frame::from(connect.to_string().into_bytes());
+        self.send_up(link, frame, SessionId::parse(&session));
+    }
+
+    /// What somebody is told who has tried another's session (BR-3, BR-4).
+    pub(super) fn told_a_thief(&mut self, number: usize, messages: &[Value]) {
+        let refused = |message: &Value| {
+            let error = message.get("error").and_then(Value::as_str).unwrap_or("");
+            error.starts_with("402") || error.starts_with("503")
+        };
+        if !messages.iter().all(refused) {
+            self.fail(format!("client {number} has got another's session"));
+        }
+    }
+}
+
+fn is_long(now: Instant, since: Instant) -> bool {
+    now.saturating_duration_since(since) >= LONGEST_WORK
+}
+
+impl Link {
+    /// Since when it has a connect that is not answered.
+    const fn held_since(&self) -> Option<Instant> {
+        match self.holds {
+            Some((_, since)) => Some(since),
+            None => None,
+        }
+    }
+}
