@@ -10,7 +10,7 @@ use super::{Origin, Request, RequestKey};
 use crate::channel::MetaChannel;
 use crate::id::{ConnectionId, SessionId};
 use crate::io::Peer;
-use crate::message::{Message, Messages, ProtocolError};
+use crate::message::{Id, Message, Messages, ProtocolError};
 use crate::session::SessionKey;
 use crate::store::{StoreReply, StoreRequest};
 use crate::tickets::StoreUse;
@@ -199,6 +199,7 @@ impl Turn<'_> {
     /// Lets a request speak for `session`.
     fn adopt(&mut self, key: RequestKey, request: &mut Request, session: SessionKey) {
         request.session = Some(session);
+        let validates = self.config.validate_message_fields;
         let Some(entry) = self.sessions.get_mut(session) else {
             return;
         };
@@ -206,7 +207,11 @@ impl Turn<'_> {
             // Only the connect that takes the rest is still answered (DC-7).
             return;
         }
-        let connects = |message: &Message| message.operation() == Some(MetaChannel::Connect);
+        // One whose `id` is none is refused unread.
+        let is_read = |message: &Message| !(validates && message.id == Id::Invalid);
+        let connects = |message: &Message| {
+            message.operation() == Some(MetaChannel::Connect) && is_read(message)
+        };
         let messages = request.messages.as_slice();
         if messages.iter().any(connects) {
             entry.arriving.push(key);
