@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::member::Heard;
 use super::publisher::{PUBLISHERS, Published};
-use super::{Delivery, Kind, Progress, Maker};
+use super::{Delivery, Kind, Maker, Progress};
 use crate::live::Transport;
 
 /// What it came to.
