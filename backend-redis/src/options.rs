@@ -18,8 +18,8 @@ pub struct Options {
     pub max_entries: usize,
     /// About how many bytes of memory a node keeps of the log. What it has not it reads from Redis.
     pub max_bytes: usize,
-    /// How long a session that no node keeps alive is kept. One that has agreed on longer times of its own
-    /// is kept for twice the sum of those.
+    /// For how long a session is kept at the most when no node keeps it alive; three quarters of that at the least. For
+    /// one that has agreed on longer times of its own it is twice the sum of those.
     pub session_ttl: Duration,
     /// The most forwards that this node waits for; [`StoreRequest::Forward`](bayeux_core::StoreRequest) ends
     /// in `Failed` beyond.

@@ -34,6 +34,7 @@ scripts! {
     Subscribe "subscribe"
     Unsubscribe "unsubscribe"
     Release "release"
+    Disown "disown"
     Finish "finish"
     Append "append"
     Read "read"

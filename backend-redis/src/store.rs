@@ -13,7 +13,7 @@ mod ring;
 mod seats;
 mod tail;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bayeux_core::{
@@ -24,7 +24,7 @@ use redis::Cmd;
 
 use self::forwards::Forwards;
 use self::link::Link;
-use self::owned::{Holding, Owned};
+use self::owned::{Hold, Holding, Owned};
 use self::parting::Partings;
 use self::reading::Reading;
 pub(crate) use self::replies::Unfit;
@@ -41,6 +41,9 @@ use crate::script::{Names, Script};
 
 /// About how many letters an inbox holds at the most.
 const MAX_LETTERS: usize = 1 << 16;
+
+/// How many entries are appended in one step at the most.
+const APPENDS: usize = 128;
 
 /// Who waits for a reply: an engine, and its ticket.
 type Asker = (u32, StoreTicket);
@@ -62,11 +65,15 @@ enum Purpose {
     KeepAlive(Holding),
     Open(Asker, SessionId, Duration),
     Claim(Asker, SessionId),
+    Disown(Holding),
     /// A write that ends in `Done` or `Fenced`.
     Write(Asker),
+    /// The same, which changes a session.
+    Change(Asker, SessionId),
     /// The same, after which the session is no longer here.
     Part(Asker, SessionId),
-    Append(u64),
+    /// By their numbers.
+    Append(Vec<u64>),
     Read(u64),
     Forward(u64),
     Settle(u64),
@@ -95,6 +102,8 @@ pub struct RedisStore {
     link: Link,
     /// Until when other nodes take this one for alive.
     lease: Instant,
+    /// What the lease says since this node has joined last: a claim from before is not done any more.
+    lease_number: u64,
     next_beat: Instant,
     /// Where the log was at some times, oldest first.
     samples: VecDeque<(Instant, EntryId)>,
@@ -104,6 +113,8 @@ pub struct RedisStore {
     owned: Owned,
     /// Sessions that are being opened or claimed, and the fence under which they were claimed away since.
     coming: BTreeMap<Holding, Option<Fence>>,
+    /// Sessions whose claim has failed, and may have been done.
+    doubtful: BTreeSet<Holding>,
     appends: BTreeMap<u64, Asker>,
     reads: BTreeMap<u64, Reading>,
     forwards: Forwards,
@@ -128,8 +139,8 @@ struct LogState {
     tail: EntryId,
     /// The last letter that came.
     letter: Option<String>,
-    /// The last position that was heard of in any way.
-    known: u64,
+    /// The last entry that was heard of in any way: if Redis has not heard of it, it has lost it.
+    known: EntryId,
 }
 
 impl RedisStore {
@@ -153,6 +164,7 @@ impl RedisStore {
             now: Instant::EPOCH,
             link: Link::Away,
             lease: Instant::EPOCH,
+            lease_number: 0,
             next_beat: Instant::EPOCH,
             samples: VecDeque::new(),
             log: LogState::default(),
@@ -160,6 +172,7 @@ impl RedisStore {
             seats: Seats::default(),
             owned: Owned::default(),
             coming: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
             appends: BTreeMap::new(),
             reads: BTreeMap::new(),
             forwards: Forwards::default(),
@@ -210,7 +223,7 @@ impl RedisStore {
                         .map(|pattern| pattern.as_str())
                         .collect::<Vec<_>>(),
                 );
-                self.order(Purpose::Write(asker), words);
+                self.order(Purpose::Change(asker, session), words);
             }
             StoreRequest::Unsubscribe {
                 session,
@@ -224,7 +237,7 @@ impl RedisStore {
                         .map(|pattern| pattern.as_str())
                         .collect::<Vec<_>>(),
                 );
-                self.order(Purpose::Write(asker), words);
+                self.order(Purpose::Change(asker, session), words);
             }
             StoreRequest::Append(entry) => self.append(asker, &entry),
             StoreRequest::Read {
@@ -380,29 +393,41 @@ impl RedisStore {
             .arg(session.text())
             .arg(MAX_LETTERS)
             .arg(&*self.node)
-            .arg(&*self.keys.leases);
+            .arg(&*self.keys.leases)
+            .arg(self.lease_number);
         self.coming.insert((session, asker.0), None);
         self.order(Purpose::Claim(asker, session), words);
     }
 
     fn append(&mut self, asker: Asker, entry: &NewEntry) {
         let number = self.number();
-        let session = match (entry.origin, entry.fence) {
-            (Some(origin), Some(fence)) => Some((self.keys.session(origin), fence)),
-            _ => None,
-        };
-        let mut keys = vec![&*self.keys.log];
-        keys.extend(session.iter().map(|(key, _)| &**key));
-        let mut words = self.names.call(Script::Append, &keys);
-        words
-            .arg(self.log.epoch)
-            .arg(self.options.max_entries)
-            .arg(entry::encode(&self.author, number, entry));
-        if let Some((_, fence)) = session {
-            words.arg(fence.0);
-        }
         self.appends.insert(number, asker);
-        self.order(Purpose::Append(number), words);
+        let (session, fence) = match (entry.origin, entry.fence) {
+            (Some(origin), Some(fence)) => (self.keys.session(origin), fence.0.to_string()),
+            _ => (String::new(), String::new()),
+        };
+        let entry = entry::encode(&self.author, number, entry);
+        // Those that come one after the other cost Redis less together.
+        let together = self.out.pop_back_if(
+            |last| matches!(&last.purpose, Purpose::Append(numbers) if numbers.len() < APPENDS),
+        );
+        let (mut numbers, mut words) = match together {
+            Some(Command {
+                purpose: Purpose::Append(numbers),
+                words,
+            }) => (numbers, words),
+            Some(_) | None => (Vec::new(), self.appending()),
+        };
+        numbers.push(number);
+        words.arg(session).arg(fence).arg(entry);
+        self.order(Purpose::Append(numbers), words);
+    }
+
+    /// The beginning of a call that appends entries.
+    fn appending(&self) -> Cmd {
+        let mut words = self.names.call(Script::Append, &[&self.keys.log]);
+        words.arg(self.log.epoch).arg(self.options.max_entries);
+        words
     }
 
     /// The beginning of a call that is refused under another fence.
@@ -448,8 +473,8 @@ fn millis(duration: Duration) -> u64 {
         .max(1)
 }
 
-/// How long a session without an owner is kept: twice what may pass between two of its connects, if
-/// that is more than usual.
+/// How long a session without an owner is kept at the most: twice what may pass between two of its
+/// connects, if that is more than usual.
 fn lifetime(ttl: Duration, settings: &SessionSettings) -> Duration {
     let own = [settings.timeout, settings.interval, settings.max_interval];
     let own = own

@@ -23,6 +23,7 @@ use crate::store::{
     Destination, Echo, Entry, Laziness, Notice, Position, StoreReply, StoreRequest,
 };
 use crate::tickets::{Asker, StoreUse};
+use crate::time::Instant;
 use crate::timer::Alarm;
 use crate::turn::Turn;
 
@@ -31,12 +32,19 @@ use crate::turn::Turn;
 pub(crate) struct Log {
     seen: Position,
     down: bool,
+    /// When it was lost last.
+    lost: Option<Instant>,
 }
 
 impl Log {
     /// Up to here every entry has been seen.
     pub(crate) const fn seen(&self) -> Position {
         self.seen
+    }
+
+    /// When it was lost last.
+    pub(crate) const fn lost(&self) -> Option<Instant> {
+        self.lost
     }
 
     /// Whether the store cannot be reached.
@@ -441,6 +449,7 @@ impl Turn<'_> {
         for ticket in self.tickets.open_requests() {
             self.stored(ticket, StoreReply::Failed);
         }
+        self.log.lost = Some(self.now);
         self.lose(position, Removal::Gap);
         for key in self.sessions.keys() {
             let Some(session) = self.sessions.get_mut(key) else {

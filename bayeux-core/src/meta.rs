@@ -85,10 +85,11 @@ impl Turn<'_> {
             return Some(Flow::fail(message, error));
         }
         let transport = request.transport().unwrap_or(Transport::LongPolling);
+        let pause = self.pause_before_handshake();
         Some(Self::refuse_connect(
             message,
             error,
-            self.handshake_advice(transport, Duration::ZERO),
+            self.handshake_advice(transport, pause),
         ))
     }
 
@@ -217,6 +218,23 @@ impl Turn<'_> {
     pub(crate) fn spread(&mut self) -> Duration {
         let spread = millis(self.config.spread);
         Duration::from_millis(self.entropy.below(spread.saturating_add(1)))
+    }
+
+    /// How long a client waits whose session is not known: not at all, but for the time in which all those come whose
+    /// sessions the store has lost (ER-7).
+    pub(crate) fn pause_before_handshake(&mut self) -> Duration {
+        let cycle = [
+            self.config.timeout,
+            self.config.interval,
+            self.config.max_interval,
+        ];
+        let cycle = cycle
+            .into_iter()
+            .fold(Duration::ZERO, Duration::saturating_add);
+        match self.log.lost() {
+            Some(lost) if self.now < lost + cycle => self.spread(),
+            Some(_) | None => Duration::ZERO,
+        }
     }
 
     /// The hold limit of a browser (BR-7); `None`: no limit.

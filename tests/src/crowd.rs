@@ -18,7 +18,7 @@ pub use judge::{Loss, Report};
 use member::Listener;
 pub use member::{Kind, Maker};
 use publisher::Publisher;
-pub use session::{Delivery, Session};
+pub use session::{Delivery, Session, post};
 
 /// The channel that everybody has subscribed to.
 const CHANNEL: &str = "/load";

@@ -80,7 +80,19 @@ pub trait StoreUnderTest {
         unreachable!("{node:?} was not cut off");
     }
 
-    /// The store loses its log. Called only if [`Setup::losses`] was accepted.
+    /// The connection of a node to the store breaks in the middle of the next answer with this text, and can be made
+    /// anew at once. Called only if [`Setup::outages`] and [`Setup::losses`] were accepted.
+    fn cut_inside(&mut self, node: Node, text: &str) {
+        unreachable!("{node:?} cannot be cut off inside {text:?}");
+    }
+
+    /// What the store knows now outlives [`lose`](Self::lose). Called only if [`Setup::losses`] was accepted.
+    fn keep(&mut self) {
+        unreachable!("nothing can be lost");
+    }
+
+    /// The store loses its log and its sessions, but for what it was to keep. Called only if [`Setup::losses`] was
+    /// accepted.
     fn lose(&mut self) {
         unreachable!("the log cannot be lost");
     }
@@ -118,7 +130,7 @@ pub struct Setup {
     pub forward_timeout: Option<Duration>,
     /// Nodes can be cut off.
     pub outages: bool,
-    /// The log can be lost.
+    /// The log can be lost, or the end of it, or an answer.
     pub losses: bool,
 }
 
@@ -191,6 +203,7 @@ promises! { $
         of_many_claims_the_last_one_counts
         a_write_under_another_fence_changes_nothing
         a_fenced_append_takes_no_position
+        fenced_appends_among_others_are_told_apart
         an_append_without_a_fence_is_not_refused
         writes_to_a_session_that_is_not_there_are_fenced
         the_new_owner_writes_under_its_fence
@@ -234,5 +247,10 @@ promises! { $
         what_was_appended_during_an_outage_comes_after_it
         requests_during_an_outage_fail
         what_was_taken_during_an_outage_is_told_before_it_is_over
-        a_lost_log_is_a_reset_to_a_position_never_given;
+        a_claim_that_failed_leaves_the_session_without_an_owner
+        a_lost_log_is_a_reset_to_a_position_never_given
+        the_lost_end_of_the_log_is_a_reset_that_leaves_no_session_to_claim
+        who_knows_of_no_loss_is_told_of_it_by_others
+        a_session_whose_last_change_is_lost_is_gone
+        a_store_that_kept_all_it_was_told_goes_on;
 }

@@ -1,8 +1,12 @@
 -- A session goes to a new owner, and the former one is told.
 -- KEYS: session, log, meta
 -- ARGV: the new owner, the beginning of the inboxes' names, the session's name, the most letters, the new owner's
---   node, the beginning of the leases' names
--- Gives whether the former owner lives, the id that the log gave last, and the session.
+--   node, the beginning of the leases' names, what its lease says
+-- Gives who had it, whether that owner lives, the id that the log gave last, and the session.
+if redis.call('GET', ARGV[6] .. ARGV[5]) ~= ARGV[7] then
+  -- It was on its way while its node has joined anew, and was told to have failed.
+  return redis.error_reply('LATE claim')
+end
 local former = redis.call('HGET', KEYS[1], 'o')
 if not former then return false end
 if redis.call('HGET', KEYS[1], 'g') ~= redis.call('HGET', KEYS[3], 'log') then
@@ -22,7 +26,7 @@ if former ~= ARGV[1] then
     lives = redis.call('EXISTS', ARGV[6] .. node)
   end
 end
-redis.call('PEXPIRE', KEYS[1], string.format('%.0f', redis.call('HGET', KEYS[1], 'n') * 3 / 2))
+redis.call('PEXPIRE', KEYS[1], redis.call('HGET', KEYS[1], 'n'))
 local last = '0-0'
 if redis.call('EXISTS', KEYS[2]) == 1 then
   local info = redis.call('XINFO', 'STREAM', KEYS[2])

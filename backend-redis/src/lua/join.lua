@@ -1,36 +1,61 @@
--- A node joins, or comes back. The log begins, or begins anew if it was lost, or goes on under a new epoch if this
--- is another Redis than before: positions that only the lost one knew are never given twice.
+-- A node joins, or comes back. The log begins, or begins anew if it or its end was lost, or goes on under a new epoch if
+-- this is another Redis than before: positions that only the lost one knew are never given twice.
 -- KEYS: meta, log, lease, inbox
--- ARGV: format, a name for a new log, the epoch and the position that the node knows, its lease in ms
+-- ARGV: format, a name for a new log, the newest epoch that the node has heard of, the epoch and the position of the last
+--   entry that it knows, its lease in ms, what the lease says, how far epochs are apart (no two nodes think of the same)
 local meta, log, lease, inbox = unpack(KEYS)
-local format, name, epoch, known, ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local format, name, epoch, ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
+local known = { epoch = tonumber(ARGV[4]), position = tonumber(ARGV[5]) }
 local function text(number) return string.format('%.0f', number) end
 
 local written = redis.call('HGET', meta, 'format')
 if written and written ~= format then return redis.error_reply('FORMAT ' .. written) end
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
 local now = tonumber(redis.call('HGET', meta, 'epoch') or '0')
-local last, before = known, ''
+
+-- By epoch: the last position before it.
+local ends, epochs = {}, {}
+local fields = redis.call('HGETALL', meta)
+for at = 1, #fields, 2 do
+  local number = tonumber(string.match(fields[at], '^b(%d+)$'))
+  if number then
+    ends[number] = tonumber(fields[at + 1])
+    epochs[#epochs + 1] = number
+  end
+end
+table.sort(epochs)
+
+local last, before = known.position, 0
 local lost = not written or redis.call('EXISTS', log) == 0
 if lost then
-  redis.call('DEL', log)
-  redis.call('HSET', meta, 'format', format, 'log', name)
   last = math.max(last, tonumber(redis.call('HGET', meta, 'e' .. text(now)) or '0'))
 else
-  local id = redis.call('XINFO', 'STREAM', log)
-  for at = 1, #id, 2 do
-    if id[at] == 'last-generated-id' then before = string.match(id[at + 1], '-(%d+)$') end
+  local info = redis.call('XINFO', 'STREAM', log)
+  for at = 1, #info, 2 do
+    if info[at] == 'last-generated-id' then before = tonumber(string.match(info[at + 1], '-(%d+)$')) end
   end
-  last = math.max(last, tonumber(before))
+  last = math.max(last, before)
+  if known.epoch > 0 then
+    -- What the node knows has to lie before whatever came after it.
+    local until_there = before
+    for at = #epochs, 1, -1 do
+      if epochs[at] > known.epoch then until_there = ends[epochs[at]] end
+    end
+    lost = not ends[known.epoch] or known.position > until_there
+  end
 end
-if lost or redis.call('HGET', meta, 'run') ~= run or known > tonumber(before) then
-  now = math.max(now, epoch) + 1
+if lost or redis.call('HGET', meta, 'run') ~= run then
+  if lost then
+    redis.call('DEL', log)
+    redis.call('HSET', meta, 'format', format, 'log', name)
+  end
+  now = math.max(now, epoch) + tonumber(ARGV[8])
   if last > 0 or not lost then last = last + 1048576 end
-  redis.call('XADD', log, text(now) .. '-' .. text(last), 'm', before)
-  redis.call('HSET', meta, 'epoch', text(now), 'run', run, 'e' .. text(now), text(last))
-  redis.call('HDEL', meta, 'e' .. text(now - 64))
+  redis.call('XADD', log, text(now) .. '-' .. text(last), 'm', lost and '' or text(before))
+  redis.call('HSET', meta, 'epoch', text(now), 'run', run, 'e' .. text(now), text(last), 'b' .. text(now), text(before))
+  for at = 1, #epochs - 63 do redis.call('HDEL', meta, 'e' .. text(epochs[at]), 'b' .. text(epochs[at])) end
 end
-redis.call('SET', lease, '1', 'PX', ms)
+redis.call('SET', lease, ARGV[7], 'PX', ms)
 if redis.call('EXISTS', inbox) == 0 then
   redis.call('XADD', inbox, '0-1', 'm', '')
   redis.call('XDEL', inbox, '0-1')

@@ -10,6 +10,5 @@ for at = 4, #ARGV, 2 do
     redis.call('HSET', KEYS[1], '+' .. ARGV[at], ARGV[at + 1])
   end
 end
--- While it is kept alive, there is always that time left.
-redis.call('PEXPIRE', KEYS[1], string.format('%.0f', ARGV[3] * 3 / 2))
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1

@@ -1,12 +1,19 @@
--- Which of these sessions are another's by now, or gone? The others live on.
+-- Which of these sessions are another's by now, or gone? The others live on. One that Redis has as it was before its owner
+-- changed it, the change being lost, is gone: its subscriptions are not those that its client was told.
 -- KEYS: sessions
--- ARGV: for each its owner, its fence, its time to live in ms
+-- ARGV: for each its owner, its fence, its version, its time to live in ms
 -- Gives the place and the fence of each that is lost; the fence is empty if there is no such session.
 local lost = {}
 for at, session in ipairs(KEYS) do
-  local kept = redis.call('HMGET', session, 'o', 'f')
-  if kept[1] == ARGV[3 * at - 2] and kept[2] == ARGV[3 * at - 1] then
-    redis.call('PEXPIRE', session, ARGV[3 * at])
+  local owner, fence, version, ms = unpack(ARGV, 4 * at - 3, 4 * at)
+  local kept = redis.call('HMGET', session, 'o', 'f', 'v')
+  local is_mine = kept[1] == owner and kept[2] == fence
+  if kept[2] and (tonumber(kept[2]) < tonumber(fence) or is_mine and tonumber(kept[3] or '0') < tonumber(version)) then
+    redis.call('DEL', session)
+    is_mine, kept[2] = false, nil
+  end
+  if is_mine then
+    redis.call('PEXPIRE', session, ms)
   else
     lost[#lost + 1] = at
     lost[#lost + 1] = kept[2] or ''

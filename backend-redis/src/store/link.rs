@@ -92,6 +92,7 @@ impl RedisStore {
     pub(super) fn join(&mut self) {
         self.link = Link::Joining;
         self.lease = self.now + self.options.lease;
+        self.lease_number = self.number();
         self.log.letter = None;
         let keys = [
             &*self.keys.meta,
@@ -101,18 +102,24 @@ impl RedisStore {
         ];
         let mut words = self.names.call(Script::Join, &keys);
         // Whoever begins a log gives it the name of his node, and a number that rises.
-        let name = format!(
-            "{}.{}",
-            self.node,
-            self.counts.connects + self.counts.resets
-        );
+        let name = format!("{}.{}", self.node, self.lease_number);
         words
             .arg(FORMAT)
             .arg(name)
             .arg(self.log.epoch)
-            .arg(self.log.known)
-            .arg(millis(self.options.lease));
+            .arg(self.log.known.epoch)
+            .arg(self.log.known.position)
+            .arg(millis(self.options.lease))
+            .arg(self.lease_number)
+            .arg(self.stride());
         self.order(Purpose::Join, words);
+    }
+
+    /// How far the epochs that this node begins are apart: two Redis that go on after the same entry, each for nodes
+    /// of its own, are told apart by that.
+    fn stride(&self) -> u64 {
+        let [one, two, ..] = self.author;
+        u64::from(u16::from_le_bytes([one, two])) + 1
     }
 
     pub(super) fn joined(&mut self, reply: Value) -> Result<(), Unreadable> {
@@ -131,16 +138,14 @@ impl RedisStore {
             }
         }
         self.log.epoch = epoch;
-        self.log.known = self.log.known.max(last);
+        let tail = EntryId {
+            epoch,
+            position: last,
+        };
+        self.log.known = self.log.known.max(tail);
         let before = std::mem::replace(&mut self.log.name, name);
         if before != self.log.name {
-            self.begin(
-                EntryId {
-                    epoch,
-                    position: last,
-                },
-                before.is_empty(),
-            );
+            self.begin(tail, before.is_empty());
         }
         self.prove();
         Ok(())
@@ -158,6 +163,7 @@ impl RedisStore {
         if !is_first {
             self.counts.resets += 1;
             self.owned.clear();
+            self.doubtful.clear();
             self.seats.notify_all(&Notice::Reset { position });
         }
     }
@@ -177,14 +183,26 @@ impl RedisStore {
                 words
                     .arg(self.owner(*shard))
                     .arg(hold.fence.0)
-                    .arg(millis(hold.life()));
+                    .arg(hold.version)
+                    .arg(millis(hold.ttl));
             }
             let asked = some.iter().map(|(holding, hold)| (*holding, hold.fence));
             self.order(Purpose::Verify(asked.collect()), words);
             open += 1;
         }
+        for holding in std::mem::take(&mut self.doubtful) {
+            self.disown(holding);
+        }
         self.link = Link::Proving(open);
         self.proved(0);
+    }
+
+    /// Has Redis undo a claim that has failed, if it was done: its engine does not have the session.
+    pub(super) fn disown(&mut self, (session, shard): Holding) {
+        let key = self.keys.session(session);
+        let mut words = self.names.call(Script::Disown, &[&key]);
+        words.arg(self.owner(shard));
+        self.order(Purpose::Disown((session, shard)), words);
     }
 
     /// Some of the proofs are there.
@@ -253,7 +271,7 @@ impl RedisStore {
             &self.keys.log,
         ];
         let mut words = self.names.call(Script::Renew, &keys);
-        words.arg(millis(self.options.lease));
+        words.arg(millis(self.options.lease)).arg(self.lease_number);
         self.order(Purpose::Renew(self.now), words);
         self.trim();
         while let Some((holding, life)) = self.owned.next_due(self.now) {

@@ -20,24 +20,37 @@ pub(super) struct Owned {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hold {
     pub(super) fence: Fence,
-    /// How long it is kept when nobody has it.
-    ttl: Duration,
+    /// How often it was changed, as far as Redis has said so.
+    pub(super) version: u64,
+    /// How long Redis keeps it untouched: it is touched before a quarter of that is over.
+    pub(super) ttl: Duration,
     due: Instant,
 }
 
 impl Hold {
-    /// How long Redis keeps it untouched: it is touched before a third of that is over.
-    pub(super) fn life(self) -> Duration {
-        self.ttl + self.ttl / 2
+    pub(super) fn new(fence: Fence, version: u64, ttl: Duration) -> Self {
+        Self {
+            fence,
+            version,
+            ttl,
+            due: Instant::EPOCH,
+        }
     }
 }
 
 impl Owned {
-    pub(super) fn insert(&mut self, now: Instant, holding: Holding, fence: Fence, ttl: Duration) {
+    pub(super) fn insert(&mut self, now: Instant, holding: Holding, hold: Hold) {
         self.remove(holding);
-        let due = now + ttl / 2;
-        self.all.insert(holding, Hold { fence, ttl, due });
+        let due = now + hold.ttl / 4;
+        self.all.insert(holding, Hold { due, ..hold });
         self.due.insert((due, holding));
+    }
+
+    /// It was changed, so many times by now.
+    pub(super) fn changed(&mut self, holding: Holding, version: u64) {
+        if let Some(hold) = self.all.get_mut(&holding) {
+            hold.version = hold.version.max(version);
+        }
     }
 
     pub(super) fn get(&self, holding: Holding) -> Option<Hold> {
@@ -67,8 +80,8 @@ impl Owned {
         let (due, holding) = self.due.first().copied().filter(|(due, _)| *due <= now)?;
         let hold = self.all.get_mut(&holding)?;
         self.due.remove(&(due, holding));
-        hold.due = now + hold.ttl / 2;
+        hold.due = now + hold.ttl / 4;
         self.due.insert((hold.due, holding));
-        Some((holding, hold.life()))
+        Some((holding, hold.ttl))
     }
 }

@@ -82,7 +82,7 @@ impl RedisStore {
     pub(super) fn partings_failed(&mut self) {
         for (holding, waiter) in std::mem::take(&mut self.partings.waiting) {
             self.owned.remove(holding);
-            self.seats.reply(waiter.asker, StoreReply::Failed);
+            self.claim_failed(waiter.asker, holding.0);
         }
     }
 

@@ -38,7 +38,7 @@ impl RedisStore {
             Purpose::Join => self.joined(reply),
             Purpose::Verify(asked) => self.verified(&asked, reply),
             Purpose::Renew(said) => self.renewed(said, reply),
-            Purpose::Nothing => Ok(()),
+            Purpose::Nothing | Purpose::Disown(_) => Ok(()),
             Purpose::KeepAlive(holding) => {
                 if reply == Value::Int(0) {
                     self.vanished(holding);
@@ -54,6 +54,14 @@ impl RedisStore {
                 self.written(asker, &reply);
                 Ok(())
             }
+            Purpose::Change(asker, session) => {
+                if let Value::Int(version @ 1..) = reply {
+                    self.owned
+                        .changed((session, asker.0), version.unsigned_abs());
+                }
+                self.written(asker, &reply);
+                Ok(())
+            }
             Purpose::Part(asker, session) => {
                 // One that is another's by now is still to be told so.
                 if reply != Value::Int(0) {
@@ -62,15 +70,7 @@ impl RedisStore {
                 self.written(asker, &reply);
                 Ok(())
             }
-            Purpose::Append(number) => {
-                if reply == Value::Int(0) {
-                    self.counts.fenced += 1;
-                    self.append_ended(number, StoreReply::Fenced);
-                } else {
-                    self.appended(number, reply::id(reply)?.position);
-                }
-                Ok(())
-            }
+            Purpose::Append(numbers) => self.appends_came(&numbers, reply),
             Purpose::Read(number) => self.page_came(number, reply),
             Purpose::Forward(number) => self.forwarded(number, reply),
             Purpose::Settle(number) => {
@@ -93,17 +93,27 @@ impl RedisStore {
     /// A command that was not done, or nobody knows.
     pub(super) fn failed(&mut self, purpose: Purpose) {
         match purpose {
-            Purpose::Open(asker, session, _) | Purpose::Claim(asker, session) => {
+            Purpose::Open(asker, session, _) => {
                 self.coming.remove(&(session, asker.0));
                 self.seats.reply(asker, StoreReply::Failed);
             }
-            Purpose::Write(asker) => self.seats.reply(asker, StoreReply::Failed),
+            Purpose::Claim(asker, session) => self.claim_failed(asker, session),
+            Purpose::Disown(holding) => {
+                self.doubtful.insert(holding);
+            }
+            Purpose::Write(asker) | Purpose::Change(asker, _) => {
+                self.seats.reply(asker, StoreReply::Failed)
+            }
             Purpose::Part(asker, session) => {
                 // Its engine has it no longer: it is not kept alive any more.
                 self.owned.remove((session, asker.0));
                 self.seats.reply(asker, StoreReply::Failed);
             }
-            Purpose::Append(number) => self.append_ended(number, StoreReply::Failed),
+            Purpose::Append(numbers) => {
+                for number in numbers {
+                    self.append_ended(number, StoreReply::Failed);
+                }
+            }
             Purpose::Read(number) => {
                 if let Some(reading) = self.reads.remove(&number) {
                     self.seats.reply(reading.asker, StoreReply::Failed);
@@ -118,6 +128,30 @@ impl RedisStore {
             | Purpose::Settle(_)
             | Purpose::Accept(..) => {}
         }
+    }
+
+    /// Entries were appended, one after the other, but for those that were refused.
+    fn appends_came(&mut self, numbers: &[u64], reply: Value) -> Result<(), Unreadable> {
+        let mut said = reply::flat(reply)?.into_iter();
+        let last = said.next().ok_or(Unreadable)?;
+        let refused: Result<BTreeSet<u64>, _> = said.map(|at| reply::parse(&at)).collect();
+        let refused = refused?;
+        let added = numbers.len().saturating_sub(refused.len()) as u64;
+        let mut id = EntryId::default();
+        if added > 0 {
+            id = reply::id(Value::BulkString(last.into()))?;
+            id.position = id.position.saturating_sub(added);
+        }
+        for (at, number) in (1..).zip(numbers) {
+            if refused.contains(&at) {
+                self.counts.fenced += 1;
+                self.append_ended(*number, StoreReply::Fenced);
+            } else {
+                id.position += 1;
+                self.appended(*number, id);
+            }
+        }
+        Ok(())
     }
 
     fn append_ended(&mut self, number: u64, reply: StoreReply) {
@@ -139,8 +173,8 @@ impl RedisStore {
 
     fn opened(&mut self, asker: Asker, session: SessionId, ttl: Duration, is_new: bool) {
         if is_new {
-            self.owned
-                .insert(self.now, (session, asker.0), Fence(1), ttl);
+            let hold = Hold::new(Fence(1), 0, ttl);
+            self.owned.insert(self.now, (session, asker.0), hold);
         }
         let reply = if is_new {
             StoreReply::Done
@@ -166,25 +200,36 @@ impl RedisStore {
         let Ok(Claim {
             former,
             former_lives,
+            end,
             record,
-            ttl,
+            hold,
         }) = parsed
         else {
-            self.coming.remove(&(session, asker.0));
-            self.seats.reply(asker, StoreReply::Failed);
+            self.claim_failed(asker, session);
             return parsed.map(drop);
         };
         self.counts.claims += 1;
         self.counts.takeovers += u64::from(!former.is_empty() && former != self.owner(asker.0));
-        self.log.known = self.log.known.max(record.end.number());
-        self.owned
-            .insert(self.now, (session, asker.0), record.fence, ttl);
+        self.log.known = self.log.known.max(end);
+        self.owned.insert(self.now, (session, asker.0), hold);
         let may_part = former_lives && !record.settings.acknowledged;
         self.await_parting(asker, record);
         if !may_part {
             self.parted((session, asker.0), None);
         }
         Ok(())
+    }
+
+    /// A claim was not done, or nobody knows: its engine is not to be the owner.
+    pub(super) fn claim_failed(&mut self, asker: Asker, session: SessionId) {
+        let holding = (session, asker.0);
+        self.coming.remove(&holding);
+        self.seats.reply(asker, StoreReply::Failed);
+        if self.link.is_up() {
+            self.disown(holding);
+        } else {
+            self.doubtful.insert(holding);
+        }
     }
 
     /// A session has come, and may have gone on already.
@@ -215,9 +260,10 @@ struct Claim {
     /// Who had it; empty if nobody did.
     former: String,
     former_lives: bool,
+    /// Where the log ended.
+    end: EntryId,
     record: Box<SessionRecord>,
-    /// How long it is kept.
-    ttl: Duration,
+    hold: Hold,
 }
 
 fn parse_claim(session: SessionId, reply: Value) -> Result<Claim, Unreadable> {
@@ -229,7 +275,8 @@ fn parse_claim(session: SessionId, reply: Value) -> Result<Claim, Unreadable> {
     };
     let mut record = record::decode(session, field("r").ok_or(Unreadable)?.clone())?;
     record.fence = Fence(reply::parse(field("f").ok_or(Unreadable)?)?);
-    record.end = Position::new(reply::id(last)?.position);
+    let end = reply::id(last)?;
+    record.end = Position::new(end.position);
     record.released = match field("c") {
         Some(cursor) => Some(Position::new(reply::parse(cursor)?)),
         None => None,
@@ -248,11 +295,13 @@ fn parse_claim(session: SessionId, reply: Value) -> Result<Claim, Unreadable> {
         .subscriptions
         .sort_by(|one, other| one.pattern.cmp(&other.pattern));
     let ttl = Duration::from_millis(reply::parse(field("n").ok_or(Unreadable)?)?);
+    let version = field("v").map_or(Ok(0), |version| reply::parse(version))?;
     Ok(Claim {
         former: reply::text(former)?,
         former_lives: former_lives == Value::Int(1),
+        end,
+        hold: Hold::new(record.fence, version, ttl),
         record: Box::new(record),
-        ttl,
     })
 }
 

@@ -144,7 +144,7 @@ impl RedisStore {
             match came.field("e").map(|entry| entry::decode(entry.clone())) {
                 Some(Ok(stored)) => {
                     if stored.author == self.author {
-                        self.appended(stored.number, id.position);
+                        self.appended(stored.number, id);
                     }
                     let entry = stored.at(id.position);
                     self.ring.push(self.now, entry, &self.options);
@@ -159,10 +159,10 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Somebody found another Redis than before, or none of the log.
+    /// Somebody found another Redis than before, or the log lost, or its end.
     fn epoch_began(&mut self, id: EntryId, before: Option<u64>) {
-        let Some(before) = before else {
-            // It is another log.
+        // What was read here may be what was lost.
+        let Some(before) = before.filter(|before| *before >= self.log.tail.position) else {
             self.suspend();
             self.join();
             return;
@@ -179,15 +179,15 @@ impl RedisStore {
 
     fn heard(&mut self, id: EntryId) {
         self.log.tail = id;
-        self.log.known = self.log.known.max(id.position);
+        self.log.known = self.log.known.max(id);
     }
 
     /// An append is done.
-    pub(super) fn appended(&mut self, number: u64, position: u64) {
-        self.log.known = self.log.known.max(position);
+    pub(super) fn appended(&mut self, number: u64, id: EntryId) {
+        self.log.known = self.log.known.max(id);
         if let Some(asker) = self.appends.remove(&number) {
             self.seats
-                .reply(asker, StoreReply::Appended(Position::new(position)));
+                .reply(asker, StoreReply::Appended(Position::new(id.position)));
         }
     }
 }

@@ -326,14 +326,15 @@ impl Turn<'_> {
         Flow::Answer(Box::new(answer))
     }
 
-    fn say_session_is_gone(&self, request: &Request, answer: &mut Answer) {
+    fn say_session_is_gone(&mut self, request: &Request, answer: &mut Answer) {
         let transport = request.transport().unwrap_or(Transport::LongPolling);
         let (outcome, advice) = match request.gone {
             // DC-5: it takes along what the session leaves behind.
             Some(Removal::DisconnectedByServer | Removal::Inactive) => (Ok(()), final_advice()),
             Some(Removal::Disconnected) => (Err(ProtocolError::session_unknown()), final_advice()),
             Some(_) | None => {
-                let advice = self.handshake_advice(transport, Duration::ZERO);
+                let pause = self.pause_before_handshake();
+                let advice = self.handshake_advice(transport, pause);
                 (Err(ProtocolError::session_unknown()), advice)
             }
         };

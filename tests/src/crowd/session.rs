@@ -213,7 +213,7 @@ fn next(socket: &mut WebSocket) -> Option<Vec<Value>> {
 }
 
 /// What is answered; `None` if nothing whole is.
-fn post(address: SocketAddr, messages: &Value) -> Option<Vec<Value>> {
+pub fn post(address: SocketAddr, messages: &Value) -> Option<Vec<Value>> {
     let body = messages.to_string();
     let mut wire = Wire::open(address);
     let request = format!(

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::{Deadline, HttpConnection, Identity, Process, executable};
+use super::{Authority, Deadline, HttpConnection, Identity, Process, executable};
 
 /// What a server is started with beyond its defaults.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,8 @@ pub struct Settings {
     admin: bool,
     /// How many descriptors it may have, if not as many as the test.
     descriptors: Option<u32>,
+    /// The file with the authorities that it trusts, if not those of the system.
+    authorities: Option<PathBuf>,
 }
 
 impl Settings {
@@ -100,6 +102,13 @@ impl Settings {
         self.with(&["--store", url])
     }
 
+    /// Trusts that authority and no other.
+    #[must_use]
+    pub fn trust(mut self, authority: &Authority) -> Self {
+        self.authorities = Some(authority.file());
+        self
+    }
+
     /// What the node is called.
     #[must_use]
     pub fn node_name(self, name: &str) -> Self {
@@ -152,6 +161,9 @@ impl Server {
     /// Starts it on a free port of the loopback interface and waits until it listens.
     pub fn start(settings: &Settings) -> Self {
         let mut command = settings.command();
+        if let Some(file) = &settings.authorities {
+            command.env("SSL_CERT_FILE", file);
+        }
         command
             .args(["--listen", "127.0.0.1:0", "--config"])
             .arg(settings.path.as_deref().unwrap_or(Path::new("/dev/stdin")))

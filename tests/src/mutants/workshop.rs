@@ -19,8 +19,11 @@ const SKIPPED: [&str; 3] = ["target", "node_modules", "__pycache__"];
 /// The program that is made of the tests.
 const PURE: &str = "tests/tests/pure.rs";
 
+/// Programs of this crate: those that need more than the engine are left out.
+const BINARIES: &str = "tests/src/bin";
+
 /// The modules of this crate that need more than the engine, and what the others depend on.
-const IMPURE: [&str; 4] = ["live", "drivers", "mutants", "rules"];
+const IMPURE: [&str; 5] = ["crowd", "live", "drivers", "mutants", "rules"];
 const LIGHT: [&str; 5] = ["base64", "bayeux-core", "bytes", "proptest", "serde_json"];
 /// How else a test gives away that it needs more.
 const FOREIGN: [&str; 4] = [
@@ -88,7 +91,10 @@ impl Workshop {
         };
         let mut sources = Vec::new();
         list(root, Path::new(""), &mut sources)?;
-        sources.retain(|path| path != Path::new("tests/src/bin/mutants.rs"));
+        sources.retain(|path| {
+            let text = fs::read_to_string(root.join(path));
+            !path.starts_with(BINARIES) || text.is_ok_and(|text| !is_impure(&text))
+        });
         let mut kept = Vec::new();
         list(&workshop.copy, Path::new(""), &mut kept)?;
         kept.retain(|path| path != Path::new(PURE));

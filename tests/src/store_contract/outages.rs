@@ -1,8 +1,8 @@
 //! Promises about a store that cannot be reached for a while, or loses its log.
 
-use bayeux_core::{Fence, Notice, Position, StoreReply, StoreRequest};
+use bayeux_core::{Fence, Notice, Position, SessionId, StoreReply, StoreRequest};
 
-use super::trial::{Trial, data, entry, read, session, subscribe};
+use super::trial::{Trial, data, entry, forward, read, release, subscribe};
 use super::{Make, Node, Setup};
 
 const OUTAGES: Setup = Setup {
@@ -15,6 +15,12 @@ const OUTAGES: Setup = Setup {
     forward_timeout: None,
     outages: true,
     losses: false,
+};
+
+const LOSSES: Setup = Setup {
+    outages: false,
+    losses: true,
+    ..OUTAGES
 };
 
 #[track_caller]
@@ -116,31 +122,171 @@ pub(super) fn what_was_taken_during_an_outage_is_told_before_it_is_over(make: Ma
     trial.expect_fenced(one, subscribe(taken, Fence(1), &["/a"], 0));
 }
 
-pub(super) fn a_lost_log_is_a_reset_to_a_position_never_given(make: Make<'_>) {
+pub(super) fn a_claim_that_failed_leaves_the_session_without_an_owner(make: Make<'_>) {
     let setup = Setup {
-        losses: true,
-        ..Setup::default()
+        outages: true,
+        ..LOSSES
     };
     let Some(mut trial) = Trial::with(make, &setup) else {
         return;
     };
+    let [one, two] = trial.nodes();
+    let id = trial.open(one, 1);
+    trial.expect_done(one, subscribe(id, Fence(1), &["/canary"], 0));
+    trial.expect_done(one, release(id, Fence(1), 0));
+    trial.store().cut_inside(two, "/canary");
+
+    let reply = trial.ask(two, StoreRequest::Claim(id));
+
+    assert!(matches!(reply, StoreReply::Failed), "{reply:?}");
+    expect_down(&mut trial, two);
+    expect_up(&mut trial, two);
+    let reply = trial.ask(two, forward(id, 1));
+    assert!(matches!(reply, StoreReply::Unowned), "{reply:?}");
+    let record = trial.claim(one, id);
+    assert_eq!(record.released, Some(Position::ZERO));
+    trial.expect_silence(two);
+}
+
+/// Where a node is told that the log begins anew.
+#[track_caller]
+fn expect_reset(trial: &mut Trial, node: Node) -> Position {
+    loop {
+        match trial.notice(node) {
+            Notice::Reset { position } => return position,
+            Notice::Down | Notice::Up { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[track_caller]
+fn expect_unknown(trial: &mut Trial, node: Node, session: SessionId) {
+    let reply = trial.ask(node, StoreRequest::Claim(session));
+    assert!(matches!(reply, StoreReply::Unknown), "{reply:?}");
+}
+
+/// The store ends and comes back, and a node is told so before anything else.
+fn lose(trial: &mut Trial, node: Node) {
+    trial.store().lose();
+    expect_down(trial, node);
+}
+
+pub(super) fn the_lost_end_of_the_log_is_a_reset_that_leaves_no_session_to_claim(make: Make<'_>) {
+    let Some(mut trial) = Trial::with(make, &LOSSES) else {
+        return;
+    };
+    let one = trial.node();
+    let [held, released] = [trial.open(one, 1), trial.open(one, 2)];
+    trial.expect_done(one, release(released, Fence(1), 0));
+    trial.publish(one, "/a", 1);
+    trial.store().keep();
+    let last = trial.publish(one, "/a", 2);
+    trial.entries(one, 2);
+
+    trial.store().lose();
+
+    let reset = expect_reset(&mut trial, one);
+    assert!(reset >= last, "{reset:?}");
+    expect_up(&mut trial, one);
+    for id in [held, released] {
+        expect_unknown(&mut trial, one, id);
+    }
+    let next = trial.publish(one, "/a", 3);
+    assert_eq!(next, reset.plus(1));
+    assert_eq!(data(&trial.entries(one, 1)), [3]);
+}
+
+pub(super) fn who_knows_of_no_loss_is_told_of_it_by_others(make: Make<'_>) {
+    let setup = Setup {
+        outages: true,
+        ..LOSSES
+    };
+    let Some(mut trial) = Trial::with(make, &setup) else {
+        return;
+    };
+    let [ahead, behind] = trial.nodes();
+    let id = trial.open(behind, 1);
+    trial.store().keep();
+    trial.store().cut(behind);
+    expect_down(&mut trial, behind);
+    trial.publish(ahead, "/a", 1);
+    trial.entries(ahead, 1);
+
+    trial.store().cut(ahead);
+    trial.store().lose();
+    trial.store().restore(behind);
+    expect_up(&mut trial, behind);
+    assert_eq!(trial.claim(behind, id).fence, Fence(1));
+    trial.publish(behind, "/a", 2);
+    trial.store().restore(ahead);
+
+    let reset = expect_reset(&mut trial, ahead);
+    assert_eq!(expect_reset(&mut trial, behind), reset);
+    for node in [ahead, behind] {
+        expect_up(&mut trial, node);
+        expect_unknown(&mut trial, node, id);
+    }
+}
+
+pub(super) fn a_session_whose_last_change_is_lost_is_gone(make: Make<'_>) {
+    let Some(mut trial) = Trial::with(make, &LOSSES) else {
+        return;
+    };
+    let one = trial.node();
+    let [same, changed] = [trial.open(one, 1), trial.open(one, 2)];
+    trial.store().keep();
+    trial.expect_done(one, subscribe(changed, Fence(1), &["/a"], 0));
+
+    lose(&mut trial, one);
+
+    match trial.notice(one) {
+        Notice::Taken { session, .. } => assert_eq!(session, changed),
+        other => panic!("{other:?}"),
+    }
+    expect_up(&mut trial, one);
+    expect_unknown(&mut trial, one, changed);
+    trial.expect_done(one, subscribe(same, Fence(1), &["/a"], 0));
+}
+
+pub(super) fn a_store_that_kept_all_it_was_told_goes_on(make: Make<'_>) {
+    let Some(mut trial) = Trial::with(make, &LOSSES) else {
+        return;
+    };
+    let one = trial.node();
+    let id = trial.open(one, 1);
+    trial.expect_done(one, subscribe(id, Fence(1), &["/a"], 0));
+    let last = trial.publish(one, "/a", 1);
+    trial.entries(one, 1);
+    trial.store().keep();
+
+    lose(&mut trial, one);
+
+    assert_eq!(expect_up(&mut trial, one), last);
+    trial.expect_done(one, subscribe(id, Fence(1), &["/b"], 0));
+    let next = trial.publish(one, "/a", 2);
+    assert!(next > last, "{next:?}");
+    assert_eq!(data(&trial.entries(one, 1)), [2]);
+}
+
+pub(super) fn a_lost_log_is_a_reset_to_a_position_never_given(make: Make<'_>) {
+    let Some(mut trial) = Trial::with(make, &LOSSES) else {
+        return;
+    };
     let (one, begins) = trial.node_at();
+    let id = trial.open(one, 1);
     let last = trial.publish(one, "/a", 1);
     trial.entries(one, 1);
 
     trial.store().lose();
 
-    let reset = loop {
-        match trial.notice(one) {
-            Notice::Reset { position } => break position,
-            Notice::Down | Notice::Up { .. } => {}
-            other => panic!("{other:?}"),
-        }
-    };
+    let reset = expect_reset(&mut trial, one);
     assert!(reset >= last, "{reset:?}");
+    expect_up(&mut trial, one);
+    expect_unknown(&mut trial, one, id);
     let next = trial.publish(one, "/a", 2);
     assert_eq!(next, reset.plus(1));
     assert_eq!(data(&trial.entries(one, 1)), [2]);
-    let reply = trial.ask(one, read(session(1), &[("/a", begins)], (begins, next)));
+    let reply = trial.ask(one, read(id, &[("/a", begins)], (begins, next)));
     assert!(matches!(reply, StoreReply::Gap), "{reply:?}");
 }

@@ -8,7 +8,7 @@ use bayeux_core::{
 };
 
 use super::trial::{
-    Trial, by, end, entry, record, release, session, subscribe, subscribed, subscriptions,
+    Trial, by, data, end, entry, record, release, session, subscribe, subscribed, subscriptions,
     unsubscribe,
 };
 use super::{Make, Node};
@@ -238,6 +238,41 @@ pub(super) fn a_write_under_another_fence_changes_nothing(make: Make<'_>) {
 
     assert_eq!(trial.claim(two, id), before);
     trial.expect_silence(two);
+}
+
+pub(super) fn fenced_appends_among_others_are_told_apart(make: Make<'_>) {
+    let mut trial = Trial::new(make);
+    let [one, two] = trial.nodes();
+    let [kept, taken] = [trial.open(one, 1), trial.open(one, 2)];
+    trial.claim(two, taken);
+    let before = trial.publish(one, "/a", 0);
+
+    // By who has it, by who has not, by nobody, and by who is not there; over and over.
+    let append = |at: usize| match at % 4 {
+        0 => by(kept, Fence(1), entry("/a", at)),
+        1 => by(taken, Fence(1), entry("/a", at)),
+        2 => entry("/a", at),
+        _ => by(session(3), Fence(1), entry("/a", at)),
+    };
+    let tickets: Vec<_> = (0..400)
+        .map(|at| trial.submit(one, StoreRequest::Append(Box::new(append(at)))))
+        .collect();
+
+    let mut last = before;
+    for (at, ticket) in tickets.into_iter().enumerate() {
+        match trial.reply(one, ticket) {
+            StoreReply::Appended(position) => {
+                assert_eq!((at % 2, position), (0, last.plus(1)));
+                last = position;
+            }
+            reply => assert!(
+                at % 2 == 1 && matches!(reply, StoreReply::Fenced),
+                "{reply:?}"
+            ),
+        }
+    }
+    let expected: Vec<usize> = std::iter::once(0).chain((0..400).step_by(2)).collect();
+    assert_eq!(data(&trial.entries(two, 201)), expected);
 }
 
 pub(super) fn a_fenced_append_takes_no_position(make: Make<'_>) {

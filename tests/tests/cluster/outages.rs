@@ -176,6 +176,38 @@ fn the_loss_of_the_log_sends_everybody_to_handshake_spread_over_time() {
     nothing_leaks(&mut script);
 }
 
+// Proves: ER-7
+#[test]
+fn whoever_comes_back_after_the_loss_of_the_log_is_spread_over_time_too() {
+    let mut script = engine(120);
+    let away: Vec<_> = (0..20).map(|_| own(&mut script, HTTP, json!({}))).collect();
+    script.notify(Notice::Reset { position: at(3) });
+    while script.has_store_requests() {
+        done(&mut script);
+    }
+    let comes_back = |script: &mut Script, client| {
+        let connection = script.connect(client);
+        let (ticket, _) = script.take_store();
+        script.stored(ticket, StoreReply::Unknown);
+        let reply = script.take(connection);
+        is_told_to_handshake(&reply);
+        reply[0]["advice"]["interval"].as_u64().unwrap()
+    };
+
+    let intervals: Vec<_> = away
+        .iter()
+        .map(|client| comes_back(&mut script, client))
+        .collect();
+
+    assert!(intervals.iter().all(|interval| *interval <= 5_000));
+    assert!(intervals.iter().max() > intervals.iter().min());
+    // Who was away for longer than a session lives is no news of that loss.
+    script.at(100_000);
+    let late = [0; 5].map(|_| comes_back(&mut script, &away[0]));
+    assert_eq!(late, [0; 5]);
+    nothing_leaks(&mut script);
+}
+
 // Proves: ER-7, AK-7
 #[test]
 fn an_engine_without_the_store_resends_nothing_to_a_client_that_has_been_elsewhere() {

@@ -161,6 +161,15 @@ impl StoreUnderTest for Rig {
         cutter.lead_to(Some(self.redis.address()));
     }
 
+    fn cut_inside(&mut self, node: Node, text: &str) {
+        let cutter = self.nodes[node.0].cutter.as_ref().expect("a cutter");
+        cutter.cut_inside(text);
+    }
+
+    fn keep(&mut self) {
+        self.redis.say(&["SAVE"]);
+    }
+
     fn lose(&mut self) {
         self.redis.restart();
     }
