@@ -16,7 +16,7 @@ pub(crate) enum Setup {
 /// What is there.
 pub(super) enum Site {
     Server(Server),
-    Cluster(Cluster),
+    Cluster(Box<Cluster>),
 }
 
 impl Site {
@@ -25,7 +25,8 @@ impl Site {
             Setup::Shards(shards) => Self::Server(Server::start(&settings.shards(shards))),
             Setup::Nodes(count) => {
                 let settings = settings.shards(2);
-                Self::Cluster(Cluster::of_servers(count, Redis::start(), settings))
+                let cluster = Cluster::of_servers(count, Redis::start(), settings);
+                Self::Cluster(Box::new(cluster))
             }
         }
     }
