@@ -34,8 +34,14 @@ impl Turn<'_> {
         let connectionless = operation.is_none()
             && message.session.is_none()
             && self.config.allow_connectionless_publish;
-        if !connectionless && let Some(refused) = self.check_session(request, current, operation) {
-            return refused;
+        if !connectionless {
+            if operation != Some(MetaChannel::Connect) && self.has_moved(request, &current.message)
+            {
+                return self.seek_out(request, current, ProtocolError::session_unknown());
+            }
+            if let Some(refused) = self.check_session(request, current, operation) {
+                return refused;
+            }
         }
         if self.waits_behind(key, request, current) {
             return Flow::Wait;

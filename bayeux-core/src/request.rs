@@ -24,7 +24,7 @@ use crate::channel::{ChannelName, MetaChannel};
 use crate::connection::{Answer, AnswerKind, Rest};
 use crate::decide::{Consultation, Order};
 use crate::decision::{Admission, Denial};
-use crate::id::{BrowserId, ConnectionId, ForwardTicket};
+use crate::id::{BrowserId, ConnectionId, ForwardTicket, SessionId};
 use crate::io::{Peer, Transport};
 use crate::message::{Event, Message, Payload, ProtocolError, Reply};
 use crate::meta::handshake::HandshakeStage;
@@ -50,6 +50,8 @@ pub(crate) struct Request {
     began: Instant,
     /// The session that it speaks for (HT-9, WS-5).
     pub(crate) session: Option<SessionKey>,
+    /// What that session is called, also once it is gone.
+    pub(crate) name: Option<SessionId>,
     /// Not found here: everything that is no handshake is answered with this.
     pub(crate) refusal: Option<ProtocolError>,
     messages: vec::IntoIter<Message>,
@@ -348,6 +350,7 @@ impl Request {
             behind: Behind::At(Position::ZERO),
             waits: None,
             has_waited: false,
+            name: None,
             batching: false,
             processed: false,
             rest: Rest::default(),

@@ -53,6 +53,7 @@ fn the_name_goes_with_the_session_to_another_engine() {
     first.crash();
     second.catch_up();
 
+    second.first_connect(&ann);
     let held = second.connect(&ann);
     let exchange = second.publish_as(&ann, "/news", json!(1));
 

@@ -4,9 +4,11 @@
 //! Its client need not know: behind a balancer each of its connects may move the session. One goes at a
 //! time, and none before those that came before it are done (MO-6): the store may refuse them in any order.
 
+use alloc::boxed::Box;
 use alloc::vec;
 
-use super::{Request, RequestKey, Slot};
+use super::{Current, Flow, Request, RequestKey, Slot};
+use crate::connection::Answer;
 use crate::id::{ConnectionId, SessionId, StoreTicket};
 use crate::message::{Message, Messages, ProtocolError};
 use crate::store::{Position, StoreReply, StoreRequest};
@@ -55,6 +57,33 @@ impl Turn<'_> {
         });
         self.go_after(key);
         true
+    }
+
+    /// Whether the session that this message speaks for was here as its frame came, and is not any more: it may
+    /// be elsewhere.
+    pub(crate) fn has_moved(&self, request: &Request, message: &Message) -> bool {
+        let is_gone = request
+            .session
+            .is_some_and(|session| self.sessions.get(session).is_none());
+        is_gone && !self.log.is_down() && request.name == session_of(message)
+    }
+
+    /// A message that is not begun goes after its session when its turn comes. If there is no such session any
+    /// more, its answer is `error`.
+    pub(crate) fn seek_out(
+        &self,
+        request: &mut Request,
+        current: &mut Current,
+        error: ProtocolError,
+    ) -> Flow {
+        request.refused.push(Refused {
+            slot: current.slot,
+            error,
+            entry: None,
+            tries: 0,
+        });
+        let answer = Answer::to(&current.message);
+        self.wait_for_store(request, current, Box::new(answer))
     }
 
     /// Whether messages of a duplex wait for the store whose session has gone meanwhile: it may refuse them yet.

@@ -203,6 +203,7 @@ impl Turn<'_> {
         let Some(entry) = self.sessions.get_mut(session) else {
             return;
         };
+        request.name = Some(entry.id);
         if entry.is_leaving() || entry.is_local() {
             // Only the connect that takes the rest is still answered (DC-7).
             return;

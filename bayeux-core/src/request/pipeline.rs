@@ -63,7 +63,11 @@ impl Turn<'_> {
         }
         let processed = request.processed;
         let origin = request.origin;
+        let seeks = !request.refused.is_empty();
         self.requests.put(key, request);
+        if seeks {
+            self.go_after(key);
+        }
         if processed {
             self.finish(key);
             if let Origin::Connection(connection, _) = origin {

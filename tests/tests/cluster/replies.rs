@@ -87,6 +87,51 @@ fn what_a_fence_refuses_is_done_by_whoever_has_the_session() {
 
 // Proves: MO-6
 #[test]
+fn what_is_not_begun_as_its_session_is_taken_is_done_by_whoever_has_it() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let publish = |id: usize| json!({"channel": "/news", "id": id.to_string(), "clientId": client.session, "data": id});
+    let most = Config::default().limits.max_open_appends;
+    let exchange = script.post(json!((0..most + 3).map(publish).collect::<Vec<_>>()));
+    let appends: Vec<_> = (0..most).map(|_| script.take_store().0).collect();
+    assert!(!script.has_store_requests());
+
+    script.notify(Notice::Taken {
+        session: name(&client),
+        fence: Fence(2),
+    });
+    let (part, request) = script.take_store();
+    assert!(matches!(request, StoreRequest::Part { .. }), "{request:?}");
+    script.stored(part, StoreReply::Done);
+    assert!(
+        !script.has_store_requests(),
+        "none overtakes those that came before it"
+    );
+    for append in appends {
+        script.stored(append, StoreReply::Appended(at(121)));
+    }
+
+    for id in most..most + 2 {
+        let reply = json!({"channel": "/news", "id": id.to_string(), "successful": true});
+        let messages = goes_after(&mut script, StoreReply::Answered(vec![reply.into()]));
+        let data = messages.first().unwrap().data.clone();
+        assert_eq!((messages.len(), data), (1, Some(json!(id).into())));
+    }
+    goes_after(&mut script, StoreReply::Unknown);
+    log(&mut script, [121]);
+    let replies = script.take(exchange);
+    let replies = replies.as_array().unwrap();
+    let failed = |reply: &&Value| reply["successful"] == false;
+    assert_eq!(replies.len(), most + 3);
+    let failed: Vec<_> = replies.iter().filter(failed).collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0]["error"], "402::session_unknown");
+    assert_eq!(failed[0]["id"], (most + 2).to_string());
+    nothing_leaks(&mut script);
+}
+
+// Proves: MO-6
+#[test]
 fn what_extensions_see_the_reply_of_goes_after_its_session_as_well() {
     let mut script = engine(120);
     let client = own(&mut script, HTTP, json!({}));

@@ -189,7 +189,7 @@ fn an_unsubscribe_goes_on_when_the_entry_before_it_has_failed_or_is_never_seen()
 
 // Proves: MO-6
 #[test]
-fn an_unsubscribe_that_waits_is_refused_when_its_session_is_gone() {
+fn an_unsubscribe_that_waits_goes_after_its_session_when_that_is_taken() {
     let (mut script, alice, ticket) = waiting();
     script.notify(Notice::Taken {
         session: session(&alice),
@@ -198,9 +198,16 @@ fn an_unsubscribe_that_waits_is_refused_when_its_session_is_gone() {
     let (_, request) = script.take_store();
     assert!(matches!(request, StoreRequest::Part { .. }), "{request:?}");
 
+    assert!(!script.has_store_requests());
     script.stored(ticket, StoreReply::Appended(Position::new(1)));
 
-    assert!(!script.has_store_requests());
+    let (ticket, request) = script.take_store();
+    let StoreRequest::Forward { messages, .. } = request else {
+        panic!("{request:?}");
+    };
+    let operation = messages.first().unwrap().channel.as_deref();
+    assert_eq!((messages.len(), operation), (1, Some("/meta/unsubscribe")));
+    script.stored(ticket, StoreReply::Answered(Vec::new()));
     script.expect_no_trace();
 }
 
