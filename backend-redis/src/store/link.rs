@@ -101,7 +101,7 @@ impl RedisStore {
             &self.keys.inbox(&self.node),
         ];
         let mut words = self.names.call(Script::Join, &keys);
-        // Whoever begins a log gives it the name of his node, and a number that rises.
+        // Whoever begins a log names it after his node, with a number that rises.
         let name = format!("{}.{}", self.node, self.lease_number);
         words
             .arg(FORMAT)
@@ -111,7 +111,8 @@ impl RedisStore {
             .arg(self.log.known.position)
             .arg(millis(self.options.lease))
             .arg(self.lease_number)
-            .arg(self.stride());
+            .arg(self.stride())
+            .arg(&*self.log.name);
         self.order(Purpose::Join, words);
     }
 
@@ -142,9 +143,10 @@ impl RedisStore {
             epoch,
             position: last,
         };
-        self.log.known = self.log.known.max(tail);
         let before = std::mem::replace(&mut self.log.name, name);
-        if before != self.log.name {
+        if before == self.log.name {
+            self.log.known = self.log.known.max(tail);
+        } else {
             self.begin(tail, before.is_empty());
         }
         self.prove();
@@ -155,6 +157,7 @@ impl RedisStore {
     fn begin(&mut self, tail: EntryId, is_first: bool) {
         let position = Position::new(tail.position);
         self.log.tail = tail;
+        self.log.known = tail;
         self.samples.clear();
         self.ring.restart(position);
         for seat in self.seats.iter_mut() {
