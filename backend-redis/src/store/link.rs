@@ -89,7 +89,19 @@ impl RedisStore {
         }
     }
 
-    pub(super) fn join(&mut self) {
+    /// Asks anew where the log is, and nothing else until that is known. A node that leaves does not come back.
+    pub(super) fn rejoin(&mut self) {
+        if !self.is_closing {
+            self.suspend();
+            self.join();
+        }
+    }
+
+    /// Asks where the log is.
+    fn join(&mut self) {
+        if self.is_closing {
+            return;
+        }
         self.link = Link::Joining;
         self.lease = self.now + self.options.lease;
         self.lease_number = self.number();
@@ -253,7 +265,7 @@ impl RedisStore {
 
     /// When [`elapsed`](Self::elapsed) is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        if !self.link.is_up() {
+        if !self.link.is_up() || self.is_closing {
             return None;
         }
         let parting = self.parting_due();
@@ -263,6 +275,9 @@ impl RedisStore {
     /// A beat, if it is time: the node says that it lives, and looks after what is its own.
     pub(crate) fn elapsed(&mut self, now: Instant) {
         self.pass(now);
+        if self.is_closing {
+            return;
+        }
         self.end_partings();
         if !self.link.is_up() || self.now < self.next_beat {
             return;
@@ -288,8 +303,7 @@ impl RedisStore {
     pub(super) fn renewed(&mut self, said: Instant, reply: Value) -> Result<(), Unreadable> {
         if reply == Value::Nil {
             // The log or the inbox is gone.
-            self.suspend();
-            self.join();
+            self.rejoin();
             return Ok(());
         }
         self.counts.lag = reply::id(reply)?
@@ -335,7 +349,7 @@ impl RedisStore {
     /// Nobody is served here any more: others need not wait until the lease is over.
     pub(crate) fn leave(&mut self) {
         self.is_closing = true;
-        if self.link.is_up() {
+        if self.link != Link::Away {
             let mut words = redis::cmd("DEL");
             words
                 .arg(self.keys.lease(&self.node))
