@@ -63,7 +63,7 @@ impl Follower {
             message["clientId"] = self.session.clone().into();
         }
         let Some(replies) = post(self.address, &messages) else {
-            thread::park_timeout(BACK_OFF);
+            Deadline::after(BACK_OFF).pass();
             return None;
         };
         for message in &replies {
@@ -90,7 +90,7 @@ impl Follower {
                 .unwrap_or_else(PoisonError::into_inner);
             waits.push(wait);
             drop(waits);
-            thread::park_timeout(Duration::from_millis(wait));
+            Deadline::after(Duration::from_millis(wait)).pass();
         }
     }
 
@@ -104,7 +104,7 @@ impl Follower {
             let reply = replies.and_then(|replies| replies.into_iter().next());
             let id = reply.and_then(|reply| reply["clientId"].as_str().map(str::to_owned));
             if id.is_none() {
-                thread::park_timeout(BACK_OFF);
+                Deadline::after(BACK_OFF).pass();
             }
             self.session = id;
         }
@@ -179,7 +179,7 @@ impl Follower {
                     self.shared.newest.store(number, Ordering::Relaxed);
                     self.shared.stored.fetch_add(1, Ordering::Relaxed);
                 }
-                Some(_) => thread::park_timeout(BACK_OFF),
+                Some(_) => Deadline::after(BACK_OFF).pass(),
                 None => {}
             }
         }
@@ -236,7 +236,7 @@ impl Audience {
         let deadline = Deadline::after(Deadline::USUAL * 2);
         while self.shared.stored.load(Ordering::Relaxed) < wanted {
             assert!(deadline.left().is_some(), "nothing can be published");
-            thread::park_timeout(BACK_OFF);
+            Deadline::after(BACK_OFF).pass();
         }
     }
 
@@ -246,7 +246,7 @@ impl Audience {
         let deadline = Deadline::after(Deadline::USUAL * 2);
         while self.shared.sessions.load(Ordering::Relaxed) < wanted {
             assert!(deadline.left().is_some(), "nobody comes back");
-            thread::park_timeout(BACK_OFF);
+            Deadline::after(BACK_OFF).pass();
         }
     }
 
