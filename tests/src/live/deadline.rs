@@ -34,4 +34,12 @@ impl Deadline {
             .checked_duration_since(Instant::now())
             .filter(|left| !left.is_zero())
     }
+
+    /// Stands still until then. Only for what *is* a length of time: an outage, or the time that a client was told to
+    /// wait. What is to happen is waited for.
+    pub fn pass(self) {
+        while let Some(left) = self.left() {
+            std::thread::park_timeout(left);
+        }
+    }
 }

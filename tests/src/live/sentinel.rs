@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -10,6 +11,9 @@ use super::{Deadline, Process, Redis};
 
 /// How many Sentinels there are; two of them have to agree.
 const SENTINELS: usize = 3;
+
+/// For how long they may disagree: votes may be split more than once, and each asks Redis every ten seconds only.
+const PATIENCE: Duration = Deadline::USUAL.saturating_mul(4);
 
 /// Two Redis, one of which is the master, and who watches over them; dropping it kills all.
 #[derive(Debug)]
@@ -69,7 +73,7 @@ impl Watched {
         };
         dies.kill();
         let port = next.address().port().to_string();
-        let deadline = Deadline::usual();
+        let deadline = Deadline::after(PATIENCE);
         while !self.sentinels.iter().all(|sentinel| {
             sentinel
                 .say(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"])
@@ -94,7 +98,7 @@ impl Watched {
 
     /// All Sentinels know each other, the master, and a copy of it that is well.
     fn until_they_agree(&self) {
-        let deadline = Deadline::usual();
+        let deadline = Deadline::after(PATIENCE);
         while !self.sentinels.iter().all(Sentinel::is_content) {
             assert!(deadline.left().is_some(), "the Sentinels do not agree");
             std::thread::yield_now();
@@ -117,7 +121,7 @@ impl Sentinel {
             "port {port}\nbind 127.0.0.1\ndir {}\n\
              sentinel monitor main 127.0.0.1 {} 2\n\
              sentinel down-after-milliseconds main 1000\n\
-             sentinel failover-timeout main 10000\n",
+             sentinel failover-timeout main 3000\n",
             folder.path().display(),
             master.address().port()
         );

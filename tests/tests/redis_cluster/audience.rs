@@ -35,13 +35,24 @@ struct Shared {
     waits: Mutex<Vec<u64>>,
 }
 
+impl Shared {
+    #[track_caller]
+    fn until_sessions(&self, wanted: usize) {
+        let deadline = Deadline::after(Deadline::USUAL * 2);
+        while self.sessions.load(Ordering::Relaxed) < wanted {
+            assert!(deadline.left().is_some(), "not everybody comes");
+            Deadline::after(BACK_OFF).pass();
+        }
+    }
+}
+
 /// A client; its requests may fail.
 struct Follower {
     address: SocketAddr,
     session: Option<String>,
     ack: u64,
-    heard: Vec<u64>,
-    sessions: usize,
+    /// What it has heard in each session.
+    heard: Vec<Vec<u64>>,
     shared: Arc<Shared>,
 }
 
@@ -52,7 +63,6 @@ impl Follower {
             session: None,
             ack: 0,
             heard: Vec::new(),
-            sessions: 0,
             shared: Arc::clone(shared),
         }
     }
@@ -63,7 +73,7 @@ impl Follower {
             message["clientId"] = self.session.clone().into();
         }
         let Some(replies) = post(self.address, &messages) else {
-            thread::park_timeout(BACK_OFF);
+            Deadline::after(BACK_OFF).pass();
             return None;
         };
         for message in &replies {
@@ -74,7 +84,7 @@ impl Follower {
 
     fn take(&mut self, message: &Value) {
         if let (None, Some(number)) = (message.get("successful"), message["data"].as_u64()) {
-            self.heard.push(number);
+            self.heard.last_mut().expect("a session").push(number);
         }
         if message["channel"] != "/meta/connect" {
             return;
@@ -90,7 +100,7 @@ impl Follower {
                 .unwrap_or_else(PoisonError::into_inner);
             waits.push(wait);
             drop(waits);
-            thread::park_timeout(Duration::from_millis(wait));
+            Deadline::after(Duration::from_millis(wait)).pass();
         }
     }
 
@@ -104,12 +114,12 @@ impl Follower {
             let reply = replies.and_then(|replies| replies.into_iter().next());
             let id = reply.and_then(|reply| reply["clientId"].as_str().map(str::to_owned));
             if id.is_none() {
-                thread::park_timeout(BACK_OFF);
+                Deadline::after(BACK_OFF).pass();
             }
             self.session = id;
         }
         self.ack = 0;
-        self.sessions += 1;
+        self.heard.push(Vec::new());
     }
 
     /// The same, and subscribes.
@@ -144,7 +154,8 @@ impl Follower {
     fn listen(mut self) -> Heard {
         loop {
             let last = self.shared.last.load(Ordering::Relaxed);
-            if last > 0 && self.heard.last().is_some_and(|heard| *heard > last) {
+            let newest = self.heard.iter().flatten().last();
+            if last > 0 && newest.is_some_and(|newest| *newest > last) {
                 break;
             }
             if self.session.is_none() {
@@ -153,10 +164,7 @@ impl Follower {
             self.connect(HOLD);
         }
         self.shared.listening.fetch_sub(1, Ordering::Relaxed);
-        Heard {
-            numbers: self.heard,
-            sessions: self.sessions,
-        }
+        self.heard
     }
 
     /// Publishes one number after the other until nobody listens; gives those that were answered as stored.
@@ -179,7 +187,7 @@ impl Follower {
                     self.shared.newest.store(number, Ordering::Relaxed);
                     self.shared.stored.fetch_add(1, Ordering::Relaxed);
                 }
-                Some(_) => thread::park_timeout(BACK_OFF),
+                Some(_) => Deadline::after(BACK_OFF).pass(),
                 None => {}
             }
         }
@@ -187,11 +195,8 @@ impl Follower {
     }
 }
 
-/// What a client has heard, in how many sessions.
-struct Heard {
-    numbers: Vec<u64>,
-    sessions: usize,
-}
+/// What a client has heard in each of its sessions.
+type Heard = Vec<Vec<u64>>;
 
 /// Clients and a publisher at work.
 pub(crate) struct Audience {
@@ -213,14 +218,13 @@ impl Audience {
     pub(crate) fn gather(count: usize, address: SocketAddr) -> Self {
         let shared = Arc::new(Shared::default());
         shared.listening.store(count, Ordering::Relaxed);
-        let mut followers: Vec<_> = (0..count)
-            .map(|_| Follower::new(address, &shared))
-            .collect();
-        followers.iter_mut().for_each(Follower::join);
-        let clients = followers
-            .into_iter()
-            .map(|each| thread::spawn(|| each.listen()));
+        // Each listens from the beginning, so that none expires while others come.
+        let clients = (0..count).map(|_| {
+            let follower = Follower::new(address, &shared);
+            thread::spawn(|| follower.listen())
+        });
         let clients = clients.collect();
+        shared.until_sessions(count);
         let publisher = Follower::new(address, &shared);
         Self {
             clients,
@@ -236,18 +240,14 @@ impl Audience {
         let deadline = Deadline::after(Deadline::USUAL * 2);
         while self.shared.stored.load(Ordering::Relaxed) < wanted {
             assert!(deadline.left().is_some(), "nothing can be published");
-            thread::park_timeout(BACK_OFF);
+            Deadline::after(BACK_OFF).pass();
         }
     }
 
     /// Waits until there have been so many sessions of subscribers.
     #[track_caller]
     pub(crate) fn until_sessions(&self, wanted: usize) {
-        let deadline = Deadline::after(Deadline::USUAL * 2);
-        while self.shared.sessions.load(Ordering::Relaxed) < wanted {
-            assert!(deadline.left().is_some(), "nobody comes back");
-            thread::park_timeout(BACK_OFF);
-        }
+        self.shared.until_sessions(wanted);
     }
 
     /// Lets all hear the end of it.
@@ -281,7 +281,7 @@ impl Audience {
 impl Outcome {
     /// How many sessions were lost.
     pub(crate) fn lost_sessions(&self) -> usize {
-        self.heard.iter().map(|heard| heard.sessions - 1).sum()
+        self.heard.iter().map(|heard| heard.len() - 1).sum()
     }
 
     /// How many publishes were answered as stored.
@@ -294,7 +294,7 @@ impl Outcome {
         let heard: BTreeSet<u64> = self
             .heard
             .iter()
-            .flat_map(|heard| heard.numbers.iter().copied())
+            .flat_map(|heard| heard.iter().flatten().copied())
             .collect();
         let last = heard.last().copied().unwrap_or_default();
         let missing = self
@@ -304,25 +304,35 @@ impl Outcome {
         missing.count()
     }
 
-    /// Nobody has heard anything twice, or out of order; and who kept his session has heard all that was stored.
+    /// Nobody has heard anything twice, or out of order; and each session has heard all that was stored between the first
+    /// and the last that it has heard.
     #[track_caller]
     pub(crate) fn expect_no_silent_loss(&self) {
-        for Heard { numbers, sessions } in &self.heard {
+        for sessions in &self.heard {
             assert!(
-                numbers.is_sorted_by(|one, next| one < next),
-                "out of order or twice: {numbers:?}"
+                sessions
+                    .iter()
+                    .flatten()
+                    .is_sorted_by(|one, next| one < next),
+                "out of order or twice: {sessions:?}"
             );
-            if *sessions > 1 {
-                continue;
+            for numbers in sessions {
+                self.expect_all_between(numbers);
             }
-            let known: BTreeSet<_> = numbers.iter().collect();
-            let last = numbers.last().copied().unwrap_or_default();
-            let lost: Vec<_> = self
-                .stored
-                .iter()
-                .filter(|number| **number <= last && !known.contains(number))
-                .collect();
-            assert!(lost.is_empty(), "lost without a word: {lost:?}");
         }
+    }
+
+    #[track_caller]
+    fn expect_all_between(&self, numbers: &[u64]) {
+        let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else {
+            return;
+        };
+        let known: BTreeSet<_> = numbers.iter().collect();
+        let lost: Vec<_> = self
+            .stored
+            .iter()
+            .filter(|number| (first..=last).contains(number) && !known.contains(number))
+            .collect();
+        assert!(lost.is_empty(), "lost without a word: {lost:?}");
     }
 }

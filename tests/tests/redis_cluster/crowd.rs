@@ -14,12 +14,15 @@ fn clients_lose_nothing_that_they_acknowledge_and_get_nothing_twice_when_servers
         takeovers: 40,
         pace: Duration::from_millis(20),
         between: 20,
-        longest: Duration::from_secs(60),
+        longest: Duration::from_secs(300),
     };
 
     let report = plan.run(|progress| println!("{progress}"));
 
     println!("{report}");
     assert!(report.faults.is_empty(), "{:#?}", report.faults);
-    assert!(report.kills > 1, "nobody was killed in time");
+    assert!(
+        report.takeovers >= plan.takeovers,
+        "not enough sessions were taken over in time"
+    );
 }
