@@ -261,7 +261,9 @@ pub(super) fn a_write_under_another_fence_changes_nothing(make: Make<'_>) {
     let [one, two] = trial.nodes();
     let id = trial.open(one, 1);
     trial.expect_done(one, subscribe(id, Fence(1), &["/a"], 4));
-    let before = trial.claim(two, id);
+    let mut before = trial.claim(two, id);
+    expect_nothing_said(&before);
+    before.released = None;
 
     for stale in [Fence(0), Fence(1), Fence(3)] {
         trial.expect_fenced(one, subscribe(id, stale, &["/b"], 0));
