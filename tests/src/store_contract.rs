@@ -21,7 +21,8 @@
 //! - A write is `Fenced` under any fence but the current one, and for a session that is not there; but to
 //!   end a session that is not there is `Done`.
 //! - `released` is what the last owner said when it let go: it is in every answer to a claim until the
-//!   session changes hands once more or its owner dies.
+//!   session changes hands once more or its owner dies. A store that asks the owner before it answers, and hears nothing,
+//!   says `end` instead: what came while it waited is not to be missed.
 //! - `Read` goes by subscriptions and destination alone. Whether a session receives what it published itself
 //!   is for the reader to see to.
 //! - A forward is answered by the owner; by `Unowned` if the owner dies before it has seen it; by `Failed` if
@@ -198,6 +199,7 @@ promises! { $
         a_claim_raises_the_fence_and_tells_the_former_owner
         a_claim_says_where_the_log_ends
         a_former_owner_is_told_before_what_comes_after_the_claim
+        a_claim_that_is_answered_late_says_where_it_was_made
         a_claim_by_the_owner_gives_the_same_record_again
         a_session_goes_back_and_forth
         of_many_claims_the_last_one_counts

@@ -12,8 +12,8 @@ const FORMAT: &str = "1";
 /// How many sessions are proved at once.
 const PROOFS: usize = 200;
 
-/// How many samples are kept: more than there are beats in an hour.
-const SAMPLES: usize = 8_192;
+/// Into how many parts the retention is divided: so many samples are kept, and entries that much longer.
+const SAMPLES: u32 = 4_096;
 
 /// How many commands are sent at once.
 const AT_ONCE: usize = 1_000;
@@ -314,20 +314,19 @@ impl RedisStore {
     }
 
     /// Drops what has been kept for long enough, here and in Redis.
-    fn trim(&mut self) {
+    pub(super) fn trim(&mut self) {
         let retention = self.options.retention;
         let seen = self.seats.slowest().unwrap_or(self.ring.end());
         self.ring.trim(self.now, retention, seen);
-        if self
-            .samples
-            .back()
-            .is_none_or(|(_, last)| *last != self.log.tail)
-        {
+        let is_news = |(at, last): &(Instant, EntryId)| {
+            *last != self.log.tail && *at + retention / SAMPLES <= self.now
+        };
+        if self.samples.back().is_none_or(is_news) {
             self.samples.push_back((self.now, self.log.tail));
         }
         let mut old = None;
         while let Some((at, id)) = self.samples.front().copied()
-            && (at + retention <= self.now || self.samples.len() > SAMPLES)
+            && at + retention <= self.now
         {
             old = Some(id);
             self.samples.pop_front();

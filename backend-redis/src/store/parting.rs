@@ -42,6 +42,8 @@ impl RedisStore {
     }
 
     /// Answers the claims that have waited for long enough, and forgets who need not be told any more.
+    ///
+    /// Who has said nothing until now gives nothing out that came after the claim: it reads its letters first.
     pub(super) fn end_partings(&mut self) {
         let now = self.now;
         let late = self
@@ -49,9 +51,11 @@ impl RedisStore {
             .waiting
             .iter()
             .filter(|(_, waiter)| waiter.due <= now);
-        let late: Vec<Holding> = late.map(|(holding, _)| *holding).collect();
-        for holding in late {
-            self.parted(holding, None);
+        let late: Vec<_> = late
+            .map(|(holding, waiter)| (*holding, waiter.record.end))
+            .collect();
+        for (holding, end) in late {
+            self.parted(holding, Some(end));
         }
         self.partings.asked.retain(|_, (due, _)| *due > now);
     }

@@ -115,3 +115,36 @@ fn a_claim_that_failed_is_not_undone_once_another_is_done() {
         "it is proved, and kept"
     );
 }
+
+#[test]
+fn entries_are_kept_in_redis_for_as_long_as_was_asked_and_not_much_longer() {
+    let retention = Duration::from_secs(24 * 3600);
+    let lease = Duration::from_secs(100 * 3600);
+    let mut store = store(Options {
+        retention,
+        lease,
+        ..Options::default()
+    });
+    // As often as with a usual lease.
+    let beat = Options::default().beat();
+
+    let mut now = START;
+    let mut kept_until = None;
+    for position in 1.. {
+        now = now + beat;
+        store.now = now;
+        store.log.tail = EntryId { epoch: 1, position };
+        store.trim();
+        assert!(store.samples.len() <= 4_097, "{}", store.samples.len());
+        if !store.out.is_empty() {
+            kept_until = Some(now);
+            break;
+        }
+    }
+
+    let kept = kept_until.map(|until| until.saturating_duration_since(START + beat));
+    assert!(
+        kept.is_some_and(|kept| kept >= retention && kept <= retention + beat),
+        "{kept:?}"
+    );
+}

@@ -27,6 +27,13 @@ fn expect_unknown(trial: &mut Trial, node: Node, request: StoreRequest) {
     assert!(matches!(reply, StoreReply::Unknown), "{reply:?}");
 }
 
+/// The last owner has not said how far the session had come.
+#[track_caller]
+fn expect_nothing_said(claimed: &SessionRecord) {
+    let released = claimed.released;
+    assert!(released.is_none_or(|at| at == claimed.end), "{claimed:?}");
+}
+
 /// A record in which nothing is as usual.
 fn rich(number: usize) -> SessionRecord {
     SessionRecord {
@@ -115,7 +122,8 @@ pub(super) fn a_claim_raises_the_fence_and_tells_the_former_owner(make: Make<'_>
 
     let claimed = trial.claim(two, id);
 
-    assert_eq!((claimed.fence, claimed.released), (Fence(2), None));
+    assert_eq!(claimed.fence, Fence(2));
+    expect_nothing_said(&claimed);
     expect_taken(&mut trial, one, id, Fence(2));
     for node in [one, two, three] {
         trial.expect_silence(node);
@@ -156,6 +164,37 @@ pub(super) fn a_claim_says_where_the_log_ends(make: Make<'_>) {
     let claimed = trial.claim(two, id);
 
     assert_eq!(claimed.end, end);
+}
+
+pub(super) fn a_claim_that_is_answered_late_says_where_it_was_made(make: Make<'_>) {
+    let mut trial = Trial::new(make);
+    let [one, two] = trial.nodes();
+    let id = trial.open(one, 1);
+    let end = trial.publish(one, "/a", 1);
+    trial.entries(two, 1);
+    let ticket = trial.submit(two, StoreRequest::Claim(id));
+    expect_taken(&mut trial, one, id, Fence(2));
+    let later = trial.publish(one, "/a", 2);
+
+    let mut told = Vec::new();
+    let claimed = loop {
+        match trial.next(two) {
+            Input::Notified {
+                notice: Notice::Entries(entries),
+            } => told.extend(entries),
+            Input::Stored {
+                ticket: of,
+                reply: StoreReply::Claimed(record),
+            } if of == ticket => break record,
+            other => panic!("{other:?}"),
+        }
+    };
+
+    assert_eq!(claimed.end, end);
+    expect_nothing_said(&claimed);
+    if told.iter().any(|entry| entry.position == later) {
+        assert_eq!(claimed.released, Some(end), "it was told more before");
+    }
 }
 
 pub(super) fn a_claim_by_the_owner_gives_the_same_record_again(make: Make<'_>) {
@@ -222,7 +261,9 @@ pub(super) fn a_write_under_another_fence_changes_nothing(make: Make<'_>) {
     let [one, two] = trial.nodes();
     let id = trial.open(one, 1);
     trial.expect_done(one, subscribe(id, Fence(1), &["/a"], 4));
-    let before = trial.claim(two, id);
+    let mut before = trial.claim(two, id);
+    expect_nothing_said(&before);
+    before.released = None;
 
     for stale in [Fence(0), Fence(1), Fence(3)] {
         trial.expect_fenced(one, subscribe(id, stale, &["/b"], 0));
@@ -434,7 +475,8 @@ pub(super) fn a_release_is_forgotten_with_the_next_owner(make: Make<'_>) {
     trial.kill(two);
     let died = trial.claim(one, died);
 
-    assert_eq!((taken.fence, taken.released), (Fence(3), None));
+    assert_eq!(taken.fence, Fence(3));
+    expect_nothing_said(&taken);
     assert_eq!((died.fence, died.released), (Fence(3), None));
 }
 
