@@ -12,6 +12,8 @@ mod replies;
 mod ring;
 mod seats;
 mod tail;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -345,10 +347,9 @@ impl RedisStore {
     /// sessions are still its own.
     fn pass(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        if self.link.is_up() && self.now >= self.lease {
+        if self.link.is_up() && !self.is_closing && self.now >= self.lease {
             self.counts.leases_lapsed += 1;
-            self.suspend();
-            self.join();
+            self.rejoin();
         }
     }
 

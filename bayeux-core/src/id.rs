@@ -40,7 +40,8 @@ macro_rules! numbered {
 }
 
 numbered! {
-    /// An exchange or a duplex, named by the driver; never used twice in the life of an engine.
+    /// An exchange or a duplex, named by the driver; never used twice in the life of an engine. No peer may have a
+    /// say in it, since names are not guarded against being chosen to collide.
     ConnectionId
     /// A request to the store, named by the engine.
     StoreTicket

@@ -250,6 +250,9 @@ promises! { $
         a_claim_that_failed_leaves_the_session_without_an_owner
         a_lost_log_is_a_reset_to_a_position_never_given
         the_lost_end_of_the_log_is_a_reset_that_leaves_no_session_to_claim
+        what_follows_a_lost_log_outlives_who_joins_later
+        what_follows_the_lost_end_of_the_log_outlives_who_joins_later
+        who_comes_back_late_takes_nothing_from_a_newer_log
         who_knows_of_no_loss_is_told_of_it_by_others
         a_session_whose_last_change_is_lost_is_gone
         a_store_that_kept_all_it_was_told_goes_on;

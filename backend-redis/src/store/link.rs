@@ -89,7 +89,19 @@ impl RedisStore {
         }
     }
 
-    pub(super) fn join(&mut self) {
+    /// Asks anew where the log is, and nothing else until that is known. A node that leaves does not come back.
+    pub(super) fn rejoin(&mut self) {
+        if !self.is_closing {
+            self.suspend();
+            self.join();
+        }
+    }
+
+    /// Asks where the log is.
+    fn join(&mut self) {
+        if self.is_closing {
+            return;
+        }
         self.link = Link::Joining;
         self.lease = self.now + self.options.lease;
         self.lease_number = self.number();
@@ -101,7 +113,7 @@ impl RedisStore {
             &self.keys.inbox(&self.node),
         ];
         let mut words = self.names.call(Script::Join, &keys);
-        // Whoever begins a log gives it the name of his node, and a number that rises.
+        // Whoever begins a log names it after his node, with a number that rises.
         let name = format!("{}.{}", self.node, self.lease_number);
         words
             .arg(FORMAT)
@@ -111,7 +123,8 @@ impl RedisStore {
             .arg(self.log.known.position)
             .arg(millis(self.options.lease))
             .arg(self.lease_number)
-            .arg(self.stride());
+            .arg(self.stride())
+            .arg(&*self.log.name);
         self.order(Purpose::Join, words);
     }
 
@@ -142,9 +155,10 @@ impl RedisStore {
             epoch,
             position: last,
         };
-        self.log.known = self.log.known.max(tail);
         let before = std::mem::replace(&mut self.log.name, name);
-        if before != self.log.name {
+        if before == self.log.name {
+            self.log.known = self.log.known.max(tail);
+        } else {
             self.begin(tail, before.is_empty());
         }
         self.prove();
@@ -155,6 +169,7 @@ impl RedisStore {
     fn begin(&mut self, tail: EntryId, is_first: bool) {
         let position = Position::new(tail.position);
         self.log.tail = tail;
+        self.log.known = tail;
         self.samples.clear();
         self.ring.restart(position);
         for seat in self.seats.iter_mut() {
@@ -250,7 +265,7 @@ impl RedisStore {
 
     /// When [`elapsed`](Self::elapsed) is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        if !self.link.is_up() {
+        if !self.link.is_up() || self.is_closing {
             return None;
         }
         let parting = self.parting_due();
@@ -260,6 +275,9 @@ impl RedisStore {
     /// A beat, if it is time: the node says that it lives, and looks after what is its own.
     pub(crate) fn elapsed(&mut self, now: Instant) {
         self.pass(now);
+        if self.is_closing {
+            return;
+        }
         self.end_partings();
         if !self.link.is_up() || self.now < self.next_beat {
             return;
@@ -285,8 +303,7 @@ impl RedisStore {
     pub(super) fn renewed(&mut self, said: Instant, reply: Value) -> Result<(), Unreadable> {
         if reply == Value::Nil {
             // The log or the inbox is gone.
-            self.suspend();
-            self.join();
+            self.rejoin();
             return Ok(());
         }
         self.counts.lag = reply::id(reply)?
@@ -332,7 +349,7 @@ impl RedisStore {
     /// Nobody is served here any more: others need not wait until the lease is over.
     pub(crate) fn leave(&mut self) {
         self.is_closing = true;
-        if self.link.is_up() {
+        if self.link != Link::Away {
             let mut words = redis::cmd("DEL");
             words
                 .arg(self.keys.lease(&self.node))

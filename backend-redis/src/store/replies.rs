@@ -174,7 +174,7 @@ impl RedisStore {
     fn opened(&mut self, asker: Asker, session: SessionId, ttl: Duration, is_new: bool) {
         if is_new {
             let hold = Hold::new(Fence(1), 0, ttl);
-            self.owned.insert(self.now, (session, asker.0), hold);
+            self.hold((session, asker.0), hold);
         }
         let reply = if is_new {
             StoreReply::Done
@@ -211,13 +211,19 @@ impl RedisStore {
         self.counts.claims += 1;
         self.counts.takeovers += u64::from(!former.is_empty() && former != self.owner(asker.0));
         self.log.known = self.log.known.max(end);
-        self.owned.insert(self.now, (session, asker.0), hold);
+        self.hold((session, asker.0), hold);
         let may_part = former_lives && !record.settings.acknowledged;
         self.await_parting(asker, record);
         if !may_part {
             self.parted((session, asker.0), None);
         }
         Ok(())
+    }
+
+    /// A session is an engine's: an earlier claim of it that failed need not be undone any more.
+    fn hold(&mut self, holding: Holding, hold: Hold) {
+        self.doubtful.remove(&holding);
+        self.owned.insert(self.now, holding, hold);
     }
 
     /// A claim was not done, or nobody knows: its engine is not to be the owner.

@@ -163,8 +163,7 @@ impl RedisStore {
     fn epoch_began(&mut self, id: EntryId, before: Option<u64>) {
         // What was read here may be what was lost.
         let Some(before) = before.filter(|before| *before >= self.log.tail.position) else {
-            self.suspend();
-            self.join();
+            self.rejoin();
             return;
         };
         if before > self.log.tail.position {

@@ -94,6 +94,8 @@ impl Turn<'_> {
                 };
             }
         }
+        // It has not moved: it is over.
+        request.name = None;
         self.forget(session);
         self.has_gone(session);
         if let Some(connection) = request.connection() {
@@ -251,7 +253,7 @@ impl Turn<'_> {
         {
             return Flow::Wait;
         }
-        if self.is_outrun(session) {
+        if self.is_outrun(session, request) {
             return self.begin_anew(session, request, current);
         }
         let mut answer = Answer::to(&current.message);
@@ -260,12 +262,20 @@ impl Turn<'_> {
         Flow::Answer(Box::new(answer))
     }
 
-    /// AK-4: whether the log has gone too far since the handshake for numbers that clients can keep.
-    fn is_outrun(&self, key: SessionKey) -> bool {
-        self.sessions.get(key).is_some_and(|session| {
-            let span = self.log.seen().since(session.start);
-            session.settings.acknowledged && span > self.config.limits.max_log_span
-        })
+    /// AK-4: whether the log has gone too far since the handshake for numbers that clients can keep, and
+    /// all that the session has can leave now: else a later connect will do.
+    fn is_outrun(&self, key: SessionKey, request: &Request) -> bool {
+        let Some(session) = self.sessions.get(key) else {
+            return false;
+        };
+        let span = self.log.seen().since(session.start);
+        let most = self.config.limits.max_log_span.min(HIGHEST);
+        if !session.settings.acknowledged || span <= most || !session.queue.is_decided() {
+            return false;
+        }
+        let carrier = request.connection();
+        let carrier = carrier.and_then(|connection| self.connections.get(connection));
+        carrier.is_some_and(|carrier| carrier.sending.is_none())
     }
 
     /// Ends a session whose client begins anew, with all that it has not acknowledged on this reply.

@@ -309,6 +309,10 @@ impl Turn<'_> {
             // Its handlers have it, also if one of them has ended the session (DC-5).
             return Flow::succeed(&current.message);
         }
+        if self.has_moved(request, &current.message) {
+            // It was taken while its publish was decided on: whoever has it decides anew.
+            return self.seek_out(request, current, ProtocolError::session_unknown());
+        }
         let session = request.session.map(|key| self.sessions.get(key));
         if session.is_some_and(|session| session.is_none_or(Session::is_leaving)) {
             // It ended while its publish was decided on.

@@ -90,6 +90,9 @@ impl Turn<'_> {
             .filter(|key| self.sessions.get(*key).is_some())
         else {
             let error = ProtocolError::subscribe_failed();
+            if self.has_moved(request, &current.message) {
+                return self.seek_out(request, current, error);
+            }
             return Flow::fail(&current.message, error);
         };
         let mut refused = None;

@@ -65,7 +65,11 @@ impl Turn<'_> {
         let is_gone = request
             .session
             .is_some_and(|session| self.sessions.get(session).is_none());
-        is_gone && !self.log.is_down() && request.name == session_of(message)
+        is_gone
+            && !self.log.is_down()
+            && request
+                .name
+                .is_some_and(|name| session_of(message) == Some(name))
     }
 
     /// A message that is not begun goes after its session when its turn comes. If there is no such session any

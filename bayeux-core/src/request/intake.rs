@@ -40,6 +40,9 @@ impl Turn<'_> {
         let Some(messages) = entry.and_then(|entry| entry.early.take()) else {
             return;
         };
+        if self.is_drained() {
+            return;
+        }
         self.take_in(connection, *messages);
     }
 
@@ -54,9 +57,7 @@ impl Turn<'_> {
         self.counters.messages_received += messages.len() as u64;
         let handshake = messages.is_handshake();
         let named = messages.session().and_then(SessionId::parse);
-        let has_connect = messages
-            .iter()
-            .any(|message| message.operation() == Some(MetaChannel::Connect));
+        let has_connect = messages.iter().any(|message| self.connects(message));
         let mut request = Request::new(origin, peer, messages.len(), self.now);
         if let Origin::Connection(connection, transport) = origin
             && !transport.is_exchange()
@@ -196,10 +197,20 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether a message is a connect that will be read: one whose `id` is none is refused before that.
+    fn connects(&self, message: &Message) -> bool {
+        let is_read = !(self.config.validate_message_fields && message.id == Id::Invalid);
+        is_read && message.operation() == Some(MetaChannel::Connect)
+    }
+
     /// Lets a request speak for `session`.
     fn adopt(&mut self, key: RequestKey, request: &mut Request, session: SessionKey) {
         request.session = Some(session);
-        let validates = self.config.validate_message_fields;
+        let messages = request.messages.as_slice();
+        let has_connect = messages.iter().any(|message| self.connects(message));
+        let begins_with_it = messages
+            .first()
+            .is_some_and(|message| self.connects(message));
         let Some(entry) = self.sessions.get_mut(session) else {
             return;
         };
@@ -208,16 +219,10 @@ impl Turn<'_> {
             // Only the connect that takes the rest is still answered (DC-7).
             return;
         }
-        // One whose `id` is none is refused unread.
-        let is_read = |message: &Message| !(validates && message.id == Id::Invalid);
-        let connects = |message: &Message| {
-            message.operation() == Some(MetaChannel::Connect) && is_read(message)
-        };
-        let messages = request.messages.as_slice();
-        if messages.iter().any(connects) {
+        if has_connect {
             entry.arriving.push(key);
         }
-        if !messages.first().is_some_and(connects) {
+        if !begins_with_it {
             // QU-2: what it causes for itself rides on its own response.
             request.batching = true;
             entry.batching += 1;

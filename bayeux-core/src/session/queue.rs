@@ -221,6 +221,11 @@ impl Queue {
         self.overdue = true;
     }
 
+    /// Whether no event waits for a verdict.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.entries.iter().all(|queued| queued.pending.is_none())
+    }
+
     /// Everything that could still leave, for the last response of a session.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Leftover> {
         let in_flight = self.in_flight;

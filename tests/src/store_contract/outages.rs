@@ -197,6 +197,111 @@ pub(super) fn the_lost_end_of_the_log_is_a_reset_that_leaves_no_session_to_claim
     assert_eq!(data(&trial.entries(one, 1)), [3]);
 }
 
+pub(super) fn what_follows_a_lost_log_outlives_who_joins_later(make: Make<'_>) {
+    join_one_after_the_other(make, |_| {});
+}
+
+pub(super) fn what_follows_the_lost_end_of_the_log_outlives_who_joins_later(make: Make<'_>) {
+    join_one_after_the_other(make, |trial| trial.store().keep());
+}
+
+/// All nodes know what was lost, and something new is appended before each of them is back.
+fn join_one_after_the_other(make: Make<'_>, keep: fn(&mut Trial)) {
+    let setup = Setup {
+        outages: true,
+        ..LOSSES
+    };
+    let Some(mut trial) = Trial::with(make, &setup) else {
+        return;
+    };
+    let [first, second, third] = trial.nodes();
+    let nodes = [first, second, third];
+    let mut old = Vec::new();
+    for (number, node) in (1..).zip(nodes) {
+        old.push(trial.open(node, number));
+    }
+    keep(&mut trial);
+    let last = trial.publish(first, "/a", 0);
+    for node in nodes {
+        trial.entries(node, 1);
+        trial.store().cut(node);
+        expect_down(&mut trial, node);
+    }
+    trial.store().lose();
+
+    trial.store().restore(first);
+    let reset = expect_reset(&mut trial, first);
+    assert!(reset >= last, "{reset:?}");
+    expect_up(&mut trial, first);
+    let new = trial.open(first, 4);
+    for (data, later) in [(1, second), (2, third)] {
+        trial.publish(first, "/a", data);
+        trial.store().restore(later);
+        let begins = expect_reset(&mut trial, later);
+        assert_eq!(expect_up(&mut trial, later), begins);
+    }
+    let end = trial.publish(third, "/a", 3);
+
+    assert_eq!(data(&trial.entries(first, 3)), [1, 2, 3]);
+    assert_eq!(data(&trial.entries(second, 2)), [2, 3]);
+    assert_eq!(data(&trial.entries(third, 1)), [3]);
+    let all = trial.read(third, new, &[("/a", reset)], (reset, end));
+    assert_eq!(data(&all), [1, 2, 3]);
+    for id in old {
+        expect_unknown(&mut trial, second, id);
+    }
+    trial.expect_done(first, subscribe(new, Fence(1), &["/a"], 0));
+    for node in nodes {
+        trial.expect_silence(node);
+    }
+}
+
+pub(super) fn who_comes_back_late_takes_nothing_from_a_newer_log(make: Make<'_>) {
+    let setup = Setup {
+        outages: true,
+        ..LOSSES
+    };
+    let Some(mut trial) = Trial::with(make, &setup) else {
+        return;
+    };
+    let late = trial.node();
+    let old = trial.open(late, 1);
+    for at in 0..5 {
+        trial.publish(late, "/a", at);
+    }
+    let known = trial.entries(late, 5)[4].position;
+    trial.store().cut(late);
+    expect_down(&mut trial, late);
+    trial.store().lose();
+    let (young, begins) = trial.node_at();
+    let new = trial.open(young, 2);
+    let early = trial.publish(young, "/a", 5);
+    assert!(early < known, "{early:?} is to be behind {known:?}");
+
+    for round in [6, 8] {
+        trial.store().restore(late);
+        if round == 6 {
+            let reset = expect_reset(&mut trial, late);
+            assert!(reset >= known, "{reset:?}");
+        }
+        expect_up(&mut trial, late);
+        for (data, node) in (round..).zip([young, late]) {
+            let position = trial.publish(node, "/a", data);
+            assert!(position > known, "{position:?} was given before");
+        }
+        assert_eq!(data(&trial.entries(late, 2)), [round, round + 1]);
+        trial.store().cut(late);
+        expect_down(&mut trial, late);
+    }
+
+    assert_eq!(data(&trial.entries(young, 5)), [5, 6, 7, 8, 9]);
+    let end = trial.publish(young, "/a", 10);
+    let all = trial.read(young, new, &[("/a", begins)], (begins, end));
+    assert_eq!(data(&all), [5, 6, 7, 8, 9, 10]);
+    expect_unknown(&mut trial, young, old);
+    trial.expect_done(young, subscribe(new, Fence(1), &["/a"], 0));
+}
+
 pub(super) fn who_knows_of_no_loss_is_told_of_it_by_others(make: Make<'_>) {
     let setup = Setup {
         outages: true,

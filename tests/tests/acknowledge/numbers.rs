@@ -282,6 +282,49 @@ fn a_session_that_the_log_outruns_begins_anew_with_all_that_it_has_not_acknowled
     }
 }
 
+// Proves: AK-4
+#[test]
+fn a_session_that_the_log_outruns_waits_for_what_is_still_being_written() {
+    let mut config = Config::default();
+    config.limits.max_log_span = 1;
+    let mut script = Script::new(config);
+    let client = reader(&mut script, SOCKET);
+    for data in 1..=2 {
+        script.publish("/news", json!(data));
+    }
+    script.write_by_hand();
+    let socket = script.publish_as(&client, "/service/x", json!(0));
+    script.take(socket);
+
+    // The answer to that is not written yet: this connect is like any other.
+    connect(&mut script, &client, 0);
+
+    script.expect_nothing(socket);
+    script.written(socket);
+    assert_eq!(
+        rest(&mut script, socket),
+        ([1, 2].map(Value::from).into(), Some(2))
+    );
+    connect(&mut script, &client, 1);
+    assert_eq!(rest(&mut script, socket), (vec![json!(2)], None));
+    nothing_leaks(&mut script);
+}
+
+/// What is written from here on to the answer to a connect, and the number on that.
+fn rest(script: &mut Script, socket: ConnectionId) -> (Vec<Value>, Option<u64>) {
+    let mut all = Vec::new();
+    loop {
+        let frame = script.take(socket);
+        let (data, number) = brought(&frame);
+        all.extend(data);
+        let last = frame.as_array().unwrap().last().unwrap();
+        if last["channel"] == "/meta/connect" {
+            script.written(socket);
+            return (all, number);
+        }
+    }
+}
+
 /// A connect whose answer ends the session, and brings `data` before that.
 fn last(script: &mut Script, client: &Client, number: i64, data: &[i64]) {
     let ask = json!({"ext": {"ack": number}, "advice": {"timeout": 0}});

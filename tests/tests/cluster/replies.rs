@@ -1,6 +1,6 @@
 //! What the store refuses, or says too late.
 
-use bayeux_core::{Change, Decider, DeciderId, Role, Verdict};
+use bayeux_core::{Change, Decider, DeciderId, Operations, Role, Verdict};
 
 use super::rig::*;
 use super::*;
@@ -128,6 +128,45 @@ fn what_is_not_begun_as_its_session_is_taken_is_done_by_whoever_has_it() {
     assert_eq!(failed[0]["error"], "402::session_unknown");
     assert_eq!(failed[0]["id"], (most + 2).to_string());
     nothing_leaks(&mut script);
+}
+
+// Proves: MO-6, PL-1
+#[test]
+fn what_is_decided_on_as_its_session_is_taken_is_decided_by_whoever_has_it() {
+    for operation in ["/news", "/meta/subscribe"] {
+        let mut script = engine(120);
+        let client = own(&mut script, HTTP, json!({}));
+        let decider = Decider {
+            id: DeciderId(1),
+            role: Role::Policy(Operations::ALL),
+        };
+        let change = Change::AddDecider(decider);
+        script.fact(Input::Configured { change });
+        let exchange = script.post(json!([{
+            "channel": operation, "id": "1", "clientId": client.session, "data": 0, "subscription": "/more",
+        }]));
+
+        script.notify(Notice::Taken {
+            session: name(&client),
+            fence: Fence(2),
+        });
+        let (part, request) = script.take_store();
+        assert!(matches!(request, StoreRequest::Part { .. }), "{request:?}");
+        script.stored(part, StoreReply::Done);
+        script.decide(Verdict::Allow);
+        while script.question().is_some() {
+            script.decide(Verdict::Allow);
+        }
+
+        let reply = json!({"channel": operation, "id": "1", "successful": true});
+        let messages = goes_after(
+            &mut script,
+            StoreReply::Answered(vec![reply.clone().into()]),
+        );
+        assert_eq!(messages.len(), 1);
+        assert_eq!(script.take(exchange), json!([reply]), "{operation}");
+        nothing_leaks(&mut script);
+    }
 }
 
 // Proves: MO-6
