@@ -11,7 +11,7 @@ use bayeux_core::{Fence, Position, SessionId, SessionRecord, StoreReply, StoreTi
 use super::world::{Happening, World};
 
 /// How long a claim waits.
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The claims that wait, by session.
 pub(super) type Partings = BTreeMap<SessionId, Claim>;
