@@ -13,8 +13,7 @@ use crate::message::{Event, Extensions, Message, Payload};
 use crate::report::{Removal, ReportKind};
 use crate::session::{Session, SessionKey, State};
 use crate::store::{
-    Destination, Echo, Fence, Laziness, NewEntry, Position, SessionRecord, SessionSettings,
-    StoreReply, StoreRequest,
+    Destination, Echo, Fence, Laziness, NewEntry, SessionRecord, StoreReply, StoreRequest,
 };
 use crate::tickets::StoreUse;
 use crate::turn::Turn;
@@ -169,15 +168,9 @@ impl Turn<'_> {
         let id = self.mint();
         let seen = self.log.seen();
         let record = SessionRecord {
-            session: id,
             fence: Fence::default(),
-            browser: None,
-            bound: false,
-            settings: SessionSettings::default(),
             start: seen,
-            released: None,
-            end: Position::ZERO,
-            subscriptions: Vec::new(),
+            ..SessionRecord::new(id)
         };
         let mut session = Session::new(record, self.now, seen);
         session.state = State::Local;

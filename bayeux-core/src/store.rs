@@ -184,6 +184,25 @@ pub struct SessionRecord {
     pub subscriptions: Vec<StoredSubscription>,
 }
 
+impl SessionRecord {
+    /// A session from the beginning of the log, in its first hands, with nothing agreed and no
+    /// subscription.
+    #[must_use]
+    pub fn new(session: SessionId) -> Self {
+        Self {
+            session,
+            fence: Fence(1),
+            browser: None,
+            bound: false,
+            settings: SessionSettings::default(),
+            start: Position::ZERO,
+            released: None,
+            end: Position::ZERO,
+            subscriptions: Vec::new(),
+        }
+    }
+}
+
 /// What the engine asks of the store. Each ends in an [`Input::Stored`](crate::Input).
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant as SystemTime};
 use bayeux_backend_redis::{Options, RedisStore, SharedStore, Surroundings, drive};
 use bayeux_core::{
     Destination, Echo, Event, Fence, Input, Instant, Laziness, NewEntry, Position, SessionId,
-    SessionRecord, SessionSettings, StoreReply, StoreRequest, StoreTicket, StoredSubscription,
+    SessionRecord, StoreReply, StoreRequest, StoreTicket, StoredSubscription,
 };
 use bayeux_tests::live::Redis;
 
@@ -230,18 +230,11 @@ fn id(number: usize) -> SessionId {
 /// A session that is subscribed.
 fn record(number: usize) -> Box<SessionRecord> {
     Box::new(SessionRecord {
-        session: id(number),
-        fence: Fence(1),
-        browser: None,
-        bound: false,
-        settings: SessionSettings::default(),
-        start: Position::ZERO,
-        released: None,
-        end: Position::ZERO,
         subscriptions: vec![StoredSubscription {
             pattern: "/news".parse().expect("a pattern"),
             since: Position::ZERO,
         }],
+        ..SessionRecord::new(id(number))
     })
 }
 

@@ -295,18 +295,12 @@ fn request(step: &Step) -> StoreRequest {
     };
     match step {
         Step::Open(session, list) => StoreRequest::Open(Box::new(SessionRecord {
-            session: id(*session),
-            fence: Fence(1),
-            browser: None,
-            bound: false,
             settings: SessionSettings {
                 acknowledged: true,
                 ..SessionSettings::default()
             },
-            start: Position::ZERO,
-            released: None,
-            end: Position::ZERO,
             subscriptions: stored(list),
+            ..SessionRecord::new(id(*session))
         })),
         Step::Claim(session) => StoreRequest::Claim(id(*session)),
         Step::Subscribe(session, fence, list, since) => StoreRequest::Subscribe {

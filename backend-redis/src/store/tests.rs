@@ -69,17 +69,7 @@ fn a_claim_that_failed_is_not_undone_once_another_is_done() {
     assert!(!store.doubtful.is_empty());
 
     store.submit(0, START, StoreTicket::new(2), StoreRequest::Claim(session));
-    let record = SessionRecord {
-        session,
-        fence: Fence(1),
-        browser: None,
-        bound: false,
-        settings: SessionSettings::default(),
-        start: Position::ZERO,
-        released: None,
-        end: Position::ZERO,
-        subscriptions: Vec::new(),
-    };
+    let record = SessionRecord::new(session);
     let fields = [
         b"r".to_vec(),
         record::encode(&record),

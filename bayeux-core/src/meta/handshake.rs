@@ -18,7 +18,7 @@ use crate::report::ReportKind;
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
 use crate::session::{Session, SessionKey};
 use crate::store::{
-    Destination, Echo, Fence, Laziness, NewEntry, Position, SessionRecord, StoreReply, StoreRequest,
+    Destination, Echo, Laziness, NewEntry, SessionRecord, StoreReply, StoreRequest,
 };
 use crate::tickets::StoreUse;
 use crate::time::Instant;
@@ -156,15 +156,10 @@ impl Turn<'_> {
             .unwrap_or_default();
         settings.acknowledged = self.config.acknowledge && offers_ack(&current.message);
         let record = SessionRecord {
-            session,
-            fence: Fence(1),
             browser,
-            bound: false,
             settings,
             start: self.log.seen(),
-            released: None,
-            end: Position::ZERO,
-            subscriptions: Vec::new(),
+            ..SessionRecord::new(session)
         };
         let fence = record.fence;
         let open = StoreRequest::Open(Box::new(record.clone()));

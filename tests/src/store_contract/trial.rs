@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bayeux_core::{
     Destination, Echo, Entry, Event, Fence, ForwardTicket, Input, Laziness, Message, Messages,
-    NewEntry, Notice, Payload, Peer, Position, SessionId, SessionRecord, SessionSettings,
-    StoreReply, StoreRequest, StoreTicket, StoredSubscription,
+    NewEntry, Notice, Payload, Peer, Position, SessionId, SessionRecord, StoreReply, StoreRequest,
+    StoreTicket, StoredSubscription,
 };
 
 use super::{Make, Node, Setup, StoreUnderTest, Wait};
@@ -255,17 +255,7 @@ pub(super) fn session(number: usize) -> SessionId {
 
 /// A new session with nothing special about it.
 pub(super) fn record(number: usize) -> SessionRecord {
-    SessionRecord {
-        session: session(number),
-        fence: Fence(1),
-        browser: None,
-        bound: false,
-        settings: SessionSettings::default(),
-        start: Position::ZERO,
-        released: None,
-        end: Position::ZERO,
-        subscriptions: Vec::new(),
-    }
+    SessionRecord::new(session(number))
 }
 
 /// The number `data` published on `channel` by nobody.

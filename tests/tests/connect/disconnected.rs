@@ -2,6 +2,7 @@
 
 use bayeux_core::testing::event;
 use bayeux_core::{CloseReason, Removal, ReportKind};
+use bayeux_tests::talk::messages;
 use serde_json::json;
 
 use super::*;
@@ -254,15 +255,6 @@ fn dismissed(id: &str) -> [Value; 3] {
     [event("/notice", json!("bye")), ended(), advised(id, stop())]
 }
 
-/// Everything that was sent on a connection, frame after frame.
-fn all_sent(script: &mut Script, connection: ConnectionId) -> Vec<Value> {
-    let mut messages = Vec::new();
-    while let Some(Value::Array(frame)) = script.try_take(connection) {
-        messages.extend(frame);
-    }
-    messages
-}
-
 // Proves: CN-6, DC-5
 #[test]
 fn the_server_ends_a_session_whose_connect_is_held() {
@@ -279,7 +271,7 @@ fn the_server_ends_a_session_whose_connect_is_held() {
             dismiss(&mut script, &alice);
 
             assert_eq!(
-                all_sent(&mut script, held),
+                messages(&mut script, held),
                 dismissed("c"),
                 "{transport:?} {ack}"
             );
@@ -341,13 +333,13 @@ fn a_socket_hears_of_the_end_at_once_or_with_the_next_connect() {
 
         dismiss(&mut script, &alice);
 
-        let mut sent = all_sent(&mut script, socket);
+        let mut sent = messages(&mut script, socket);
         if ack.is_null() {
             assert_eq!(sent, [event("/notice", json!("bye")), ended()]);
         } else {
             assert_eq!(sent, [] as [Value; 0]);
             connect(&mut script, &alice, "c");
-            sent = all_sent(&mut script, socket);
+            sent = messages(&mut script, socket);
             assert_eq!(sent, dismissed("c"));
         }
         script.at(5_000).expect_closed(socket, CloseReason::Idle);
@@ -371,7 +363,7 @@ fn a_connect_that_is_worked_on_takes_along_what_the_server_says_last() {
             dismiss(&mut script, &alice);
             unblock(&mut script, slow);
 
-            let sent = all_sent(&mut script, worked_on);
+            let sent = messages(&mut script, worked_on);
             assert_eq!(sent, dismissed("c"), "{slow:?} {transport:?}");
             assert_eq!(removals(&mut script), [Removal::DisconnectedByServer]);
             expect_gone(&mut script, &alice);

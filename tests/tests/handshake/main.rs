@@ -19,6 +19,7 @@ use bayeux_core::{
     Reconnect, Removal, ReportKind, Role, SessionId, Shard, StoreReply, StoreRequest, Subject,
     Transport, Verdict,
 };
+use bayeux_tests::talk::messages;
 use serde_json::{Value, json};
 
 const POLLING: Transport = Transport::LongPolling;
@@ -70,15 +71,6 @@ fn client_of(reply: &Value, transport: Transport, connection: ConnectionId) -> C
         socket: (transport == SOCKET).then_some(connection),
         peer: Peer::default(),
     }
-}
-
-/// Everything that was sent on a connection, frame after frame.
-fn all_sent(script: &mut Script, connection: ConnectionId) -> Vec<Value> {
-    let mut messages = Vec::new();
-    while let Some(Value::Array(frame)) = script.try_take(connection) {
-        messages.extend(frame);
-    }
-    messages
 }
 
 // Proves: HS-1, HS-4, HS-5, AD-3
@@ -241,7 +233,7 @@ fn a_handshake_in_company_is_carried_out_and_its_company_is_not() {
 
         let connection = shake(&mut script, transport, frame);
 
-        let replies = all_sent(&mut script, connection);
+        let replies = messages(&mut script, connection);
         assert_eq!(replies.len(), 5);
         assert_eq!(replies[0]["successful"], json!(true));
         for reply in &replies[1..4] {
@@ -322,9 +314,9 @@ fn a_client_may_subscribe_and_publish_in_one_batch_before_it_connects() {
         let connection = script.request(&alice, batch);
         let first = script.connect_with(&alice, json!({"id": "c"}));
 
-        let mut sent = all_sent(&mut script, connection);
+        let mut sent = messages(&mut script, connection);
         if first != connection {
-            sent.extend(all_sent(&mut script, first));
+            sent.extend(messages(&mut script, first));
         }
         let successes = sent
             .iter()

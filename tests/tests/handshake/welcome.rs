@@ -58,7 +58,7 @@ fn what_comes_between_handshake_and_first_connect_goes_with_the_first_that_may_c
 
         let connect = script.connect(&alice);
 
-        let sent = all_sent(&mut script, connect);
+        let sent = messages(&mut script, connect);
         let welcome = [event("/welcome", json!(1)), event("/welcome", json!(2))];
         assert_eq!(sent[..2], welcome);
         assert_eq!(sent[2]["successful"], json!(true));
@@ -82,7 +82,7 @@ fn events_may_travel_with_the_handshake_and_are_announced() {
 
                 script.decide(welcoming(count));
 
-                let mut sent = all_sent(&mut script, connection);
+                let mut sent = messages(&mut script, connection);
                 let events = sent.split_off(1);
                 let what = format!("{transport:?} {ack} {count}");
                 let announced = (count > 0).then(|| json!(count));
@@ -98,7 +98,7 @@ fn events_may_travel_with_the_handshake_and_are_announced() {
                     json!({})
                 };
                 let first = script.connect_with(&alice, members);
-                let replies = all_sent(&mut script, first);
+                let replies = messages(&mut script, first);
                 assert_eq!(replies.len(), 1, "nothing comes twice: {what} {replies:?}");
                 script.expect_no_trace();
             }
@@ -122,7 +122,7 @@ fn as_many_events_are_announced_as_follow() {
         script.stall_store().decide(welcoming(3));
         script.resume_store();
 
-        let sent = all_sent(&mut script, connection);
+        let sent = messages(&mut script, connection);
 
         assert_eq!(sent[0]["x-messages"], json!(sent.len() - 1), "{bytes}");
         script.expect_no_trace();

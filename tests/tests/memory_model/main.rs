@@ -14,8 +14,7 @@ use std::time::Duration;
 use bayeux_core::{
     ChannelName, ChannelPattern, Destination, Echo, Entry, Event, Fence, ForwardTicket, Input,
     Instant, Laziness, MemoryOptions, MemoryStore, Messages, NewEntry, NodeId, Notice, Peer,
-    Position, SessionId, SessionRecord, SessionSettings, StoreReply, StoreRequest, StoreTicket,
-    StoredSubscription,
+    Position, SessionId, SessionRecord, StoreReply, StoreRequest, StoreTicket, StoredSubscription,
 };
 use proptest::prelude::*;
 
@@ -354,15 +353,5 @@ fn entry(to: Destination) -> NewEntry {
 }
 
 fn record(session: u8) -> SessionRecord {
-    SessionRecord {
-        session: id(session),
-        fence: Fence(1),
-        browser: None,
-        bound: false,
-        settings: SessionSettings::default(),
-        start: Position::ZERO,
-        released: None,
-        end: Position::ZERO,
-        subscriptions: Vec::new(),
-    }
+    SessionRecord::new(id(session))
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bayeux_core::{
     Config, Destination, Echo, Event, Fence, Input, Instant, Laziness, Limits, MemoryOptions,
     MemoryStore, Messages, NewEntry, NodeId, Notice, Peer, Position, SessionId, SessionRecord,
-    SessionSettings, Shard, StoreReply, StoreRequest, StoreTicket,
+    Shard, StoreReply, StoreRequest, StoreTicket,
 };
 
 use rig::memory_store;
@@ -39,17 +39,7 @@ fn session(number: u8) -> SessionId {
 }
 
 fn open(number: u8) -> StoreRequest {
-    StoreRequest::Open(Box::new(SessionRecord {
-        session: session(number),
-        fence: Fence(1),
-        browser: None,
-        bound: false,
-        settings: SessionSettings::default(),
-        start: Position::ZERO,
-        released: None,
-        end: Position::ZERO,
-        subscriptions: Vec::new(),
-    }))
+    StoreRequest::Open(Box::new(SessionRecord::new(session(number))))
 }
 
 fn release(number: u8) -> StoreRequest {

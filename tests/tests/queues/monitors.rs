@@ -382,15 +382,8 @@ fn what_moves_between_engines_is_counted() {
         let (ticket, request) = script.take_store();
         assert!(matches!(request, StoreRequest::Claim(_)));
         let record = bayeux_core::SessionRecord {
-            session: session(&alice),
             fence: bayeux_core::Fence(3),
-            browser: None,
-            bound: false,
-            settings: bayeux_core::SessionSettings::default(),
-            start: Position::ZERO,
-            released: None,
-            end: Position::ZERO,
-            subscriptions: Vec::new(),
+            ..bayeux_core::SessionRecord::new(session(&alice))
         };
         script.stored(ticket, StoreReply::Claimed(Box::new(record)));
     });
