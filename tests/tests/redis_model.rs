@@ -298,7 +298,8 @@ fn request(step: &Step) -> StoreRequest {
             settings: SessionSettings {
                 acknowledged: true,
                 ..SessionSettings::default()
-            },
+            }
+            .into(),
             subscriptions: stored(list),
             ..SessionRecord::new(id(*session))
         })),

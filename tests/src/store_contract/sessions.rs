@@ -49,7 +49,8 @@ fn rich(number: usize) -> SessionRecord {
             outgoing: vec![DeciderId(3), DeciderId(1)],
             identity: Some(Identity::new(Payload::string("ann"))),
             until: Some(Duration::from_secs(1_700_000_000)),
-        },
+        }
+        .into(),
         start: Position::new(1 << 40),
         subscriptions: subscriptions(&[
             ("/a/**", Position::new(7)),
