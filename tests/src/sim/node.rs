@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bayeux_core::{
-    Call, CallTicket, Change, Engine, Input, Instant, Laziness, Load, Output, Payload, ReportKind,
+    Call, CallTicket, Change, CloseReason, Engine, Input, Instant, Laziness, Load, Output, Payload, ReportKind,
     Seed,
 };
 use serde_json::json;
@@ -64,7 +64,7 @@ impl Node {
         !matches!(self.state, State::Dead)
     }
 
-    fn engine(&self) -> Option<&Engine> {
+    pub(super) fn engine(&self) -> Option<&Engine> {
         match &self.state {
             State::Running(engine) | State::Paused(engine, _) => Some(engine),
             State::Dead => None,
@@ -177,7 +177,13 @@ impl World {
                 let frames = batch.frames().cloned().collect();
                 self.send(connection.number(), frames, batch.cookie());
             }
-            Output::Close { connection, reason } => self.close(connection.number(), reason.name()),
+            Output::Close { connection, reason } => {
+                if reason == CloseReason::Limit {
+                    let verdict = self.is_crowded(number);
+                    self.hold(verdict);
+                }
+                self.close(connection.number(), reason.name());
+            }
             Output::Store { ticket, request } => {
                 let life = self.nodes.get(number).map_or(0, |node| node.life);
                 self.ask_store(life, ticket, request);

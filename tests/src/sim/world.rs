@@ -271,7 +271,7 @@ impl World {
             Happening::Tick => {
                 self.hear_store();
                 let verdict = self.holds_are_few();
-                self.hold(verdict);
+                self.hold(verdict.and_then(|()| self.sessions_are_few()));
                 self.after(Duration::from_millis(500), Happening::Tick);
             }
             Happening::Parted { session, fence } => self.has_parted(session, fence),
@@ -396,6 +396,7 @@ impl World {
     fn make_peace(&mut self) {
         self.is_peaceful = true;
         self.peace = Some(self.now);
+        self.make_room();
         for number in 0..self.nodes.len() {
             let life = self.life_of(number);
             self.resume(number, life);
