@@ -143,13 +143,14 @@ impl Turn<'_> {
             return;
         };
         let messages = Messages::from(vec![message.clone()]);
-        let peer = request.peer.clone();
+        let (peer, transport) = (request.peer.clone(), request.origin.came_by());
         refused.tries += 1;
         self.counters.forwarded += 1;
         let forward = StoreRequest::Forward {
             session,
             messages,
             peer,
+            transport,
         };
         let what = StoreUse::Follow {
             request: key,
