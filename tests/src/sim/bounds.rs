@@ -9,7 +9,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use bayeux_core::{
-    Change, ChannelRule, Config, Fence, Input, Limits, Position, QueuePolicy, Removal, SessionId, Transport,
+    Change, ChannelRule, Config, Fence, Input, Limits, Position, QueuePolicy, Removal, SessionId,
+    Transport,
 };
 use serde_json::Value;
 

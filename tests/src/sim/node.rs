@@ -12,8 +12,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bayeux_core::{
-    Call, CallTicket, Change, CloseReason, Engine, Input, Instant, Laziness, Load, Output, Payload, ReportKind,
-    Seed,
+    Call, CallTicket, Change, CloseReason, Engine, Input, Instant, Laziness, Load, Output, Payload,
+    ReportKind, Seed,
 };
 use serde_json::json;
 
