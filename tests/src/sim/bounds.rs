@@ -196,7 +196,7 @@ impl World {
         let there = self.links.values();
         let there = there.filter(|link| link.node == node && link.is_at_node());
         match there.count() {
-            count if count > most => Ok(()),
+            count if count > most || self.is_resuming => Ok(()),
             count => Err(format!(
                 "node {node} has turned a connection away, and has {count}"
             )),

@@ -286,6 +286,7 @@ impl World {
             return;
         };
         node.state = State::Running(engine);
+        self.is_resuming = true;
         self.fact_now(number, Input::Elapsed);
         for fact in backlog {
             // What it had ordered before it saw the end of a connection comes first.
@@ -299,6 +300,7 @@ impl World {
             }
         }
         self.fact(number, Input::Elapsed);
+        self.is_resuming = false;
     }
 
     pub(super) fn set_clock(&mut self, number: usize, wall: Duration) {

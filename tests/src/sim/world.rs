@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) is_peaceful: bool,
     /// Since then.
     pub(super) peace: Option<Instant>,
+    /// A node sees at once what it has missed.
+    pub(super) is_resuming: bool,
     /// Clients do nothing of their own accord any more.
     pub(super) is_over: bool,
     pub(super) failure: Option<String>,
@@ -157,6 +159,7 @@ impl World {
             jar_numbers: Vec::new(),
             is_peaceful: false,
             peace: None,
+            is_resuming: false,
             is_over: false,
             failure: None,
             facts: 0,
