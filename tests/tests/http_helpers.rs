@@ -11,11 +11,9 @@ const KEPT: &str = "0123456789abcdefghijklmn";
 fn asked(method: &str, target: &str, headers: &[(&str, &str)], origins: Origins) -> Route {
     let headers = headers.iter().copied();
     let headers = headers.map(|(name, value)| (name, value.as_bytes()));
-    let options = Options {
-        mounts: vec!["/bayeux".parse::<Mount>().unwrap()],
-        origins,
-        ..Options::default()
-    };
+    let mut options = Options::default();
+    options.mounts = vec!["/bayeux".parse::<Mount>().unwrap()];
+    options.origins = origins;
     route(&RequestHead::new(method, target, headers), &options)
 }
 
