@@ -483,3 +483,20 @@ fn a_connect_that_has_not_begun_as_its_session_is_given_back_is_to_try_elsewhere
     }
     nothing_leaks(&mut script);
 }
+
+// Proves: RC-3
+#[test]
+fn another_answer_takes_nothing_along_while_the_log_is_read() {
+    let mut script = engine(120);
+    let record = released_at(110, record(false, 100, 105));
+    let (client, socket) = claim_over(&mut script, SOCKET, record, json!({"id": "c"}));
+    let ticket = is_read(&mut script, 110, 120);
+    log(&mut script, [121]);
+
+    let service = json!({"channel": "/service/x", "clientId": client.session, "data": 0});
+    let exchange = script.post(service);
+
+    assert_eq!(read(&script.take(exchange)), (vec![], None));
+    script.stored(ticket, StoreReply::Entries(entries([115])));
+    assert_eq!(read(&script.take(socket)), (vec![115, 121], None));
+}
