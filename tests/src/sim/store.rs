@@ -367,7 +367,8 @@ impl World {
                         channel.as_str()
                     )
                 });
-                let verdict = self.judge.logged(number, channel, self.now);
+                let at = (entry.position, entry.event.size());
+                let verdict = self.judge.logged(number, channel, at, self.now);
                 self.hold(verdict);
             }
         }
