@@ -13,6 +13,12 @@ use crate::reply::{self, StreamEntry};
 /// How many entries, and how many letters, are asked for at once.
 const MOST: usize = 512;
 
+/// How long nothing is asked for after something came.
+///
+/// Whoever waits for an entry costs Redis many times what it costs to give him one more, and each node waits. What is
+/// said after a silence comes at once; under load this is how much later an entry comes, and so how many come together.
+const PAUSE: Duration = Duration::from_millis(2);
+
 impl RedisStore {
     /// The command that waits for what comes next; `None` while there is nothing to wait for.
     pub(crate) fn tail_command(&self) -> Option<Cmd> {
@@ -33,11 +39,12 @@ impl RedisStore {
         Some(words)
     }
 
-    /// What came. What came too late, a lease having passed, is asked for again.
-    pub(crate) fn tailed(&mut self, now: Instant, came: Value) -> Result<(), Unreadable> {
+    /// What came; gives how long to wait before more is asked for. What came too late, a lease having passed, is asked
+    /// for again.
+    pub(crate) fn tailed(&mut self, now: Instant, came: Value) -> Result<Duration, Unreadable> {
         self.pass(now);
         if !self.link.is_up() {
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
         let (mut entries, mut letters) = (Vec::new(), Vec::new());
         for (name, stream) in reply::streams(came)? {
@@ -47,13 +54,17 @@ impl RedisStore {
                 letters = stream;
             }
         }
-        // There may be letters that are older than these entries.
-        let is_cut = letters.len() >= MOST;
+        let (is_late, is_cut) = (entries.len() >= MOST, letters.len() >= MOST);
+        let is_nothing = entries.is_empty() && letters.is_empty();
         self.letters_came(letters);
+        // There may be letters that are older than these entries.
         if !is_cut {
             self.entries_came(entries)?;
         }
-        Ok(())
+        if is_late || is_cut || is_nothing {
+            return Ok(Duration::ZERO);
+        }
+        Ok(PAUSE)
     }
 
     fn letters_came(&mut self, letters: Vec<StreamEntry>) {
