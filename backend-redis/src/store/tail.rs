@@ -13,11 +13,14 @@ use crate::reply::{self, StreamEntry};
 /// How many entries, and how many letters, are asked for at once.
 const MOST: usize = 512;
 
-/// How long nothing is asked for after something came.
+/// How often the log is read under load: once in this time.
 ///
-/// Whoever waits for an entry costs Redis many times what it costs to give him one more, and each node waits. What is
-/// said after a silence comes at once; under load this is how much later an entry comes, and so how many come together.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Whoever waits for an entry costs Redis many times what it costs to give him one more, and each node waits. Under load
+/// entries come this much later, and so more of them together.
+const PACE: Duration = Duration::from_millis(2);
+
+/// How much sooner than at that pace it is read after a silence, so that nothing waits without load.
+const AHEAD: Duration = PACE.saturating_mul(10);
 
 impl RedisStore {
     /// The command that waits for what comes next; `None` while there is nothing to wait for.
@@ -55,16 +58,23 @@ impl RedisStore {
             }
         }
         let (is_late, is_cut) = (entries.len() >= MOST, letters.len() >= MOST);
-        let is_nothing = entries.is_empty() && letters.is_empty();
+        let is_paced = letters.is_empty() && !entries.is_empty() && !is_late;
         self.letters_came(letters);
         // There may be letters that are older than these entries.
         if !is_cut {
             self.entries_came(entries)?;
         }
-        if is_late || is_cut || is_nothing {
-            return Ok(Duration::ZERO);
-        }
-        Ok(PAUSE)
+        Ok(if is_paced {
+            self.pause()
+        } else {
+            Duration::ZERO
+        })
+    }
+
+    /// How long after this read of the log the next one is due.
+    fn pause(&mut self) -> Duration {
+        self.paced = self.paced.max(self.now) + PACE;
+        self.paced.saturating_duration_since(self.now + AHEAD)
     }
 
     fn letters_came(&mut self, letters: Vec<StreamEntry>) {
