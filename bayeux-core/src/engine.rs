@@ -304,6 +304,7 @@ impl Turn<'_> {
             StoreUse::Withdrawal { session, patterns } => {
                 self.withdrawn(session, patterns, &reply);
             }
+            StoreUse::Binding(session) => self.bound(session, &reply),
             StoreUse::Release => self.released(),
             StoreUse::Nothing => {}
         }

@@ -13,7 +13,7 @@ use crate::channel::{ChannelKey, ChannelName};
 use crate::config::QueuePolicy;
 use crate::decide::reaches;
 use crate::decision::{DeciderId, Question, Subject, Verdict};
-use crate::id::{DecisionTicket, ForwardTicket, SessionId};
+use crate::id::{DecisionTicket, SessionId};
 use crate::io::Peer;
 use crate::message::{Event, Messages};
 use crate::report::{Removal, ReportKind};
@@ -71,7 +71,8 @@ impl Turn<'_> {
                 session,
                 messages,
                 peer,
-            } => self.forwarded_here(forward, session, peer, messages),
+                transport,
+            } => self.forwarded_here(session, Origin::Forward(forward, transport), peer, messages),
             Notice::Down => {
                 self.log.down = true;
                 let now = self.now;
@@ -85,14 +86,14 @@ impl Turn<'_> {
     /// Messages of a session that the store takes for this engine's.
     fn forwarded_here(
         &mut self,
-        forward: ForwardTicket,
         session: SessionId,
+        origin: Origin,
         peer: Peer,
         messages: Messages,
     ) {
         if self.sessions.find(session).is_some() {
-            self.begin(Origin::Forward(forward), peer, messages, None);
-        } else {
+            self.begin(origin, peer, messages, None);
+        } else if let Origin::Forward(forward, _) = origin {
             // It was let go of meanwhile: whoever forwarded them is to claim it.
             self.store(StoreRequest::Refuse { forward }, StoreUse::Nothing);
         }

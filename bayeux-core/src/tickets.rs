@@ -72,6 +72,8 @@ pub(crate) enum StoreUse {
         session: SessionKey,
         patterns: Vec<ChannelPattern>,
     },
+    /// That the cookie of this session has come back.
+    Binding(SessionKey),
     /// A shutdown waits until a session is given back.
     Release,
     /// Nobody waits for it.

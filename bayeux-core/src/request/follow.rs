@@ -139,13 +139,14 @@ impl Turn<'_> {
         let Some(session) = messages.first().and_then(session_of) else {
             return;
         };
-        let peer = request.peer.clone();
+        let (peer, transport) = (request.peer.clone(), request.origin.came_by());
         followers.tries += 1;
         self.counters.forwarded += messages.len() as u64;
         let forward = StoreRequest::Forward {
             session,
             messages: messages.into(),
             peer,
+            transport,
         };
         let what = StoreUse::Follow {
             request: key,

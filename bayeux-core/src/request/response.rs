@@ -145,7 +145,7 @@ impl Turn<'_> {
             return;
         }
         match origin {
-            Origin::Forward(forward) => self.answer_forward(key, forward),
+            Origin::Forward(forward, _) => self.answer_forward(key, forward),
             Origin::Connection(connection, _) => {
                 let first = self
                     .connections

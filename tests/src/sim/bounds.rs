@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use bayeux_core::{
-    ChannelRule, Config, Fence, Position, QueuePolicy, Removal, Reports, SessionId, Transport,
+    ChannelRule, Config, Fence, Position, QueuePolicy, Removal, SessionId, Transport,
 };
 use serde_json::Value;
 
@@ -43,9 +43,9 @@ pub(super) fn make_tight(dice: &mut Dice, config: &mut Config) {
     ];
     config.queue_policy = dice.pick(&policies).unwrap_or_default();
     config.messages_per_frame = dice.below(4);
-    config.reports = Reports { messages: true };
     let limits = &mut config.limits;
     limits.max_queued_events = 5 + dice.below(30);
+    limits.max_queued_bytes = 300 + dice.below(3_000);
     limits.max_frame_bytes = 100 + dice.below(600);
     limits.max_subscriptions = 2 + dice.below(4);
     limits.max_open_appends = 1 + dice.below(4);
@@ -130,16 +130,22 @@ impl World {
     /// An engine has ended a session.
     pub(super) fn is_removed(&mut self, session: SessionId, why: Removal) {
         match why {
-            Removal::QueueFull if !self.plan.tight => {
-                self.fail("a queue is full that has room for everything".to_owned());
+            Removal::QueueFull => {
+                let verdict = self.judge.overflows(&session.text());
+                self.hold(verdict);
             }
-            Removal::Gap if !self.plan.tight && !self.plan.lossy => {
-                self.fail("a session has a gap, and the log has none".to_owned());
+            Removal::Gap => {
+                let verdict = self.judge.has_gap(&session.text());
+                self.hold(verdict);
             }
-            // More than its queue holds is not read for it either.
-            Removal::QueueFull | Removal::Gap => self.judge.excuses(&session.text()),
-            _ => {}
+            Removal::Expired | Removal::Disconnected | Removal::Taken | Removal::Released => {}
+            _ => self.fail(format!("a session has ended, {}", why.name())),
         }
+    }
+
+    /// An engine says that it has written an event.
+    pub(super) fn is_written(&mut self, session: SessionId, position: Position) {
+        self.judge.written(&session.text(), position.number());
     }
 
     /// An engine says that it has dropped an event.

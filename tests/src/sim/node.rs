@@ -177,10 +177,7 @@ impl World {
                 let frames = batch.frames().cloned().collect();
                 self.send(connection.number(), frames, batch.cookie());
             }
-            Output::Close { connection, reason } => {
-                self.close(connection.number(), reason.name());
-                self.fact_now(number, Input::Closed { connection });
-            }
+            Output::Close { connection, reason } => self.close(connection.number(), reason.name()),
             Output::Store { ticket, request } => {
                 let life = self.nodes.get(number).map_or(0, |node| node.life);
                 self.ask_store(life, ticket, request);
@@ -199,6 +196,7 @@ impl World {
                     self.session_ended(life, session);
                     self.is_removed(session, why);
                 }
+                ReportKind::Delivered(session, position) => self.is_written(session, position),
                 ReportKind::Dropped(session, position) => self.is_dropped(session, position),
                 _ => {}
             },

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use bayeux_core::{Config, MemoryOptions};
+use bayeux_core::{Config, MemoryOptions, Reports};
 
 use super::bounds::{make_lazy, make_tight};
 use super::decider::deciders;
 use super::dice::Dice;
+use super::judge::Bounds;
 
 /// How long the troubles last, and everything after them.
 pub(super) const CALM: Duration = Duration::from_secs(64);
@@ -29,8 +30,6 @@ pub(super) struct Plan {
     pub(super) calm: bool,
     /// At most connections break: then nobody loses anything but what was on the wire.
     pub(super) gentle: bool,
-    /// The log may be lost or trimmed: then sessions may be told to begin anew.
-    pub(super) lossy: bool,
     /// How many connections in a thousand come to a bad end.
     pub(super) bad_connections: u32,
     /// How many requests to the store in a thousand fail.
@@ -84,6 +83,7 @@ impl Plan {
         let resets = !gentle && dice.permille(150);
         let trouble = dice.millis(20_000..120_000);
         let mut config = Config::default();
+        config.reports = Reports { messages: true };
         let asks = dice.permille(250);
         if asks {
             config.deciders = deciders();
@@ -110,7 +110,6 @@ impl Plan {
             trouble,
             calm,
             gentle,
-            lossy: trims || resets,
             bad_connections: if calm {
                 0
             } else {
@@ -150,6 +149,15 @@ impl Plan {
             plan.add(dice, fault);
         }
         plan
+    }
+
+    /// What has room for so much and no more.
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds {
+            log: self.memory.max_entries,
+            events: self.config.limits.max_queued_events,
+            bytes: self.config.limits.max_queued_bytes,
+        }
     }
 
     fn fault(&self, dice: &mut Dice) -> Fault {

@@ -72,6 +72,10 @@ pub(super) enum Happening {
     NodeSees {
         link: u64,
     },
+    /// A node has ended a connection, and the driver has done so.
+    Closed {
+        link: u64,
+    },
     /// A connection breaks.
     Breaks {
         link: u64,
@@ -138,7 +142,7 @@ impl World {
         let mut dice = Dice::new(seed);
         let plan = Plan::new(&mut dice);
         let store = Store::new(plan.memory.clone());
-        let judge = Judge::new(plan.lossy, plan.gentle, bias);
+        let judge = Judge::new(plan.bounds(), plan.gentle, bias);
         let mut world = Self {
             plan,
             dice,
@@ -247,6 +251,7 @@ impl World {
             } => self.comes(link, &frame, session, is_stale),
             Happening::ClientSees { link, why } => self.client_sees(link, why),
             Happening::NodeSees { link } => self.node_sees(link),
+            Happening::Closed { link } => self.closed(link),
             Happening::Breaks { link } => self.breaks(link),
             Happening::Asked {
                 life,
@@ -431,13 +436,11 @@ impl World {
                 .iter()
                 .filter(|probe| self.judge.has(session, **probe));
             let had = had.count();
-            // Where browsers are full, connects are not held. If each goes to another node, what came between
-            // two of them is lost without acknowledgement, and what is decided on waits for the next.
-            let is_full = self.plan.browsers > 0 && !self.plan.calm;
-            let is_owed = !is_full || (acknowledges && self.plan.config.deciders.is_empty());
-            // Between two connects that take seconds both may be lost to a move without acknowledgement.
-            let stays = self.plan.calm || self.plan.nodes == 1 || self.plan.slow == 0;
-            let is_owed = is_owed && (acknowledges || stays);
+            // Without acknowledgement, what comes between two connects may be lost to a move: where they take
+            // seconds, or where browsers are full, so that they are not held.
+            let is_held = self.plan.browsers == 0 && self.plan.slow == 0;
+            let stays = self.plan.calm || self.plan.nodes == 1 || is_held;
+            let is_owed = acknowledges || stays;
             if is_owed && (had == 0 || (acknowledges && had < self.probes.len())) {
                 self.fail(format!(
                     "client {number} does not get what is published now"

@@ -149,6 +149,7 @@ impl World {
                     session.connected = true;
                     let id = session.id.clone();
                     self.judge.alive(&id, now);
+                    self.judge.is_told(&id);
                 }
                 let wait = message.pointer("/advice/interval").and_then(Value::as_u64);
                 self.alarm(
@@ -178,6 +179,9 @@ impl World {
             What::Unsubscribe(pattern) => {
                 if let Some(session) = &mut client.session {
                     session.doubtful.remove(pattern);
+                    if !client.wants.contains(pattern) {
+                        self.judge.unsubscribed(&session.id, pattern);
+                    }
                 }
             }
             What::Disconnect => {}
