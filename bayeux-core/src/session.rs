@@ -74,8 +74,7 @@ pub(crate) struct Session {
     pub(crate) advised: Option<Advised>,
     pub(crate) settings: Arc<SessionSettings>,
     pub(crate) browser: Option<BrowserId>,
-    /// Its cookie has come back once: from now on it is found with that alone (DE-5).
-    pub(crate) bound: bool,
+    pub(crate) binding: Binding,
     /// It was told to poll slowly, its browser having another (BR-9).
     pub(crate) multiple: bool,
     pub(crate) address: Option<IpAddr>,
@@ -167,6 +166,17 @@ pub(crate) enum State {
     Local,
 }
 
+/// Whether the cookie of a session has come back once: from then on it is found with that alone (BR-4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Binding {
+    /// It has not.
+    Open,
+    /// It has, and the store is to be told so when it comes again.
+    Unrecorded,
+    /// It has, and the store knows or is being told.
+    Recorded,
+}
+
 impl Session {
     /// A session as `record` has it, without connection.
     pub(crate) fn new(record: SessionRecord, now: Instant, seen: Position) -> Self {
@@ -182,7 +192,11 @@ impl Session {
             advised: None,
             settings: record.settings,
             browser: record.browser,
-            bound: record.bound,
+            binding: if record.bound {
+                Binding::Recorded
+            } else {
+                Binding::Open
+            },
             multiple: false,
             address: None,
             subscriptions: SmallVec::new(),
