@@ -266,17 +266,10 @@ impl Turn<'_> {
     /// How long a client waits whose session is not known: not at all, but for the time in which all those come whose
     /// sessions the store has lost (ER-7).
     pub(crate) fn pause_before_handshake(&mut self) -> Duration {
-        let cycle = [
-            self.config.timeout,
-            self.config.interval,
-            self.config.max_interval,
-        ];
-        let cycle = cycle
-            .into_iter()
-            .fold(Duration::ZERO, Duration::saturating_add);
-        match self.log.lost() {
-            Some(lost) if self.now < lost + cycle => self.spread(),
-            Some(_) | None => Duration::ZERO,
+        if self.log.has_strays(self.now) {
+            self.spread()
+        } else {
+            Duration::ZERO
         }
     }
 
@@ -309,6 +302,11 @@ pub(crate) struct Timings {
 }
 
 impl Timings {
+    /// How long it may be from one connect to the next.
+    pub(crate) const fn cycle(&self) -> Duration {
+        self.timeout.saturating_add(self.until_expiry())
+    }
+
     /// How long a session lives from an answer on without coming back (TM-3).
     pub(crate) const fn until_expiry(&self) -> Duration {
         self.interval.saturating_add(self.max_interval)

@@ -46,6 +46,19 @@ impl Turn<'_> {
         self.take_in(connection, *messages);
     }
 
+    /// Begins to work on a frame that has waited until its connection was gone. Its connects never begin: nobody
+    /// hears the answer, and they would take the session from where its client is by now.
+    pub(crate) fn begin_orphaned(&mut self, origin: Origin, peer: Peer, messages: Messages) {
+        if self.is_drained() {
+            return;
+        }
+        let mut rest = Vec::from_iter(messages);
+        rest.retain(|message| !self.connects(message));
+        if !rest.is_empty() {
+            self.begin(origin, peer, Messages::from(rest), None);
+        }
+    }
+
     /// Begins to work on messages.
     pub(crate) fn begin(
         &mut self,

@@ -247,13 +247,15 @@ impl Judge {
     }
 
     /// The answer to an unsubscribe has come: what is published from here on does not come (SU-5), unless
-    /// somebody still has a subscription in hand.
-    pub(super) fn unsubscribed(&mut self, session: &str, pattern: &str) {
+    /// somebody still has a subscription in hand. Whether it is over.
+    pub(super) fn unsubscribed(&mut self, session: &str, pattern: &str) -> bool {
         let end = self.end;
         let interest = self.interest(session, pattern);
-        if let Some(interest) = interest.filter(|interest| interest.asked == 0) {
-            interest.until = interest.until.or(Some(end));
-        }
+        let Some(interest) = interest.filter(|interest| interest.asked == 0) else {
+            return false;
+        };
+        interest.until = interest.until.or(Some(end));
+        true
     }
 
     /// A connect goes out, and presents how far its client has come.

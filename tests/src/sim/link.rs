@@ -14,6 +14,7 @@ use bayeux_core::{
 
 use serde_json::Value;
 
+use super::bounds::address_of;
 use super::client::Client;
 use super::node::Node;
 use super::story::in_short;
@@ -75,7 +76,7 @@ impl Link {
     }
 
     /// Whether its driver has it yet.
-    const fn is_at_node(&self) -> bool {
+    pub(super) const fn is_at_node(&self) -> bool {
         self.node_open || self.closing.is_some()
     }
 
@@ -216,6 +217,7 @@ impl World {
         let connection = ConnectionId::new(link);
         if !core::mem::replace(&mut entry.known, true) {
             let peer = Peer {
+                address: Some(address_of(entry.client)),
                 browser: entry.cookie,
                 ..Peer::default()
             };

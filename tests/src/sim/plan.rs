@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bayeux_core::{Config, MemoryOptions, Reports};
 
-use super::bounds::{make_lazy, make_tight};
+use super::bounds::{make_crowded, make_lazy, make_tight};
 use super::decider::deciders;
 use super::dice::Dice;
 use super::judge::Bounds;
@@ -42,6 +42,8 @@ pub(super) struct Plan {
     pub(super) lazy: Option<Duration>,
     /// Frames, queues and the rest are small.
     pub(super) tight: bool,
+    /// Engines take few sessions and connections, as long as things break.
+    pub(super) crowded: bool,
     /// How many browsers there are; none if clients keep no cookies.
     pub(super) browsers: usize,
     /// A claim waits for the former owner.
@@ -96,15 +98,20 @@ impl Plan {
         }
         let browsers = dice.permille(250);
         let browsers = if browsers { 1 + dice.below(5) } else { 0 };
+        let clients = 1 + dice.below(6);
         let mut memory = MemoryOptions::for_config(&config);
         memory.max_batch = 1 + dice.below(20);
         if trims {
             memory.max_entries = 3 + dice.below(30);
         }
+        let crowded = !gentle && dice.permille(150);
+        if crowded {
+            make_crowded(dice, &mut config, clients);
+        }
         let quiet = [0, 0, 20, 60, 150];
         let mut plan = Self {
             nodes,
-            clients: 1 + dice.below(6),
+            clients,
             config,
             memory,
             trouble,
@@ -128,6 +135,7 @@ impl Plan {
             slow: dice.pick(&[0, 10, 100]).unwrap_or(0),
             lazy,
             tight,
+            crowded,
             browsers,
             parting: dice.permille(500),
             faults: Vec::new(),

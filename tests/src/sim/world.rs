@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) is_peaceful: bool,
     /// Since then.
     pub(super) peace: Option<Instant>,
+    /// A node sees at once what it has missed.
+    pub(super) is_resuming: bool,
     /// Clients do nothing of their own accord any more.
     pub(super) is_over: bool,
     pub(super) failure: Option<String>,
@@ -157,6 +159,7 @@ impl World {
             jar_numbers: Vec::new(),
             is_peaceful: false,
             peace: None,
+            is_resuming: false,
             is_over: false,
             failure: None,
             facts: 0,
@@ -271,7 +274,7 @@ impl World {
             Happening::Tick => {
                 self.hear_store();
                 let verdict = self.holds_are_few();
-                self.hold(verdict);
+                self.hold(verdict.and_then(|()| self.sessions_are_few()));
                 self.after(Duration::from_millis(500), Happening::Tick);
             }
             Happening::Parted { session, fence } => self.has_parted(session, fence),
@@ -396,6 +399,7 @@ impl World {
     fn make_peace(&mut self) {
         self.is_peaceful = true;
         self.peace = Some(self.now);
+        self.make_room();
         for number in 0..self.nodes.len() {
             let life = self.life_of(number);
             self.resume(number, life);

@@ -395,3 +395,54 @@ fn what_a_fence_refuses_goes_after_its_session_in_the_order_in_which_it_came() {
         assert!(!script.has_store_requests(), "{transport:?}");
     }
 }
+
+// Proves: MO-6, CN-9
+#[test]
+fn a_connect_whose_socket_closes_before_its_turn_claims_nothing() {
+    for (first, is_done) in [
+        ("/meta/connect", true),
+        ("/more", true),
+        ("/meta/connect", false),
+    ] {
+        let mut script = engine(120);
+        let client = own(&mut script, SOCKET, json!({}));
+        let message =
+            |channel: &str| json!({"channel": channel, "clientId": client.session, "data": 1});
+        let socket = script.request(&client, json!([message("/news")]));
+        let (append, _) = script.take_store();
+        script.notify(Notice::Taken {
+            session: name(&client),
+            fence: Fence(2),
+        });
+        done(&mut script);
+        let frame = if is_done {
+            json!([message(first), message("/more")])
+        } else {
+            json!([message(first)])
+        };
+        script.send(socket, frame);
+        assert!(
+            !script.has_store_requests(),
+            "it waits for what came before it"
+        );
+
+        script.hang_up(socket);
+
+        if is_done {
+            let (ticket, request) = script.take_store();
+            let StoreRequest::Forward { messages, .. } = request else {
+                panic!("{request:?}");
+            };
+            let all = messages.iter();
+            assert!(
+                all.map(|it| it.channel.as_deref())
+                    .all(|it| it == Some("/more"))
+            );
+            script.stored(ticket, StoreReply::Unknown);
+        }
+        assert!(!script.has_store_requests(), "nobody would hear the answer");
+        script.stored(append, StoreReply::Appended(at(121)));
+        log(&mut script, [121]);
+        nothing_leaks(&mut script);
+    }
+}

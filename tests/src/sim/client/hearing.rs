@@ -178,9 +178,9 @@ impl World {
             }
             What::Unsubscribe(pattern) => {
                 if let Some(session) = &mut client.session {
-                    session.doubtful.remove(pattern);
-                    if !client.wants.contains(pattern) {
-                        self.judge.unsubscribed(&session.id, pattern);
+                    let wanted = client.wants.contains(pattern);
+                    if wanted || self.judge.unsubscribed(&session.id, pattern) {
+                        session.doubtful.remove(pattern);
                     }
                 }
             }
