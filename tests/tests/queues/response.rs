@@ -2,8 +2,8 @@
 
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
-    Admission, Change, Config, Decider, DeciderId, Input, Operations, Payload, ReportKind, Role, StoreReply,
-    Transport, Verdict,
+    Admission, Change, Config, Decider, DeciderId, Input, Operations, Payload, ReportKind, Role,
+    StoreReply, Transport, Verdict,
 };
 use bayeux_tests::talk::*;
 use serde_json::{Value, json};
@@ -422,10 +422,13 @@ fn what_speaks_for_another_session_waits_for_the_next_batch() {
     script.connect_with(&alice, at_once.clone());
     script.reports();
     script.send(socket, handshake());
-    let created = script.reports().into_iter().find_map(|report| match report {
-        ReportKind::SessionCreated(id) => Some(id),
-        _ => None,
-    });
+    let created = script
+        .reports()
+        .into_iter()
+        .find_map(|report| match report {
+            ReportKind::SessionCreated(id) => Some(id),
+            _ => None,
+        });
     let bob = Client {
         session: created.unwrap().text().to_string(),
         ..alice
