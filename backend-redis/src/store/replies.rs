@@ -94,7 +94,7 @@ impl RedisStore {
     pub(super) fn failed(&mut self, purpose: Purpose) {
         match purpose {
             Purpose::Open(asker, session, _) => {
-                self.coming.remove(&(session, asker.0));
+                self.came((session, asker.0), false);
                 self.seats.reply(asker, StoreReply::Failed);
             }
             Purpose::Claim(asker, session) => self.claim_failed(asker, session),
@@ -192,7 +192,7 @@ impl RedisStore {
         reply: Value,
     ) -> Result<(), Unreadable> {
         if reply == Value::Nil {
-            self.coming.remove(&(session, asker.0));
+            self.came((session, asker.0), false);
             self.seats.reply(asker, StoreReply::Unknown);
             return Ok(());
         }
@@ -212,11 +212,8 @@ impl RedisStore {
         self.counts.takeovers += u64::from(!former.is_empty() && former != self.owner(asker.0));
         self.log.known = self.log.known.max(end);
         self.hold((session, asker.0), hold);
-        let may_part = former_lives && !record.settings.acknowledged;
-        self.await_parting(asker, record);
-        if !may_part {
-            self.parted((session, asker.0), None);
-        }
+        let may_speak = former_lives && !record.settings.acknowledged;
+        self.await_parting(asker, record, may_speak);
         Ok(())
     }
 
@@ -228,20 +225,39 @@ impl RedisStore {
 
     /// A claim was not done, or nobody knows: its engine is not to be the owner.
     pub(super) fn claim_failed(&mut self, asker: Asker, session: SessionId) {
-        let holding = (session, asker.0);
-        self.coming.remove(&holding);
         self.seats.reply(asker, StoreReply::Failed);
-        if self.link.is_up() {
-            self.disown(holding);
-        } else {
-            self.doubtful.insert(holding);
-        }
+        self.came((session, asker.0), true);
     }
 
     /// A session has come, and may have gone on already.
     pub(super) fn arrived(&mut self, holding: Holding) {
-        if let Some(Some(fence)) = self.coming.remove(&holding) {
+        let gone = self.coming.get(&holding).and_then(|coming| coming.gone);
+        self.came(holding, false);
+        if let Some(fence) = gone {
             self.taken(holding, fence);
+        }
+    }
+
+    /// An opening or a claim has ended. After the last one is undone what has failed, unless another made its engine
+    /// the owner.
+    fn came(&mut self, holding: Holding, has_failed: bool) {
+        let Some(coming) = self.coming.get_mut(&holding) else {
+            return;
+        };
+        coming.under_way = coming.under_way.saturating_sub(1);
+        coming.has_failed |= has_failed;
+        if coming.under_way > 0 {
+            return;
+        }
+        let is_doubtful = coming.has_failed && self.owned.get(holding).is_none();
+        self.coming.remove(&holding);
+        if !is_doubtful {
+            return;
+        }
+        if self.link.is_up() {
+            self.disown(holding);
+        } else {
+            self.doubtful.insert(holding);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What cannot be brought about with a real Redis at will: what is said at one moment and no other.
 
-use bayeux_core::StoreReply;
+use bayeux_core::{Notice, StoreReply};
 use redis::Value;
 
 use super::*;
@@ -57,61 +57,186 @@ fn a_node_that_leaves_does_not_come_back_for_what_is_gone() {
     assert!(matches!(said[..], [Purpose::Nothing]), "it leaves");
 }
 
+fn session() -> SessionId {
+    SessionId::parse(&"7".repeat(25)).unwrap()
+}
+
+/// The only engine claims the session.
+fn claim(store: &mut RedisStore, ticket: u64) {
+    let claim = StoreRequest::Claim {
+        session: session(),
+        access: Access::Any,
+    };
+    store.submit(0, START, StoreTicket::new(ticket), claim);
+}
+
+/// What Redis says to a claim that it has done.
+fn claimed(former: &str, lives: bool, fence: u64) -> Value {
+    let text = |text: &str| Value::BulkString(text.into());
+    let fields = [
+        text("r"),
+        Value::BulkString(record::encode(&SessionRecord::new(session()))),
+        text("f"),
+        text(&fence.to_string()),
+        text("n"),
+        text("9000"),
+    ];
+    let reply = [
+        text(former),
+        Value::Int(lives.into()),
+        text("1-0"),
+        Value::Array(fields.into()),
+    ];
+    Value::Array(reply.into())
+}
+
+fn refused() -> Value {
+    redis::parse_redis_value(b"-NOREPLICAS Not enough good replicas.\r\n").unwrap()
+}
+
+/// Redis is given what there is, and says these to it, in order.
+fn answer_each<const COUNT: usize>(store: &mut RedisStore, replies: [Value; COUNT]) {
+    let count = store.next_commands().map_or(0, |commands| commands.len());
+    assert_eq!(count, COUNT, "commands");
+    store.replied(START, replies.into()).unwrap();
+}
+
+/// A letter comes: the session was claimed by another node.
+fn hears_that_it_was_taken(store: &mut RedisStore, fence: u64) {
+    let text = |text: &str| Value::BulkString(text.into());
+    let letter = format!("T{} {fence} another", session().text());
+    let fields = [text("s"), text("0"), text("l"), text(&letter)];
+    let entry = Value::Array([text("1-1"), Value::Array(fields.into())].into());
+    let inbox = store.keys.inbox(&store.node);
+    let stream = Value::Array([text(&inbox), Value::Array([entry].into())].into());
+    store.tailed(START, Value::Array([stream].into())).unwrap();
+}
+
+/// What the engine is told of claims, and that sessions are taken: in words.
+fn told(store: &mut RedisStore) -> Vec<String> {
+    let word = |input| match input {
+        Input::Stored {
+            ticket,
+            reply: StoreReply::Claimed(record),
+        } => Some(format!("{ticket:?} claimed {:?}", record.fence)),
+        Input::Stored { ticket, reply } => Some(format!("{ticket:?} {reply:?}")),
+        Input::Notified {
+            notice: Notice::Taken { fence, .. },
+        } => Some(format!("taken {fence:?}")),
+        _ => None,
+    };
+    std::iter::from_fn(|| store.poll(0, START))
+        .filter_map(word)
+        .collect()
+}
+
+/// What Redis is yet to be asked, but for the beats of this node.
+fn is_to_disown(store: &RedisStore) -> bool {
+    let mut out = store.out.iter();
+    out.any(|command| matches!(command.purpose, Purpose::Disown(_)))
+}
+
+#[test]
+fn claims_of_a_session_whose_former_owner_is_silent_are_all_answered() {
+    let mut store = store(Options::default());
+    claim(&mut store, 1);
+    answer_each(&mut store, [claimed("another/0", true, 2)]);
+    claim(&mut store, 2);
+    let own = store.owner(0);
+    answer_each(&mut store, [claimed(&own, false, 2)]);
+    assert_eq!(told(&mut store), [""; 0], "the former owner may speak yet");
+
+    store.elapsed(START + Duration::from_secs(1));
+
+    let expected = [1, 2].map(|ticket| {
+        let (ticket, fence) = (StoreTicket::new(ticket), Fence(2));
+        format!("{ticket:?} claimed {fence:?}")
+    });
+    assert_eq!(told(&mut store), expected);
+    assert!(store.coming.is_empty());
+}
+
+#[test]
+fn a_claim_outlives_that_its_session_was_taken_before_it() {
+    let mut store = store(Options::default());
+    claim(&mut store, 1);
+    answer_each(&mut store, [claimed("another/0", true, 2)]);
+    // It has gone, and come back.
+    claim(&mut store, 2);
+    answer_each(&mut store, [claimed("another/0", true, 4)]);
+
+    hears_that_it_was_taken(&mut store, 3);
+
+    assert_eq!(told(&mut store), [""; 0], "the former owner may speak yet");
+    store.heard_parting(session(), Fence(4), Position::new(0));
+    let told = told(&mut store);
+    assert_eq!(told.len(), 2, "{told:?}");
+    let fence = format!("claimed {:?}", Fence(4));
+    assert!(told.iter().all(|told| told.ends_with(&fence)), "{told:?}");
+    assert!(store.coming.is_empty());
+}
+
+#[test]
+fn a_claim_that_is_refused_does_not_hide_that_the_session_was_taken() {
+    for reply in [Value::Nil, refused()] {
+        let mut store = store(Options::default());
+        claim(&mut store, 1);
+        claim(&mut store, 2);
+        let count = store.next_commands().map(|commands| commands.len());
+        assert_eq!(count, Some(2));
+
+        // It is heard of on another connection, and so may come first.
+        hears_that_it_was_taken(&mut store, 3);
+        store
+            .replied(START, vec![reply, claimed("", false, 2)])
+            .unwrap();
+
+        let last = format!("taken {:?}", Fence(3));
+        assert_eq!(told(&mut store).last(), Some(&last));
+        assert_eq!(store.owned.len(), 0);
+        assert!(store.coming.is_empty());
+    }
+}
+
+#[test]
+fn a_claim_that_failed_takes_nothing_from_another() {
+    let (done, failed) = (claimed("", false, 2), refused());
+    for replies in [[done.clone(), failed.clone()], [failed.clone(), done]] {
+        let mut store = store(Options::default());
+        claim(&mut store, 1);
+        claim(&mut store, 2);
+
+        answer_each(&mut store, replies);
+
+        assert!(!is_to_disown(&store), "it is the engine's");
+        assert!(store.coming.is_empty());
+    }
+    // What was refused for its cookie says nothing of another.
+    for replies in [[Value::Nil, failed.clone()], [failed, Value::Nil]] {
+        let mut store = store(Options::default());
+        claim(&mut store, 1);
+        claim(&mut store, 2);
+
+        answer_each(&mut store, replies);
+
+        assert!(is_to_disown(&store), "it may have been done");
+        assert!(store.coming.is_empty());
+    }
+}
+
 #[test]
 fn a_claim_that_failed_is_not_undone_once_another_is_done() {
     let mut store = store(Options::default());
-    let session = SessionId::parse(&"7".repeat(25)).unwrap();
-    let refused = redis::parse_redis_value(b"-NOREPLICAS Not enough good replicas.\r\n").unwrap();
-    store.submit(
-        0,
-        START,
-        StoreTicket::new(1),
-        StoreRequest::Claim {
-            session,
-            access: Access::Any,
-        },
-    );
-    answer(&mut store, refused.clone());
+    claim(&mut store, 1);
+    answer(&mut store, refused());
     // Nor can it be undone.
-    answer(&mut store, refused);
+    answer(&mut store, refused());
     assert!(!store.doubtful.is_empty());
 
-    store.submit(
-        0,
-        START,
-        StoreTicket::new(2),
-        StoreRequest::Claim {
-            session,
-            access: Access::Any,
-        },
-    );
-    let record = SessionRecord::new(session);
-    let fields = [
-        b"r".to_vec(),
-        record::encode(&record),
-        b"f".to_vec(),
-        b"2".to_vec(),
-        b"n".to_vec(),
-        b"9000".to_vec(),
-    ];
-    let fields = fields.map(Value::BulkString);
-    let claimed = [
-        Value::BulkString(Vec::new()),
-        Value::Int(0),
-        Value::BulkString(b"1-0".to_vec()),
-        Value::Array(fields.into()),
-    ];
-    answer(&mut store, Value::Array(claimed.into()));
-    let is_claimed = |input| {
-        matches!(
-            input,
-            Input::Stored {
-                reply: StoreReply::Claimed(_),
-                ..
-            }
-        )
-    };
-    assert!(std::iter::from_fn(|| store.poll(0, START)).any(is_claimed));
+    claim(&mut store, 2);
+    answer(&mut store, claimed("", false, 2));
+    let is_claimed = |told: &String| told.contains("claimed");
+    assert!(told(&mut store).iter().any(is_claimed));
     store.lost(START);
     join(&mut store);
 
