@@ -476,7 +476,7 @@ impl Turn<'_> {
             let timings = self.timings(key);
             let session = self.sessions.get(key);
             let interval = session.and_then(|session| session.client_interval);
-            timings.cycle() + interval.unwrap_or_default()
+            timings.cycle().saturating_add(interval.unwrap_or_default())
         });
         usual.chain(own).max().unwrap_or_default()
     }
