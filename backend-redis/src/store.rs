@@ -76,11 +76,13 @@ enum Purpose {
     /// Nobody waits for it.
     Nothing,
     KeepAlive(Holding),
-    Open(Asker, SessionId, Duration),
+    Open(Asker, SessionId, Hold),
     Claim(Asker, SessionId),
     Disown(Holding),
     /// A write that ends in `Done` or `Fenced`.
     Write(Asker),
+    /// The same, which notes that the cookie of this browser has come back.
+    Bind(Asker, SessionId, BrowserId),
     /// The same, which changes a session.
     Change(Asker, SessionId),
     /// The same, after which the session is no longer here.
@@ -235,7 +237,7 @@ impl RedisStore {
             } => {
                 let mut words = self.fenced(Script::Bind, session, fence);
                 words.arg(browser.text());
-                self.order(Purpose::Change(asker, session), words);
+                self.order(Purpose::Bind(asker, session, browser), words);
             }
             StoreRequest::Subscribe {
                 session,
@@ -413,7 +415,8 @@ impl RedisStore {
             words.arg(kept.pattern.as_str()).arg(kept.since.number());
         }
         self.comes((record.session, asker.0));
-        self.order(Purpose::Open(asker, record.session, ttl), words);
+        let hold = Hold::new(Fence(1), 0, ttl, record);
+        self.order(Purpose::Open(asker, record.session, hold), words);
     }
 
     fn claim(&mut self, asker: Asker, session: SessionId, access: Access) {

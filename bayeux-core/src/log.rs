@@ -442,6 +442,7 @@ impl Turn<'_> {
             // What lies between was trimmed while nobody could see it.
             self.lose(position, Removal::Gap);
         }
+        self.record_bindings();
         self.pay_debts();
     }
 

@@ -264,5 +264,6 @@ promises! { $
         who_comes_back_late_takes_nothing_from_a_newer_log
         who_knows_of_no_loss_is_told_of_it_by_others
         a_session_whose_last_change_is_lost_is_gone
+        a_session_whose_binding_is_lost_is_bound_again
         a_store_that_kept_all_it_was_told_goes_on;
 }

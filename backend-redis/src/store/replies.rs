@@ -45,12 +45,19 @@ impl RedisStore {
                 }
                 Ok(())
             }
-            Purpose::Open(asker, session, ttl) => {
-                self.opened(asker, session, ttl, reply == Value::Int(1));
+            Purpose::Open(asker, session, hold) => {
+                self.opened(asker, session, hold, reply == Value::Int(1));
                 Ok(())
             }
             Purpose::Claim(asker, session) => self.claimed(asker, session, reply),
             Purpose::Write(asker) => {
+                self.written(asker, &reply);
+                Ok(())
+            }
+            Purpose::Bind(asker, session, browser) => {
+                if reply == Value::Int(1) {
+                    self.owned.bound((session, asker.0), browser);
+                }
                 self.written(asker, &reply);
                 Ok(())
             }
@@ -101,7 +108,7 @@ impl RedisStore {
             Purpose::Disown(holding) => {
                 self.doubtful.insert(holding);
             }
-            Purpose::Write(asker) | Purpose::Change(asker, _) => {
+            Purpose::Write(asker) | Purpose::Bind(asker, ..) | Purpose::Change(asker, _) => {
                 self.seats.reply(asker, StoreReply::Failed)
             }
             Purpose::Part(asker, session) => {
@@ -171,9 +178,8 @@ impl RedisStore {
         self.seats.reply(asker, reply);
     }
 
-    fn opened(&mut self, asker: Asker, session: SessionId, ttl: Duration, is_new: bool) {
+    fn opened(&mut self, asker: Asker, session: SessionId, hold: Hold, is_new: bool) {
         if is_new {
-            let hold = Hold::new(Fence(1), 0, ttl);
             self.hold((session, asker.0), hold);
         }
         let reply = if is_new {
@@ -327,7 +333,7 @@ fn parse_claim(session: SessionId, reply: Value) -> Result<Claim, Unreadable> {
         former: reply::text(former)?,
         former_lives: former_lives == Value::Int(1),
         end,
-        hold: Hold::new(record.fence, version, ttl),
+        hold: Hold::new(record.fence, version, ttl, &record),
         record: Box::new(record),
     })
 }
