@@ -1,6 +1,6 @@
 //! What cannot be brought about with a real Redis at will: what is said at one moment and no other.
 
-use bayeux_core::{Notice, StoreReply};
+use bayeux_core::{Destination, Echo, Event, Laziness, Notice, StoreReply};
 use redis::Value;
 
 use super::*;
@@ -103,13 +103,47 @@ fn answer_each<const COUNT: usize>(store: &mut RedisStore, replies: [Value; COUN
 
 /// A letter comes: the session was claimed by another node.
 fn hears_that_it_was_taken(store: &mut RedisStore, fence: u64) {
-    let text = |text: &str| Value::BulkString(text.into());
+    let letter = letter_that_it_was_taken(store, fence);
+    store.tailed(START, Value::Array([letter].into())).unwrap();
+}
+
+fn letter_that_it_was_taken(store: &RedisStore, fence: u64) -> Value {
     let letter = format!("T{} {fence} another", session().text());
-    let fields = [text("s"), text("0"), text("l"), text(&letter)];
-    let entry = Value::Array([text("1-1"), Value::Array(fields.into())].into());
-    let inbox = store.keys.inbox(&store.node);
-    let stream = Value::Array([text(&inbox), Value::Array([entry].into())].into());
-    store.tailed(START, Value::Array([stream].into())).unwrap();
+    let fields = ["s", "0", "l", &letter].map(|text| text.as_bytes().to_vec());
+    stream(&store.keys.inbox(&store.node), [("1-1".into(), fields)])
+}
+
+/// What comes of one stream.
+fn stream<const COUNT: usize>(
+    name: &str,
+    entries: impl IntoIterator<Item = (String, [Vec<u8>; COUNT])>,
+) -> Value {
+    let bytes = |bytes: Vec<u8>| Value::BulkString(bytes);
+    let entry = |(id, fields): (String, [Vec<u8>; COUNT])| {
+        Value::Array(vec![
+            bytes(id.into()),
+            Value::Array(fields.map(bytes).into()),
+        ])
+    };
+    let entries = entries.into_iter().map(entry).collect();
+    Value::Array(vec![bytes(name.into()), Value::Array(entries)])
+}
+
+/// The next `count` entries of the log, which somebody else has appended.
+fn entries(store: &RedisStore, count: u64) -> Value {
+    let entry = NewEntry {
+        origin: None,
+        fence: None,
+        to: Destination::Channel("/a".parse().unwrap()),
+        event: Event::from_object("{}"),
+        laziness: Laziness::Prompt,
+        echo: Echo::ToPublisher,
+    };
+    let entry = entry::encode(&[9; 8], 1, &entry);
+    let first = store.log.tail.position + 1;
+    let named = (first..first + count)
+        .map(|position| (format!("1-{position}"), [b"e".to_vec(), entry.clone()]));
+    stream(&store.keys.log, named)
 }
 
 /// What the engine is told of claims, and that sessions are taken: in words.
@@ -245,6 +279,52 @@ fn a_claim_that_failed_is_not_undone_once_another_is_done() {
         matches!(said[..], [Purpose::Verify(_)]),
         "it is proved, and kept"
     );
+}
+
+#[test]
+fn the_log_is_read_at_a_pace_under_load_and_at_once_after_a_silence() {
+    let pace = Duration::from_millis(2);
+    let mut store = store(Options::default());
+    let mut now = START;
+    // Each of these is one of a burst, and the next one has to wait.
+    for _ in 0..2 {
+        for read in 0..10 {
+            let came = Value::Array(vec![entries(&store, 1)]);
+            assert_eq!(store.tailed(now, came).unwrap(), Duration::ZERO, "{read}");
+        }
+        for read in 0..10 {
+            let came = Value::Array(vec![entries(&store, 3)]);
+            assert_eq!(store.tailed(now, came).unwrap(), pace, "{read}");
+            now = now + pace;
+        }
+        // A silence.
+        now = now + pace * 10;
+    }
+    assert_eq!(store.load().end.number(), 2 * (10 + 30));
+}
+
+#[test]
+fn letters_and_what_does_not_come_at_once_are_not_waited_for() {
+    let mut store = store(Options::default());
+    for _ in 0..20 {
+        let came = Value::Array(vec![entries(&store, 1)]);
+        store.tailed(START, came).unwrap();
+    }
+    let letter = letter_that_it_was_taken(&store, 3);
+    let unpaced = [
+        vec![letter.clone(), entries(&store, 1)],
+        vec![letter],
+        Vec::new(),
+    ];
+    for came in unpaced {
+        let pause = store.tailed(START, Value::Array(came)).unwrap();
+        assert_eq!(pause, Duration::ZERO);
+    }
+    let full = Value::Array(vec![entries(&store, 512)]);
+    assert_eq!(store.tailed(START, full).unwrap(), Duration::ZERO);
+
+    let came = Value::Array(vec![entries(&store, 511)]);
+    assert!(store.tailed(START, came).unwrap() > Duration::ZERO);
 }
 
 #[test]
