@@ -267,7 +267,7 @@ impl Turn<'_> {
                 self.close_once_written(connection);
             }
         }
-        if !local && reason != Removal::Taken {
+        if !local {
             self.part_with(id, fence, Parting::Ended);
         }
     }
