@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bayeux_core::{
     BrowserId, DecodeLimits, Fence, HttpVersion, Id, Message, Messages, Payload, Peer, PeerDetails,
-    Position, SessionId,
+    Position, SessionId, Transport,
 };
 use bytes::Bytes;
 
@@ -23,6 +23,7 @@ pub(crate) enum Letter {
         session: SessionId,
         messages: Messages,
         peer: Peer,
+        transport: Transport,
     },
     /// What became of the forward with this number: the replies, or `None` if it was refused.
     Answer {
@@ -61,7 +62,7 @@ pub(crate) fn forward(
     number: u64,
     session: SessionId,
     messages: &Messages,
-    peer: &Peer,
+    (peer, transport): (&Peer, Transport),
 ) -> Vec<u8> {
     let mut writer = Writer::default();
     writer
@@ -69,6 +70,7 @@ pub(crate) fn forward(
         .text(asker)
         .number(number)
         .text(session.text())
+        .text(transport.name())
         .optional(peer.address, |writer, address| {
             writer.text(address.to_string());
         })
@@ -155,6 +157,9 @@ fn read_forward(reader: &mut Reader) -> Result<Letter, Unreadable> {
     let asker = reader.string()?;
     let number = reader.number()?;
     let session = entry::session(&reader.string()?)?;
+    let transport = reader.string()?;
+    let mut transports = Transport::ALL.into_iter();
+    let transport = transports.find(|known| known.name() == &*transport);
     let peer = Peer {
         address: reader.optional(|reader| reader.string()?.parse().map_err(|_| Unreadable))?,
         browser: reader.optional(|reader| BrowserId::parse(&reader.string()?).ok_or(Unreadable))?,
@@ -171,6 +176,7 @@ fn read_forward(reader: &mut Reader) -> Result<Letter, Unreadable> {
         session,
         messages: Messages::decode(reader.rest(), &LIMITS).map_err(|_| Unreadable)?,
         peer,
+        transport: transport.ok_or(Unreadable)?,
     })
 }
 
@@ -259,15 +265,16 @@ mod tests {
             r#"[{"subscription":7,"supportedConnectionTypes":["a","b"],"timestamp":"x","advice":{"interval":5}}]"#,
         ] {
             let messages = Messages::decode(body, &DecodeLimits::default()).unwrap();
-            let peer = Peer::default();
+            let sender = (&Peer::default(), Transport::WebSocket);
 
-            let letter = decode(forward("node", 9, id(), &messages, &peer).into()).unwrap();
+            let letter = decode(forward("node", 9, id(), &messages, sender).into()).unwrap();
 
             let Letter::Forward {
                 asker,
                 number,
                 session,
                 messages: came,
+                transport: Transport::WebSocket,
                 ..
             } = letter
             else {

@@ -11,7 +11,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use bayeux_backend_redis::{Options, RedisStore, SharedStore, Target};
-//! use bayeux_core::{Config, Input, Instant, StoreReply, StoreRequest, StoreTicket};
+//! use bayeux_core::{Access, Config, Input, Instant, StoreReply, StoreRequest, StoreTicket};
 //!
 //! let target: Target = "rediss://bayeux:secret@redis.internal/0".parse()?;
 //! assert_eq!(target.to_string(), "rediss://redis.internal/0");
@@ -23,7 +23,8 @@
 //!
 //! // Before `drive(store, target, surroundings)` has reached Redis, everything fails at once.
 //! let session = bayeux_core::SessionId::parse(&"7".repeat(25)).ok_or("no identifier")?;
-//! store.submit(shard, Instant::EPOCH, StoreTicket::new(1), StoreRequest::Claim(session));
+//! let claim = StoreRequest::Claim { session, access: Access::Any };
+//! store.submit(shard, Instant::EPOCH, StoreTicket::new(1), claim);
 //! let told = store.poll(shard, Instant::EPOCH);
 //! assert!(matches!(told, Some(Input::Stored { reply: StoreReply::Failed, .. })));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

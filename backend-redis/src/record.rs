@@ -1,8 +1,7 @@
 //! What is agreed with a session, as one field of its hash: all that does not change while it lives.
 
 use bayeux_core::{
-    BrowserId, DeciderId, Echo, Fence, Identity, Payload, Position, SessionId, SessionRecord,
-    SessionSettings,
+    DeciderId, Echo, Fence, Identity, Payload, Position, SessionId, SessionRecord, SessionSettings,
 };
 use bytes::Bytes;
 
@@ -22,10 +21,6 @@ pub(crate) fn encode(record: &SessionRecord) -> Vec<u8> {
     } = &record.settings;
     let mut writer = Writer::default();
     writer
-        .optional(record.browser, |writer, browser| {
-            writer.text(browser.text());
-        })
-        .byte(record.bound.into())
         .number(record.start.number())
         .byte((*acknowledged).into())
         .optional(*deliver_only, |writer, deliver_only| {
@@ -50,14 +45,9 @@ pub(crate) fn encode(record: &SessionRecord) -> Vec<u8> {
         .end()
 }
 
-/// The record, but for its fence, its subscriptions and what a claim says.
+/// The record, but for its fence, its browser, its subscriptions and what a claim says.
 pub(crate) fn decode(session: SessionId, bytes: Bytes) -> Result<SessionRecord, Unreadable> {
     let reader = &mut Reader::new(bytes);
-    let browser = reader.optional(|reader| {
-        let text = reader.string()?;
-        BrowserId::parse(&text).ok_or(Unreadable)
-    })?;
-    let bound = reader.byte()? != 0;
     let start = Position::new(reader.number()?);
     let acknowledged = reader.byte()? != 0;
     let deliver_only = reader.optional(|reader| Ok(reader.byte()? != 0))?;
@@ -84,8 +74,8 @@ pub(crate) fn decode(session: SessionId, bytes: Bytes) -> Result<SessionRecord, 
     Ok(SessionRecord {
         session,
         fence: Fence::default(),
-        browser,
-        bound,
+        browser: None,
+        bound: false,
         settings: SessionSettings {
             acknowledged,
             deliver_only,
@@ -126,8 +116,6 @@ mod tests {
         };
         assert_eq!(decode(session, encode(&record).into()), Ok(record.clone()));
 
-        record.browser = BrowserId::parse(&"b".repeat(24));
-        record.bound = true;
         record.start = Position::new(1 << 40);
         record.settings = SessionSettings {
             acknowledged: true,

@@ -31,6 +31,7 @@ scripts! {
     Verify "verify"
     Open "open"
     Claim "claim"
+    Bind "bind"
     Subscribe "subscribe"
     Unsubscribe "unsubscribe"
     Release "release"

@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bayeux_core::{
-    Fence, ForwardTicket, Input, Instant, NewEntry, Notice, Position, SessionId, SessionRecord,
-    SessionSettings, StoreReply, StoreRequest, StoreTicket,
+    Access, BrowserId, Fence, ForwardTicket, Input, Instant, NewEntry, Notice, Position, SessionId,
+    SessionRecord, SessionSettings, StoreReply, StoreRequest, StoreTicket,
 };
 use redis::Cmd;
 
@@ -110,6 +110,8 @@ pub struct RedisStore {
     /// Where the log was at some times, oldest first.
     samples: VecDeque<(Instant, EntryId)>,
     log: LogState,
+    /// When the log had been read at an even pace.
+    paced: Instant,
     ring: Ring,
     seats: Seats,
     owned: Owned,
@@ -170,6 +172,7 @@ impl RedisStore {
             next_beat: Instant::EPOCH,
             samples: VecDeque::new(),
             log: LogState::default(),
+            paced: Instant::EPOCH,
             ring: Ring::default(),
             seats: Seats::default(),
             owned: Owned::default(),
@@ -210,7 +213,16 @@ impl RedisStore {
         }
         match request {
             StoreRequest::Open(record) => self.open(asker, &record),
-            StoreRequest::Claim(session) => self.claim(asker, session),
+            StoreRequest::Claim { session, access } => self.claim(asker, session, access),
+            StoreRequest::Bind {
+                session,
+                fence,
+                browser,
+            } => {
+                let mut words = self.fenced(Script::Bind, session, fence);
+                words.arg(browser.text());
+                self.order(Purpose::Change(asker, session), words);
+            }
             StoreRequest::Subscribe {
                 session,
                 fence,
@@ -261,7 +273,8 @@ impl RedisStore {
                 session,
                 messages,
                 peer,
-            } => self.forward(asker, session, &messages, &peer),
+                transport,
+            } => self.forward(asker, session, &messages, (&peer, transport)),
             StoreRequest::Answer { forward, replies } => {
                 self.answer(asker, forward, Some(&replies));
             }
@@ -375,7 +388,13 @@ impl RedisStore {
         words
             .arg(self.owner(asker.0))
             .arg(record::encode(record))
-            .arg(millis(ttl));
+            .arg(millis(ttl))
+            .arg(
+                record
+                    .browser
+                    .map_or_else(Default::default, BrowserId::text),
+            )
+            .arg(u8::from(record.bound));
         for kept in &record.subscriptions {
             words.arg(kept.pattern.as_str()).arg(kept.since.number());
         }
@@ -383,7 +402,7 @@ impl RedisStore {
         self.order(Purpose::Open(asker, record.session, ttl), words);
     }
 
-    fn claim(&mut self, asker: Asker, session: SessionId) {
+    fn claim(&mut self, asker: Asker, session: SessionId, access: Access) {
         let mut words = self.names.call(
             Script::Claim,
             &[&self.keys.session(session), &self.keys.log, &self.keys.meta],
@@ -396,6 +415,12 @@ impl RedisStore {
             .arg(&*self.node)
             .arg(&*self.keys.leases)
             .arg(self.lease_number);
+        match access {
+            Access::Any => words.arg("any"),
+            Access::Unbound => words.arg("unbound"),
+            Access::Browserless => words.arg("browserless"),
+            Access::Browser(cookie) => words.arg(cookie.text()),
+        };
         self.coming.insert((session, asker.0), None);
         self.order(Purpose::Claim(asker, session), words);
     }

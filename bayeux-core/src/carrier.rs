@@ -502,9 +502,9 @@ impl Turn<'_> {
             self.stand_alone(request);
             self.finish(request);
         }
-        if let Some(messages) = entry.early.filter(|_| !self.is_drained()) {
+        if let Some(messages) = entry.early {
             let origin = Origin::Connection(connection, entry.transport);
-            self.begin(origin, entry.peer, *messages, None);
+            self.begin_orphaned(origin, entry.peer, *messages);
         }
         for response in entry.ready {
             self.counters.events_discarded += response.losses();

@@ -208,7 +208,7 @@ pub use message::{
 pub use report::{Counters, Removal, Report, ReportKind, Reports};
 pub use session::Census;
 pub use store::{
-    Destination, Echo, Entry, Fence, Interest, Laziness, NewEntry, Notice, Position, SessionRecord,
-    SessionSettings, StoreReply, StoreRequest, StoredSubscription,
+    Access, Destination, Echo, Entry, Fence, Interest, Laziness, NewEntry, Notice, Position,
+    SessionRecord, SessionSettings, StoreReply, StoreRequest, StoredSubscription,
 };
 pub use time::Instant;

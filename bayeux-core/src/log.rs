@@ -13,8 +13,8 @@ use crate::channel::{ChannelKey, ChannelName};
 use crate::config::QueuePolicy;
 use crate::decide::reaches;
 use crate::decision::{DeciderId, Question, Subject, Verdict};
-use crate::id::{DecisionTicket, ForwardTicket, SessionId};
-use crate::io::Peer;
+use crate::id::{DecisionTicket, SessionId};
+use crate::io::{Peer, Transport};
 use crate::message::{Event, Messages};
 use crate::report::{Removal, ReportKind};
 use crate::request::Origin;
@@ -32,8 +32,8 @@ use crate::turn::Turn;
 pub(crate) struct Log {
     seen: Position,
     down: bool,
-    /// When it was lost last.
-    lost: Option<Instant>,
+    /// It was lost: by then those have come back whose sessions were lost with it.
+    stray_until: Option<Instant>,
 }
 
 impl Log {
@@ -42,9 +42,9 @@ impl Log {
         self.seen
     }
 
-    /// When it was lost last.
-    pub(crate) const fn lost(&self) -> Option<Instant> {
-        self.lost
+    /// Whether clients still come whose sessions were lost with the log.
+    pub(crate) fn has_strays(&self, now: Instant) -> bool {
+        self.stray_until.is_some_and(|until| now < until)
     }
 
     /// Whether the store cannot be reached.
@@ -71,7 +71,8 @@ impl Turn<'_> {
                 session,
                 messages,
                 peer,
-            } => self.forwarded_here(forward, session, peer, messages),
+                transport,
+            } => self.forwarded_here(session, Origin::Forward(forward, transport), peer, messages),
             Notice::Down => {
                 self.log.down = true;
                 let now = self.now;
@@ -85,14 +86,14 @@ impl Turn<'_> {
     /// Messages of a session that the store takes for this engine's.
     fn forwarded_here(
         &mut self,
-        forward: ForwardTicket,
         session: SessionId,
+        origin: Origin,
         peer: Peer,
         messages: Messages,
     ) {
         if self.sessions.find(session).is_some() {
-            self.begin(Origin::Forward(forward), peer, messages, None);
-        } else {
+            self.begin(origin, peer, messages, None);
+        } else if let Origin::Forward(forward, _) = origin {
             // It was let go of meanwhile: whoever forwarded them is to claim it.
             self.store(StoreRequest::Refuse { forward }, StoreUse::Nothing);
         }
@@ -426,6 +427,7 @@ impl Turn<'_> {
         if let Some(session) = self.sessions.get_mut(key) {
             session.queue.settle(ticket, event);
         }
+        self.end_awaiting(key);
         self.wake(key);
     }
 
@@ -449,7 +451,7 @@ impl Turn<'_> {
         for ticket in self.tickets.open_requests() {
             self.stored(ticket, StoreReply::Failed);
         }
-        self.log.lost = Some(self.now);
+        self.log.stray_until = Some(self.now + self.longest_cycle());
         self.lose(position, Removal::Gap);
         for key in self.sessions.keys() {
             let Some(session) = self.sessions.get_mut(key) else {
@@ -461,6 +463,20 @@ impl Turn<'_> {
                 subscribed.since = subscribed.since.min(position);
             }
         }
+    }
+
+    /// The longest time that a client leaves between two connects, or lets pass before it counts as gone.
+    fn longest_cycle(&self) -> Duration {
+        let transports = Transport::ALL.into_iter();
+        let usual = transports.map(|transport| self.timings_of(None, transport).cycle());
+        let keys = self.sessions.keys();
+        let own = keys.into_iter().map(|key| {
+            let timings = self.timings(key);
+            let session = self.sessions.get(key);
+            let interval = session.and_then(|session| session.client_interval);
+            timings.cycle() + interval.unwrap_or_default()
+        });
+        usual.chain(own).max().unwrap_or_default()
     }
 
     /// Every session has to begin anew, not all at once.

@@ -17,7 +17,7 @@ use core::time::Duration;
 use crate::config::Config;
 use crate::id::{ForwardTicket, SessionId, StoreTicket};
 use crate::io::Input;
-use crate::store::{NewEntry, Notice, Position, SessionRecord, StoreReply, StoreRequest};
+use crate::store::{Access, NewEntry, Notice, Position, SessionRecord, StoreReply, StoreRequest};
 use crate::time::Instant;
 
 use self::forwards::{Content, Forward, Forwards, Stage};
@@ -253,11 +253,13 @@ impl MemoryStore {
                 session,
                 messages,
                 peer,
+                transport,
             } => {
                 let content = Box::new(Content {
                     session,
                     messages,
                     peer,
+                    transport,
                 });
                 let Some(reply) = self.forward(node, ticket, content) else {
                     return;
@@ -280,7 +282,12 @@ impl MemoryStore {
                 entries.map_or(StoreReply::Gap, StoreReply::Entries)
             }
             StoreRequest::Open(record) => self.open(node, record),
-            StoreRequest::Claim(session) => self.claim(node, session),
+            StoreRequest::Claim { session, access } => self.claim(node, session, access),
+            StoreRequest::Bind {
+                session,
+                fence,
+                browser,
+            } => written(self.sessions.bind(self.now, session, fence, browser)),
             StoreRequest::Subscribe {
                 session,
                 fence,
@@ -423,8 +430,10 @@ impl MemoryStore {
         written(self.sessions.open(self.now, node, record))
     }
 
-    fn claim(&mut self, node: NodeId, session: SessionId) -> StoreReply {
-        let Some(claimed) = self.sessions.claim(self.now, node, session, self.log.end()) else {
+    fn claim(&mut self, node: NodeId, session: SessionId, access: Access) -> StoreReply {
+        let end = self.log.end();
+        let claimed = self.sessions.claim(self.now, node, session, access, end);
+        let Some(claimed) = claimed else {
             return StoreReply::Unknown;
         };
         if let Some(former) = claimed.former {
@@ -528,12 +537,14 @@ impl MemoryStore {
             session,
             messages,
             peer,
+            transport,
         } = *content;
         Some(Notice::Forwarded {
             forward: ticket,
             session,
             messages,
             peer,
+            transport,
         })
     }
 

@@ -10,13 +10,16 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::channel::MetaChannel;
+use crate::config::BrowserBinding;
 use crate::connection::Answer;
+use crate::id::{BrowserId, SessionId};
 use crate::io::{HttpVersion, Peer, Transport};
 use crate::message::{Advice, Message, ProtocolError, Reconnect};
 use crate::request::{Current, Flow, Request, RequestKey, Stage};
-use crate::session::{Advised, Session, SessionKey};
+use crate::session::{Advised, Binding, Session, SessionKey};
+use crate::store::{Access, StoreReply, StoreRequest};
+use crate::tickets::StoreUse;
 use crate::turn::Turn;
-use crate::{BrowserBinding, SessionId};
 
 impl Turn<'_> {
     /// Looks at a message for what it is (PL-1, PL-3).
@@ -129,31 +132,65 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether a request of this peer may act for a session that is here (BR-3, BR-4, BR-6, BR-13,
-    /// DE-5). Notes the cookie's return.
-    pub(crate) fn may_find(&mut self, key: SessionKey, peer: &Peer, exchange: bool) -> bool {
-        let binding = self.config.browser_binding;
-        let Some(session) = self.sessions.get_mut(key) else {
+    /// Which sessions a request of this peer may act for (BR-3, BR-4, BR-6, DE-5).
+    pub(crate) fn access(&self, peer: &Peer, transport: Transport) -> Access {
+        match (self.config.browser_binding, peer.browser) {
+            (BrowserBinding::Off, _) => Access::Any,
+            (_, Some(cookie)) => Access::Browser(cookie),
+            (_, None) if !transport.is_exchange() => Access::Any,
+            (BrowserBinding::Lenient, None) => Access::Unbound,
+            (BrowserBinding::Strict, None) => Access::Browserless,
+        }
+    }
+
+    /// Whether a request of this peer may act for a session that is here. Notes the cookie's return.
+    pub(crate) fn may_find(&mut self, key: SessionKey, peer: &Peer, transport: Transport) -> bool {
+        let access = self.access(peer, transport);
+        let Some(session) = self.sessions.get(key) else {
             return false;
         };
-        if session.is_local() {
+        let is_bound = session.binding != Binding::Open;
+        if session.is_local() || !access.admits(session.browser, is_bound) {
             return false;
         }
-        match (binding, peer.browser, session.browser) {
-            (BrowserBinding::Off, _, _) | (_, None, None) => true,
-            (BrowserBinding::Strict, None, Some(_)) => !exchange,
-            (BrowserBinding::Lenient, None, Some(_)) => !exchange || !session.bound,
-            (_, Some(cookie), Some(browser)) => {
-                session.bound |= cookie == browser;
-                cookie == browser
-            }
-            (_, Some(cookie), None) => {
-                if exchange {
-                    session.browser = Some(cookie);
-                    session.bound = true;
-                }
-                true
-            }
+        // BR-13: only an exchange binds a session that was of no browser.
+        if let Access::Browser(cookie) = access
+            && (session.browser.is_some() || transport.is_exchange())
+        {
+            self.bind_to_browser(key, cookie);
+        }
+        true
+    }
+
+    /// The cookie of a session has come back (BR-4): the store is told once, for whoever has it next.
+    fn bind_to_browser(&mut self, key: SessionKey, cookie: BrowserId) {
+        let is_down = self.log.is_down();
+        let Some(entry) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if entry.binding == Binding::Recorded {
+            return;
+        }
+        entry.browser = Some(cookie);
+        if is_down {
+            entry.binding = Binding::Unrecorded;
+            return;
+        }
+        entry.binding = Binding::Recorded;
+        let bind = StoreRequest::Bind {
+            session: entry.id,
+            fence: entry.fence,
+            browser: cookie,
+        };
+        self.store(bind, StoreUse::Binding(key));
+    }
+
+    /// The store has noted that a cookie came back, or has not: the next time it comes will do.
+    pub(crate) fn bound(&mut self, key: SessionKey, reply: &StoreReply) {
+        if matches!(reply, StoreReply::Failed)
+            && let Some(session) = self.sessions.get_mut(key)
+        {
+            session.binding = Binding::Unrecorded;
         }
     }
 
@@ -229,17 +266,10 @@ impl Turn<'_> {
     /// How long a client waits whose session is not known: not at all, but for the time in which all those come whose
     /// sessions the store has lost (ER-7).
     pub(crate) fn pause_before_handshake(&mut self) -> Duration {
-        let cycle = [
-            self.config.timeout,
-            self.config.interval,
-            self.config.max_interval,
-        ];
-        let cycle = cycle
-            .into_iter()
-            .fold(Duration::ZERO, Duration::saturating_add);
-        match self.log.lost() {
-            Some(lost) if self.now < lost + cycle => self.spread(),
-            Some(_) | None => Duration::ZERO,
+        if self.log.has_strays(self.now) {
+            self.spread()
+        } else {
+            Duration::ZERO
         }
     }
 
@@ -272,6 +302,11 @@ pub(crate) struct Timings {
 }
 
 impl Timings {
+    /// How long it may be from one connect to the next.
+    pub(crate) const fn cycle(&self) -> Duration {
+        self.timeout.saturating_add(self.until_expiry())
+    }
+
     /// How long a session lives from an answer on without coming back (TM-3).
     pub(crate) const fn until_expiry(&self) -> Duration {
         self.interval.saturating_add(self.max_interval)

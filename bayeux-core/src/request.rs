@@ -18,7 +18,8 @@ use alloc::vec::Vec;
 
 use slab::Slab;
 
-pub(crate) use self::follow::Refused;
+pub(crate) use self::follow::Followers;
+use self::follow::Refused;
 pub(crate) use self::order::Behind;
 use crate::channel::{ChannelName, MetaChannel};
 use crate::connection::{Answer, AnswerKind, Rest};
@@ -97,8 +98,17 @@ pub(crate) struct Request {
 pub(crate) enum Origin {
     /// A connection of this engine.
     Connection(ConnectionId, Transport),
-    /// Another engine.
-    Forward(ForwardTicket),
+    /// Another engine, to which it came by this transport.
+    Forward(ForwardTicket, Transport),
+}
+
+impl Origin {
+    /// What its client sent it by, wherever that was.
+    pub(crate) const fn came_by(&self) -> Transport {
+        match self {
+            Self::Connection(_, transport) | Self::Forward(_, transport) => *transport,
+        }
+    }
 }
 
 /// The answer to one message of a request.
@@ -380,14 +390,14 @@ impl Request {
     pub(crate) const fn transport(&self) -> Option<Transport> {
         match self.origin {
             Origin::Connection(_, transport) => Some(transport),
-            Origin::Forward(_) => None,
+            Origin::Forward(..) => None,
         }
     }
 
     pub(crate) const fn connection(&self) -> Option<ConnectionId> {
         match self.origin {
             Origin::Connection(connection, _) => Some(connection),
-            Origin::Forward(_) => None,
+            Origin::Forward(..) => None,
         }
     }
 

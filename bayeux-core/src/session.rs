@@ -69,8 +69,7 @@ pub(crate) struct Session {
     pub(crate) advised: Option<Advised>,
     pub(crate) settings: Box<SessionSettings>,
     pub(crate) browser: Option<BrowserId>,
-    /// Its cookie has come back once: from now on it is found with that alone (DE-5).
-    pub(crate) bound: bool,
+    pub(crate) binding: Binding,
     /// It was told to poll slowly, its browser having another (BR-9).
     pub(crate) multiple: bool,
     pub(crate) address: Option<IpAddr>,
@@ -157,6 +156,17 @@ pub(crate) enum State {
     Local,
 }
 
+/// Whether the cookie of a session has come back once: from then on it is found with that alone (BR-4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Binding {
+    /// It has not.
+    Open,
+    /// It has, and the store is to be told so when it comes again.
+    Unrecorded,
+    /// It has, and the store knows or is being told.
+    Recorded,
+}
+
 /// A connect that is held.
 pub(crate) struct Hold {
     pub(crate) connection: ConnectionId,
@@ -182,7 +192,11 @@ impl Session {
             advised: None,
             settings: Box::new(record.settings),
             browser: record.browser,
-            bound: record.bound,
+            binding: if record.bound {
+                Binding::Recorded
+            } else {
+                Binding::Open
+            },
             multiple: false,
             address: None,
             subscriptions: Vec::new(),

@@ -6,6 +6,7 @@
 //! engine holds the deadline). What a store says unasked is a [`Notice`]. One invariant carries
 //! everything: every engine sees all entries of the log in the order of their positions.
 
+mod access;
 mod interest;
 
 use alloc::boxed::Box;
@@ -16,9 +17,10 @@ use core::time::Duration;
 use crate::channel::{ChannelName, ChannelPattern};
 use crate::decision::Identity;
 use crate::id::{BrowserId, ForwardTicket, SessionId};
-use crate::io::Peer;
+use crate::io::{Peer, Transport};
 use crate::message::{Event, Messages, Payload};
 
+pub use self::access::Access;
 pub use self::interest::Interest;
 
 /// A place in the log: a rising integer, dense within one life of the log.
@@ -211,9 +213,26 @@ pub enum StoreRequest {
     Open(Box<SessionRecord>),
     /// Make this engine the owner of a session that it does not have. Ends in
     /// [`StoreReply::Claimed`] or [`StoreReply::Unknown`]; the former owner gets
-    /// [`Notice::Taken`]. After [`StoreReply::Failed`] it is not the owner: a store that cannot say
+    /// [`Notice::Taken`]. A session that does not [admit](SessionRecord::admits) `access` stays where it
+    /// is, and is `Unknown` too. After [`StoreReply::Failed`] it is not the owner: a store that cannot say
     /// whether it was done leaves the session without one as soon as it can.
-    Claim(SessionId),
+    Claim {
+        /// Which.
+        session: SessionId,
+        /// For whom.
+        access: Access,
+    },
+    /// Note that the cookie of this browser has come back for a session: from now on its record is
+    /// `bound`, to this browser (BR-4, BR-13). Asked for once in the life of a session, and again if it
+    /// failed. Ends in [`StoreReply::Done`] or [`StoreReply::Fenced`].
+    Bind {
+        /// Which.
+        session: SessionId,
+        /// Under which fence.
+        fence: Fence,
+        /// To whom.
+        browser: BrowserId,
+    },
     /// Add subscriptions to a session's record; an older `since` stays. Ends in
     /// [`StoreReply::Done`] or [`StoreReply::Fenced`].
     Subscribe {
@@ -264,6 +283,8 @@ pub enum StoreRequest {
         messages: Messages,
         /// Who sent them.
         peer: Peer,
+        /// What they came by.
+        transport: Transport,
     },
     /// Answer what came as [`Notice::Forwarded`]. Ends in [`StoreReply::Done`].
     Answer {
@@ -317,7 +338,7 @@ pub enum StoreReply {
     Appended(Position),
     /// The session is this engine's now.
     Claimed(Box<SessionRecord>),
-    /// There is no such session.
+    /// There is no such session, or none that may be claimed so.
     Unknown,
     /// There is, but its owner is dead: claim it.
     Unowned,
@@ -359,6 +380,8 @@ pub enum Notice {
         messages: Messages,
         /// Who sent them.
         peer: Peer,
+        /// What they came by.
+        transport: Transport,
     },
     /// The store cannot be reached: holds stay held, expiry stands still, what needs the store
     /// fails at once.

@@ -70,6 +70,8 @@ pub struct Rig<S> {
     store: S,
     now: Instant,
     connections: BTreeMap<u32, Connection>,
+    /// Those that the engine has ended, and has not been told that they are gone.
+    closing: VecDeque<ConnectionId>,
     names: Names,
     store_works: bool,
     /// Replies are kept until there are no more, and given in another order.
@@ -170,6 +172,7 @@ impl<S: Store> Rig<S> {
             store,
             now: Instant::EPOCH,
             connections: BTreeMap::new(),
+            closing: VecDeque::new(),
             names: Names::default(),
             store_works: true,
             late: setting == Setting::LateStore,
@@ -222,9 +225,13 @@ impl<S: Store> Rig<S> {
             if self.hear_store() {
                 continue;
             }
-            if !self.hand_over()? {
-                break;
+            if self.hand_over()? {
+                continue;
             }
+            let Some(connection) = self.closing.pop_front() else {
+                break;
+            };
+            self.tell(Input::Closed { connection });
         }
         self.watch.drained(&self.engine, self.now)
     }
@@ -292,7 +299,7 @@ impl<S: Store> Rig<S> {
             Output::Close { connection, reason } => {
                 self.seen.on(number(connection)).closed = Some(reason.name());
                 self.connections.remove(&number(connection));
-                self.tell(Input::Closed { connection });
+                self.closing.push_back(connection);
             }
             // What ended while the store was away it may keep: the protocol does not say.
             Output::Store { ticket, request }

@@ -20,6 +20,8 @@
 //!   gives the same record again.
 //! - A write is `Fenced` under any fence but the current one, and for a session that is not there; but to
 //!   end a session that is not there is `Done`.
+//! - A claim that the record does not admit is `Unknown` and changes nothing, whoever asks and whoever has the
+//!   session.
 //! - `released` is what the last owner said when it let go: it is in every answer to a claim until the
 //!   session changes hands once more or its owner dies. A store that asks the owner before it answers, and hears nothing,
 //!   says `end` instead: what came while it waited is not to be missed.
@@ -203,6 +205,8 @@ promises! { $
         a_claim_by_the_owner_gives_the_same_record_again
         a_session_goes_back_and_forth
         of_many_claims_the_last_one_counts
+        a_claim_without_the_right_cookie_leaves_the_session_where_it_is
+        a_binding_goes_with_its_session
         a_write_under_another_fence_changes_nothing
         a_fenced_append_takes_no_position
         fenced_appends_among_others_are_told_apart

@@ -11,9 +11,10 @@ mod redis_rig;
 use std::collections::BTreeMap;
 
 use bayeux_core::{
-    Destination, Echo, Event, Fence, Input, Instant, Laziness, MemoryOptions, MemoryStore,
-    Messages, NewEntry, NodeId, Notice, Payload, Peer, Position, SessionId, SessionRecord,
-    SessionSettings, StoreReply, StoreRequest, StoreTicket, StoredSubscription,
+    Access, BrowserId, Destination, Echo, Event, Fence, Input, Instant, Laziness, MemoryOptions,
+    MemoryStore, Messages, NewEntry, NodeId, Notice, Payload, Peer, Position, SessionId,
+    SessionRecord, SessionSettings, StoreReply, StoreRequest, StoreTicket, StoredSubscription,
+    Transport,
 };
 use bayeux_tests::store_contract::{Node, Setup, StoreUnderTest, Wait};
 use proptest::prelude::*;
@@ -27,8 +28,9 @@ const NODES: usize = 3;
 /// What a node asks. Whatever makes no sense is asked all the same.
 #[derive(Clone, Debug)]
 enum Step {
-    Open(u8, Vec<(usize, u64)>),
-    Claim(u8),
+    Open(u8, Vec<(usize, u64)>, Option<usize>),
+    Claim(u8, usize),
+    Bind(u8, u64, usize),
     Subscribe(u8, u64, Vec<usize>, u64),
     Unsubscribe(u8, u64, Vec<usize>),
     Release(u8, u64, u64),
@@ -46,8 +48,10 @@ fn step() -> impl Strategy<Value = (usize, Step)> {
     let subscriptions = || prop::collection::vec((0..PATTERNS.len(), 0..20_u64), 0..4);
     let origin = prop::option::of((session(), fence()));
     let step = prop_oneof![
-        3 => (session(), subscriptions()).prop_map(|(s, list)| Step::Open(s, list)),
-        4 => session().prop_map(Step::Claim),
+        3 => (session(), subscriptions(), prop::option::of(0..2_usize))
+            .prop_map(|(s, list, b)| Step::Open(s, list, b)),
+        4 => (session(), 0..5_usize).prop_map(|(s, a)| Step::Claim(s, a)),
+        2 => (session(), fence(), 0..2_usize).prop_map(|(s, f, b)| Step::Bind(s, f, b)),
         3 => (session(), fence(), patterns(), 0..20_u64)
             .prop_map(|(s, f, p, since)| Step::Subscribe(s, f, p, since)),
         2 => (session(), fence(), patterns()).prop_map(|(s, f, p)| Step::Unsubscribe(s, f, p)),
@@ -264,6 +268,10 @@ fn replied(reply: &StoreReply) -> String {
     format!("{reply:?}")
 }
 
+fn browser(which: usize) -> BrowserId {
+    BrowserId::parse(&["a", "b"][which].repeat(24)).unwrap()
+}
+
 fn id(session: u8) -> SessionId {
     SessionId::parse(&format!("{session:025}")).unwrap()
 }
@@ -294,15 +302,29 @@ fn request(step: &Step) -> StoreRequest {
             .collect()
     };
     match step {
-        Step::Open(session, list) => StoreRequest::Open(Box::new(SessionRecord {
+        Step::Open(session, list, of) => StoreRequest::Open(Box::new(SessionRecord {
             settings: SessionSettings {
                 acknowledged: true,
                 ..SessionSettings::default()
             },
             subscriptions: stored(list),
+            browser: of.map(browser),
             ..SessionRecord::new(id(*session))
         })),
-        Step::Claim(session) => StoreRequest::Claim(id(*session)),
+        Step::Claim(session, access) => StoreRequest::Claim {
+            session: id(*session),
+            access: match access {
+                0 | 1 => Access::Browser(browser(*access)),
+                2 => Access::Unbound,
+                3 => Access::Browserless,
+                _ => Access::Any,
+            },
+        },
+        Step::Bind(session, fence, of) => StoreRequest::Bind {
+            session: id(*session),
+            fence: Fence(*fence),
+            browser: browser(*of),
+        },
         Step::Subscribe(session, fence, list, since) => StoreRequest::Subscribe {
             session: id(*session),
             fence: Fence(*fence),
@@ -343,6 +365,7 @@ fn request(step: &Step) -> StoreRequest {
             )
             .unwrap(),
             peer: Peer::default(),
+            transport: Transport::WebSocket,
         },
     }
 }

@@ -1,7 +1,8 @@
 -- A session goes to a new owner, and the former one is told.
 -- KEYS: session, log, meta
 -- ARGV: the new owner, the beginning of the inboxes' names, the session's name, the most letters, the new owner's
---   node, the beginning of the leases' names, what its lease says
+--   node, the beginning of the leases' names, what its lease says, which sessions it may be: `any`, those that are
+--   `unbound`, those of the browser with this name, or `browserless` ones; those are in all of these
 -- Gives who had it, whether that owner lives, the id that the log gave last, and the session.
 if redis.call('GET', ARGV[6] .. ARGV[5]) ~= ARGV[7] then
   -- It was on its way while its node has joined anew, and was told to have failed.
@@ -14,6 +15,8 @@ if redis.call('HGET', KEYS[1], 'g') ~= redis.call('HGET', KEYS[3], 'log') then
   redis.call('DEL', KEYS[1])
   return false
 end
+local access, of = ARGV[8], redis.call('HMGET', KEYS[1], 'b', 'd')
+if of[1] and access ~= 'any' and access ~= of[1] and not (access == 'unbound' and not of[2]) then return false end
 local lives = 0
 if former ~= ARGV[1] then
   local fence = redis.call('HINCRBY', KEYS[1], 'f', 1)

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use bayeux_core::{Messages, Payload, Peer};
+use bayeux_core::{Messages, Payload, Peer, Transport};
 
 use super::*;
 use crate::letter::Letter;
@@ -55,7 +55,7 @@ impl RedisStore {
         asker: Asker,
         session: SessionId,
         messages: &Messages,
-        peer: &Peer,
+        sender: (&Peer, Transport),
     ) {
         if self.forwards.sent.len() >= self.options.max_forwards {
             self.seats.reply(asker, StoreReply::Failed);
@@ -67,7 +67,7 @@ impl RedisStore {
             due: self.now + self.options.forward_timeout,
             again: self.now + self.options.beat(),
             session,
-            letter: letter::forward(&self.node, number, session, messages, peer),
+            letter: letter::forward(&self.node, number, session, messages, sender),
             place: None,
             refusals: 0,
         };
@@ -187,6 +187,7 @@ impl RedisStore {
             session,
             messages,
             peer,
+            transport,
         } = letter
         else {
             return;
@@ -208,6 +209,7 @@ impl RedisStore {
                 session,
                 messages,
                 peer,
+                transport,
             },
         );
     }

@@ -7,7 +7,7 @@ use crate::codec::Unreadable;
 use crate::reply;
 
 /// What is written in `meta`: a node does not touch what another format wrote.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// How many sessions are proved at once.
 const PROOFS: usize = 200;

@@ -283,6 +283,11 @@ fn parse_claim(session: SessionId, reply: Value) -> Result<Claim, Unreadable> {
     record.fence = Fence(reply::parse(field("f").ok_or(Unreadable)?)?);
     let end = reply::id(last)?;
     record.end = Position::new(end.position);
+    record.browser = match field("b") {
+        Some(browser) => Some(browser_of(browser)?),
+        None => None,
+    };
+    record.bound = field("d").is_some();
     record.released = match field("c") {
         Some(cursor) => Some(Position::new(reply::parse(cursor)?)),
         None => None,
@@ -309,6 +314,11 @@ fn parse_claim(session: SessionId, reply: Value) -> Result<Claim, Unreadable> {
         hold: Hold::new(record.fence, version, ttl),
         record: Box::new(record),
     })
+}
+
+fn browser_of(bytes: &[u8]) -> Result<BrowserId, Unreadable> {
+    let text = str::from_utf8(bytes).map_err(|_| Unreadable)?;
+    BrowserId::parse(text).ok_or(Unreadable)
 }
 
 /// Whether it is the server that is not right, and not this one command.

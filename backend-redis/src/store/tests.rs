@@ -62,13 +62,29 @@ fn a_claim_that_failed_is_not_undone_once_another_is_done() {
     let mut store = store(Options::default());
     let session = SessionId::parse(&"7".repeat(25)).unwrap();
     let refused = redis::parse_redis_value(b"-NOREPLICAS Not enough good replicas.\r\n").unwrap();
-    store.submit(0, START, StoreTicket::new(1), StoreRequest::Claim(session));
+    store.submit(
+        0,
+        START,
+        StoreTicket::new(1),
+        StoreRequest::Claim {
+            session,
+            access: Access::Any,
+        },
+    );
     answer(&mut store, refused.clone());
     // Nor can it be undone.
     answer(&mut store, refused);
     assert!(!store.doubtful.is_empty());
 
-    store.submit(0, START, StoreTicket::new(2), StoreRequest::Claim(session));
+    store.submit(
+        0,
+        START,
+        StoreTicket::new(2),
+        StoreRequest::Claim {
+            session,
+            access: Access::Any,
+        },
+    );
     let record = SessionRecord::new(session);
     let fields = [
         b"r".to_vec(),

@@ -163,10 +163,22 @@ impl Turn<'_> {
             return;
         };
         session.reading = None;
-        if let Some(request) = session.awaiting.take() {
+        self.end_awaiting(key);
+        self.wake(key);
+    }
+
+    /// Lets the connect go on that waited for what was read, once the first of it is decided on: a connect that
+    /// cannot be held would leave without it, and the next may take the session elsewhere.
+    pub(super) fn end_awaiting(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if session.reading.is_none()
+            && !session.queue.is_undecided_in_front()
+            && let Some(request) = session.awaiting.take()
+        {
             self.advance(request);
         }
-        self.wake(key);
     }
 
     /// The log could not be read: the session is given back for whoever can (ER-7).

@@ -9,7 +9,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::id::{ForwardTicket, SessionId, StoreTicket};
-use crate::io::Peer;
+use crate::io::{Peer, Transport};
 use crate::message::Messages;
 use crate::time::Instant;
 
@@ -39,6 +39,7 @@ pub(super) struct Content {
     pub(super) session: SessionId,
     pub(super) messages: Messages,
     pub(super) peer: Peer,
+    pub(super) transport: Transport,
 }
 
 impl Forwards {

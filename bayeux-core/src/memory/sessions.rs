@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::channel::ChannelPattern;
-use crate::id::SessionId;
-use crate::store::{Fence, Position, SessionRecord, SessionSettings, StoredSubscription};
+use crate::id::{BrowserId, SessionId};
+use crate::store::{Access, Fence, Position, SessionRecord, SessionSettings, StoredSubscription};
 use crate::time::Instant;
 
 use super::{NodeId, STEP};
@@ -76,16 +76,20 @@ impl Sessions {
         Ok(())
     }
 
-    /// Makes `node` the owner; `None` if there is no such session.
+    /// Makes `node` the owner; `None` if there is no such session, or it does not admit `access`.
     pub(super) fn claim(
         &mut self,
         now: Instant,
         node: NodeId,
         session: SessionId,
+        access: Access,
         end: Position,
     ) -> Option<Claimed> {
         let owner = self.owner(now, session)?;
         let held = self.table.get_mut(&session)?;
+        if !held.record.admits(access) {
+            return None;
+        }
         held.owner = Owner::Node(node);
         let former = match owner {
             Owner::Node(former) if former == node => None,
@@ -106,6 +110,20 @@ impl Sessions {
             record: held.record.clone(),
             former,
         })
+    }
+
+    /// Notes that the cookie of this browser has come back.
+    pub(super) fn bind(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        fence: Fence,
+        browser: BrowserId,
+    ) -> Result<(), Stale> {
+        let record = &mut self.under(now, session, fence)?.record;
+        record.browser = Some(browser);
+        record.bound = true;
+        Ok(())
     }
 
     /// Adds subscriptions; an older `since` stays.

@@ -287,6 +287,7 @@ impl Turn<'_> {
             };
         }
         self.expel(key, Removal::Outrun);
+        request.gone = Some(Removal::Outrun);
         self.connect_without_session(request, current)
     }
 
@@ -342,8 +343,13 @@ impl Turn<'_> {
             // DC-5: it takes along what the session leaves behind.
             Some(Removal::DisconnectedByServer | Removal::Inactive) => (Ok(()), final_advice()),
             Some(Removal::Disconnected) => (Err(ProtocolError::session_unknown()), final_advice()),
-            Some(_) | None => {
-                let pause = self.pause_before_handshake();
+            reason => {
+                // Whoever began with it is outrun with it.
+                let pause = if reason == Some(Removal::Outrun) {
+                    self.spread()
+                } else {
+                    self.pause_before_handshake()
+                };
                 let advice = self.handshake_advice(transport, pause);
                 (Err(ProtocolError::session_unknown()), advice)
             }

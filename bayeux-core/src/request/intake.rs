@@ -46,6 +46,19 @@ impl Turn<'_> {
         self.take_in(connection, *messages);
     }
 
+    /// Begins to work on a frame that has waited until its connection was gone. Its connects never begin: nobody
+    /// hears the answer, and they would take the session from where its client is by now.
+    pub(crate) fn begin_orphaned(&mut self, origin: Origin, peer: Peer, messages: Messages) {
+        if self.is_drained() {
+            return;
+        }
+        let mut rest = Vec::from_iter(messages);
+        rest.retain(|message| !self.connects(message));
+        if !rest.is_empty() {
+            self.begin(origin, peer, Messages::from(rest), None);
+        }
+    }
+
     /// Begins to work on messages.
     pub(crate) fn begin(
         &mut self,
@@ -93,14 +106,10 @@ impl Turn<'_> {
     /// The session `id`, if it is here and this request may act for it.
     fn look_up(&mut self, id: Option<SessionId>, request: &Request) -> Option<SessionKey> {
         let key = self.sessions.find(id?)?;
-        let exchange = match request.origin {
-            Origin::Connection(_, transport) => transport.is_exchange(),
-            // The other engine does not say what it came by: the stricter of the two.
-            Origin::Forward(_) => true,
-        };
+        let transport = request.origin.came_by();
         // WS-5: a socket may be told to carry only what was handshaken on it.
-        let adopts = exchange || !self.config.require_handshake_per_connection;
-        (adopts && self.may_find(key, &request.peer, exchange)).then_some(key)
+        let adopts = transport.is_exchange() || !self.config.require_handshake_per_connection;
+        (adopts && self.may_find(key, &request.peer, transport)).then_some(key)
     }
 
     /// Whether a session that is not here may be looked for elsewhere.
@@ -109,7 +118,7 @@ impl Turn<'_> {
             Origin::Connection(_, transport) => {
                 transport.is_exchange() || !self.config.require_handshake_per_connection
             }
-            Origin::Forward(_) => false,
+            Origin::Forward(..) => false,
         }
     }
 
@@ -136,17 +145,24 @@ impl Turn<'_> {
         self.part_before(session);
         request.forwarding = Some(Vec::from_iter(messages.iter().cloned()));
         if has_connect {
-            self.store(StoreRequest::Claim(session), StoreUse::Claim(key));
+            self.claim(key, request, session);
         } else {
             self.counters.forwarded += messages.len() as u64;
-            let peer = request.peer.clone();
             let forward = StoreRequest::Forward {
                 session,
                 messages,
-                peer,
+                peer: request.peer.clone(),
+                transport: request.origin.came_by(),
             };
             self.store(forward, StoreUse::Step(key));
         }
+    }
+
+    /// Asks the store for the session of a request.
+    fn claim(&mut self, key: RequestKey, request: &Request, session: SessionId) {
+        let access = self.access(&request.peer, request.origin.came_by());
+        let claim = StoreRequest::Claim { session, access };
+        self.store(claim, StoreUse::Claim(key));
     }
 
     /// What the store says of a session that was looked for elsewhere.
@@ -156,9 +172,7 @@ impl Turn<'_> {
             StoreReply::Claimed(record) => {
                 let session = self.claimed(*record);
                 request.messages = messages.into_iter();
-                let exchange =
-                    matches!(request.origin, Origin::Connection(_, t) if t.is_exchange());
-                if self.may_find(session, &request.peer, exchange) {
+                if self.may_find(session, &request.peer, request.origin.came_by()) {
                     self.adopt(key, request, session);
                 } else {
                     request.refusal = Some(ProtocolError::session_unknown());
@@ -178,7 +192,7 @@ impl Turn<'_> {
                 };
                 request.forwarding = Some(messages);
                 self.part_before(id);
-                self.store(StoreRequest::Claim(id), StoreUse::Claim(key));
+                self.claim(key, request, id);
             }
             StoreReply::Unknown => {
                 request.messages = messages.into_iter();

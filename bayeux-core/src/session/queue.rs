@@ -253,11 +253,14 @@ impl Queue {
         (self.prompt > 0 || self.overdue) && self.is_settled_in_front()
     }
 
+    /// Whether the next event to leave waits for a verdict.
+    pub(crate) fn is_undecided_in_front(&self) -> bool {
+        self.next().is_some_and(|queued| queued.pending.is_some())
+    }
+
     /// Whether the next event to leave waits for no verdict.
     fn is_settled_in_front(&self) -> bool {
-        self.entries
-            .get(self.in_flight)
-            .is_some_and(|queued| queued.pending.is_none())
+        self.next().is_some_and(|queued| queued.pending.is_none())
     }
 
     /// Whether something was sent that the client has not acknowledged (AK-6).
@@ -269,9 +272,11 @@ impl Queue {
 
     /// The first event that is not on its way.
     pub(crate) fn next_to_leave(&self) -> Option<Position> {
-        self.entries
-            .get(self.in_flight)
-            .map(|queued| queued.position)
+        self.next().map(|queued| queued.position)
+    }
+
+    fn next(&self) -> Option<&Queued> {
+        self.entries.get(self.in_flight)
     }
 
     /// The last event among the first `count`.

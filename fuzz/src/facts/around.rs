@@ -41,7 +41,9 @@ impl World {
                 self.unseen.push(at_position(*entry, self.end));
                 StoreReply::Appended(Position::new(self.end))
             }
-            StoreRequest::Claim(session) => StoreReply::Claimed(Box::new(self.record(session))),
+            StoreRequest::Claim { session, .. } => {
+                StoreReply::Claimed(Box::new(self.record(session)))
+            }
             StoreRequest::Read { after, until, .. } => {
                 let positions = after.number() + 1..=until.number().min(after.number() + 9);
                 StoreReply::Entries(positions.map(|at| at_position(entry(None), at)).collect())
@@ -114,6 +116,7 @@ impl World {
                 session: session.unwrap_or_else(stranger),
                 messages: decode(&json!([Sent(what, what, what).to_json(&self.sessions)])),
                 peer: Peer::default(),
+                transport: Transport::LongPolling,
             },
         };
         self.fact(Input::Notified { notice });

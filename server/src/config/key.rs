@@ -811,6 +811,22 @@ pub(crate) static KEYS: &[Key] = &[
     ),
     key(
         Table::Limits,
+        "maxLogSpan",
+        Slot::Number {
+            least: 1,
+            most: (1 << 31) - 2,
+            unit: Unit::Things,
+            off: None,
+            get: |draft| i64::try_from(draft.settings.engine.limits.max_log_span).ok(),
+            set: |draft, value| {
+                let span = value.and_then(|value| value.try_into().ok());
+                draft.settings.engine.limits.max_log_span = span.unwrap_or(0);
+            },
+        },
+        "Messages that may be published while a session with acknowledgement lasts: it begins anew beyond.",
+    ),
+    key(
+        Table::Limits,
         "maxConnections",
         size!(
             1,

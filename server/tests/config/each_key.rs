@@ -233,6 +233,9 @@ const EACH_KEY: &[(&str, &str, &str, Seen)] = &[
     ("limits", "maxOpenAppends", "7", |s| {
         s.engine.limits.max_open_appends == 7
     }),
+    ("limits", "maxLogSpan", "7", |s| {
+        s.engine.limits.max_log_span == 7
+    }),
     ("limits", "maxConnections", "7", |s| {
         s.engine.limits.max_connections == 7
     }),

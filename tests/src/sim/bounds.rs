@@ -5,16 +5,19 @@
     reason = "a few reasons out of many are looked at"
 )]
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use bayeux_core::{
-    ChannelRule, Config, Fence, Position, QueuePolicy, Removal, Reports, SessionId, Transport,
+    Change, ChannelRule, Config, Fence, Input, Limits, Position, QueuePolicy, Removal, SessionId,
+    Transport,
 };
 use serde_json::Value;
 
 use super::dice::Dice;
 use super::judge::Verdict;
 use super::link::{Frame, Link};
+use super::node::Node;
 use super::world::World;
 
 /// Where events are lazy, if they are anywhere.
@@ -43,12 +46,27 @@ pub(super) fn make_tight(dice: &mut Dice, config: &mut Config) {
     ];
     config.queue_policy = dice.pick(&policies).unwrap_or_default();
     config.messages_per_frame = dice.below(4);
-    config.reports = Reports { messages: true };
     let limits = &mut config.limits;
     limits.max_queued_events = 5 + dice.below(30);
+    limits.max_queued_bytes = 300 + dice.below(3_000);
     limits.max_frame_bytes = 100 + dice.below(600);
     limits.max_subscriptions = 2 + dice.below(4);
     limits.max_open_appends = 1 + dice.below(4);
+}
+
+/// Has room for few sessions and connections: of each address, and altogether.
+pub(super) fn make_crowded(dice: &mut Dice, config: &mut Config, clients: usize) {
+    let limits = &mut config.limits;
+    limits.max_sessions = 1 + dice.below(clients + 1);
+    limits.max_sessions_per_address = 1 + dice.below(3);
+    limits.max_handshakes_per_second = 1 + dice.below(3);
+    limits.max_connections = 2 + dice.below(3 * clients);
+}
+
+/// Where a client connects from.
+pub(super) fn address_of(client: usize) -> IpAddr {
+    let last = if client.is_multiple_of(2) { 1 } else { 2 };
+    Ipv4Addr::new(192, 0, 2, last).into()
 }
 
 /// What a batch consists of.
@@ -130,22 +148,72 @@ impl World {
     /// An engine has ended a session.
     pub(super) fn is_removed(&mut self, session: SessionId, why: Removal) {
         match why {
-            Removal::QueueFull if !self.plan.tight => {
-                self.fail("a queue is full that has room for everything".to_owned());
+            Removal::QueueFull => {
+                let verdict = self.judge.overflows(&session.text());
+                self.hold(verdict);
             }
-            Removal::Gap if !self.plan.tight && !self.plan.lossy => {
-                self.fail("a session has a gap, and the log has none".to_owned());
+            Removal::Gap => {
+                let verdict = self.judge.has_gap(&session.text());
+                self.hold(verdict);
             }
-            // More than its queue holds is not read for it either.
-            Removal::QueueFull | Removal::Gap => self.judge.excuses(&session.text()),
-            _ => {}
+            Removal::Expired | Removal::Disconnected | Removal::Taken | Removal::Released => {}
+            _ => self.fail(format!("a session has ended, {}", why.name())),
         }
+    }
+
+    /// An engine says that it has written an event.
+    pub(super) fn is_written(&mut self, session: SessionId, position: Position) {
+        self.judge.written(&session.text(), position.number());
     }
 
     /// An engine says that it has dropped an event.
     pub(super) fn is_dropped(&mut self, session: SessionId, position: Position) {
         let verdict = self.judge.dropped(&session.text(), position.number());
         self.hold(verdict);
+    }
+
+    /// There is room for everybody again.
+    pub(super) fn make_room(&mut self) {
+        if !self.plan.crowded {
+            return;
+        }
+        let limits = &mut self.plan.config.limits;
+        let wide = Limits::default();
+        limits.max_sessions = wide.max_sessions;
+        limits.max_sessions_per_address = wide.max_sessions_per_address;
+        limits.max_handshakes_per_second = wide.max_handshakes_per_second;
+        limits.max_connections = wide.max_connections;
+        let limits = Box::new(limits.clone());
+        for number in 0..self.nodes.len() {
+            let change = Change::Limits(limits.clone());
+            self.fact(number, Input::Configured { change });
+        }
+    }
+
+    /// A node has turned a connection away: it has as many as it may.
+    pub(super) fn is_crowded(&self, node: usize) -> Verdict {
+        let most = self.plan.config.limits.max_connections;
+        let there = self.links.values();
+        let there = there.filter(|link| link.node == node && link.is_at_node());
+        match there.count() {
+            count if count > most || self.is_resuming => Ok(()),
+            count => Err(format!(
+                "node {node} has turned a connection away, and has {count}"
+            )),
+        }
+    }
+
+    /// No node has more sessions than it may, but for those that were claimed.
+    pub(super) fn sessions_are_few(&self) -> Verdict {
+        let most = self.plan.config.limits.max_sessions;
+        for engine in self.nodes.iter().filter_map(Node::engine) {
+            let claimed = engine.counters().sessions_claimed;
+            let sessions = engine.load().sessions;
+            if claimed == 0 && sessions > most {
+                return Err(format!("a node has {sessions} sessions, not {most}"));
+            }
+        }
+        Ok(())
     }
 
     /// A session has no more appends open than it may.

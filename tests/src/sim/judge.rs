@@ -6,10 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use bayeux_core::{ChannelName, ChannelPattern, Instant};
+use bayeux_core::{ChannelName, ChannelPattern, Instant, Position};
 
 /// How long a client may be away, less what its messages may take on the way.
 const SURE: Duration = Duration::from_secs(6);
+/// How far a node that can reach the store is behind the log at most.
+const BEHIND: Duration = Duration::from_secs(5);
+/// By when what a client has sent has come to its node, or never will.
+const STRAY: Duration = Duration::from_secs(30);
+/// By when every node has heard that the log was lost.
+const HEARD: Duration = Duration::from_secs(45);
 
 /// Whether the world is as promised; if not, what is wrong.
 pub(super) type Verdict = Result<(), String>;
@@ -34,20 +40,41 @@ pub(super) struct Judge {
     channels: BTreeMap<u64, ChannelName>,
     times: BTreeMap<u64, Instant>,
     end: u64,
+    sizes: BTreeMap<u64, usize>,
     sessions: BTreeMap<String, Session>,
-    /// The log may be lost or trimmed.
-    lossy: bool,
+    bounds: Bounds,
+    /// When the log was lost last.
+    lost: Option<Instant>,
     /// Sessions without acknowledgement are owed everything too, but what was lost on the wire.
     gentle: bool,
     pub(super) delivered: u64,
     pub(super) sessions_lost: u64,
 }
 
+/// What has room for so much and no more.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Bounds {
+    /// Entries in the log.
+    pub(super) log: usize,
+    /// Events in a queue.
+    pub(super) events: usize,
+    /// Bytes in a queue.
+    pub(super) bytes: usize,
+}
+
 struct Session {
     acknowledges: bool,
+    /// When its client heard of it.
+    begun: Instant,
     interests: Vec<Interest>,
     owed: VecDeque<u64>,
     got: BTreeSet<u64>,
+    /// What its nodes have written, or dropped.
+    left: BTreeSet<u64>,
+    /// How far its client has told its node that it has come.
+    told: u64,
+    /// When it has sent the connects that were not answered, and how far it had come: one may still come to a node.
+    presented: Vec<(Instant, u64)>,
     /// When it was surely there.
     alive: Instant,
     /// It may be ended: its queue was full.
@@ -56,23 +83,39 @@ struct Session {
 
 struct Interest {
     pattern: ChannelPattern,
+    /// Before this place it surely did not hold.
+    from: u64,
     /// From which place on it surely holds.
     since: Option<u64>,
+    /// After which place it surely does not hold any more.
+    until: Option<u64>,
+    /// How often it was asked for without an answer: any of these may still come to a node.
+    asked: u32,
 }
 
 impl Judge {
-    pub(super) fn new(lossy: bool, gentle: bool, bias: Bias) -> Self {
+    pub(super) fn new(bounds: Bounds, gentle: bool, bias: Bias) -> Self {
         Self {
             bias,
-            lossy,
+            bounds,
             gentle,
             ..Self::default()
         }
     }
 
-    /// An entry has come into the log.
-    pub(super) fn logged(&mut self, number: u64, channel: &ChannelName, now: Instant) -> Verdict {
+    /// An entry of so many bytes has come into the log.
+    pub(super) fn logged(
+        &mut self,
+        number: u64,
+        channel: &ChannelName,
+        (position, size): (Position, usize),
+        now: Instant,
+    ) -> Verdict {
         self.end += 1;
+        if position.number() != self.end {
+            return Err(format!("n{number} is at {position:?}, not at {}", self.end));
+        }
+        self.sizes.insert(self.end, size);
         if self.places.insert(number, self.end).is_some() {
             return Err(format!("n{number} is in the log twice"));
         }
@@ -87,7 +130,8 @@ impl Judge {
     }
 
     /// The log was lost.
-    pub(super) fn reset(&mut self) {
+    pub(super) fn reset(&mut self, now: Instant) {
+        self.lost = Some(now);
         for session in self.sessions.values_mut() {
             session.owed.clear();
         }
@@ -117,9 +161,13 @@ impl Judge {
     pub(super) fn begins(&mut self, session: &str, acknowledges: bool, now: Instant) -> Verdict {
         let begun = Session {
             acknowledges,
+            begun: now,
             interests: Vec::new(),
             owed: VecDeque::new(),
             got: BTreeSet::new(),
+            left: BTreeSet::new(),
+            told: 0,
+            presented: Vec::new(),
             alive: now,
             excused: false,
         };
@@ -148,7 +196,7 @@ impl Judge {
         };
         self.sessions_lost += 1;
         let away = now.saturating_duration_since(before.alive);
-        if self.lossy || before.excused || away > SURE {
+        if before.excused || self.is_trimmed() || self.was_lost(&before) || away > SURE {
             return Ok(());
         }
         Err(format!(
@@ -163,19 +211,30 @@ impl Judge {
         }
     }
 
-    pub(super) fn subscribes(&mut self, session: &str, pattern: &str) {
+    /// It asks for a subscription, which begins where its node stands: a little behind at most.
+    pub(super) fn subscribes(&mut self, session: &str, pattern: &str, now: Instant) {
+        if let Some(interest) = self.interest(session, pattern) {
+            interest.until = None;
+            interest.asked += 1;
+            return;
+        }
+        let late = |logged: &Instant| now.saturating_duration_since(*logged) < BEHIND;
+        let mut newest = self.times.iter().rev();
+        let from = newest.find(|(_, logged)| !late(logged));
+        let from = from.map_or(0, |(place, _)| *place);
         let Some(session) = self.sessions.get_mut(session) else {
             return;
         };
         let Ok(pattern) = pattern.parse::<ChannelPattern>() else {
             return;
         };
-        if !session.interests.iter().any(|at| at.pattern == pattern) {
-            session.interests.push(Interest {
-                pattern,
-                since: None,
-            });
-        }
+        session.interests.push(Interest {
+            pattern,
+            from,
+            since: None,
+            until: None,
+            asked: 1,
+        });
     }
 
     /// The answer has come: from here on everything is owed.
@@ -183,6 +242,37 @@ impl Judge {
         let end = self.end;
         if let Some(interest) = self.interest(session, pattern) {
             interest.since = interest.since.or(Some(end));
+            interest.asked = interest.asked.saturating_sub(1);
+        }
+    }
+
+    /// The answer to an unsubscribe has come: what is published from here on does not come (SU-5), unless
+    /// somebody still has a subscription in hand. Whether it is over.
+    pub(super) fn unsubscribed(&mut self, session: &str, pattern: &str) -> bool {
+        let end = self.end;
+        let interest = self.interest(session, pattern);
+        let Some(interest) = interest.filter(|interest| interest.asked == 0) else {
+            return false;
+        };
+        interest.until = interest.until.or(Some(end));
+        true
+    }
+
+    /// A connect goes out, and presents how far its client has come.
+    pub(super) fn presents(&mut self, session: &str, now: Instant) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            let has = session.got.last().copied().unwrap_or(0);
+            session.presented.retain(|(sent, _)| now < *sent + STRAY);
+            session.presented.push((now, has));
+        }
+    }
+
+    /// It was answered.
+    pub(super) fn is_told(&mut self, session: &str) {
+        if let Some(session) = self.sessions.get_mut(session)
+            && let Some((_, has)) = session.presented.pop()
+        {
+            session.told = has;
         }
     }
 
@@ -233,7 +323,7 @@ impl Judge {
             return Err(format!("n{number} has come twice"));
         }
         let channel = self.channels.get(&place);
-        let wanted = channel.is_some_and(|channel| session.may_get(channel));
+        let wanted = channel.is_some_and(|channel| session.may_get(place, channel));
         if !wanted {
             return Err(format!("n{number} was never asked for"));
         }
@@ -269,18 +359,84 @@ impl Judge {
         }
     }
 
-    /// An engine has dropped what has this position, and says so. As long as the log is whole, positions are
-    /// places.
+    /// An engine has dropped what has this position, and says so: its queue has to be full.
     pub(super) fn dropped(&mut self, session: &str, position: u64) -> Verdict {
-        let session = self.sessions.get_mut(session).filter(|_| !self.lossy);
-        let Some(session) = session else {
+        let is_full = self.may_be_full(session);
+        let Some(session) = self.sessions.get_mut(session) else {
             return Ok(());
         };
         if session.acknowledges {
             return Err(format!("@{position} is dropped, and would be acknowledged"));
         }
+        if !is_full {
+            return Err(format!(
+                "@{position} is dropped, and the queue has room for it"
+            ));
+        }
         session.owed.retain(|owed| *owed != position);
+        session.left.insert(position);
         Ok(())
+    }
+
+    /// An engine has written what has this position.
+    pub(super) fn written(&mut self, session: &str, position: u64) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.left.insert(position);
+        }
+    }
+
+    /// An engine has ended a session since its queue is full, or has more to read than it holds.
+    pub(super) fn overflows(&mut self, session: &str) -> Verdict {
+        if !self.may_be_full(session) {
+            return Err(format!(
+                "the queue of {session} is full, and has room for everything"
+            ));
+        }
+        self.excuses(session);
+        Ok(())
+    }
+
+    /// An engine has ended a session since a part of the log is gone that it has not seen.
+    pub(super) fn has_gap(&mut self, session: &str) -> Verdict {
+        let lost = self.sessions.get(session).map(|s| self.was_lost(s));
+        if lost.is_some_and(|lost| !lost) && !self.is_trimmed() && !self.may_be_full(session) {
+            return Err(format!("{session} has a gap, and the log has none"));
+        }
+        self.excuses(session);
+        Ok(())
+    }
+
+    /// Whether the log was ever longer than it may be.
+    fn is_trimmed(&self) -> bool {
+        self.end > self.bounds.log as u64
+    }
+
+    /// Whether the log was lost since this session began, or as it did.
+    fn was_lost(&self, session: &Session) -> bool {
+        self.lost.is_some_and(|lost| session.begun <= lost + HEARD)
+    }
+
+    /// Whether all that may wait for a session is more than its queue holds: what it may have asked for and no
+    /// node has written, or its client has not acknowledged. A session that nobody has may have anything.
+    fn may_be_full(&self, session: &str) -> bool {
+        let Some(session) = self.sessions.get(session) else {
+            return true;
+        };
+        let stray = session.presented.iter().map(|(_, has)| *has).min();
+        let told = stray.map_or(session.told, |has| has.min(session.told));
+        let waits = |place: &u64| {
+            if session.acknowledges {
+                *place > told
+            } else {
+                !session.left.contains(place)
+            }
+        };
+        let all = self.channels.iter();
+        let waiting =
+            all.filter(|(place, channel)| session.may_have(**place, channel) && waits(place));
+        let sizes = waiting.filter_map(|(place, _)| self.sizes.get(place));
+        let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
+        count > self.bounds.events || bytes > self.bounds.bytes
     }
 
     /// How long what has this number is in the log.
@@ -322,8 +478,17 @@ impl Session {
         })
     }
 
-    fn may_get(&self, channel: &ChannelName) -> bool {
+    fn may_get(&self, place: u64, channel: &ChannelName) -> bool {
         let mut all = self.interests.iter();
-        all.any(|interest| interest.pattern.matches(channel))
+        all.any(|interest| {
+            interest.until.is_none_or(|until| place <= until) && interest.pattern.matches(channel)
+        })
+    }
+
+    /// Whether a queue may have had it.
+    fn may_have(&self, place: u64, channel: &ChannelName) -> bool {
+        let mut all = self.interests.iter();
+        let late = all.any(|interest| interest.from < place && interest.pattern.matches(channel));
+        late && self.may_get(place, channel)
     }
 }

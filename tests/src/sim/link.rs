@@ -14,6 +14,7 @@ use bayeux_core::{
 
 use serde_json::Value;
 
+use super::bounds::address_of;
 use super::client::Client;
 use super::node::Node;
 use super::story::in_short;
@@ -33,6 +34,8 @@ pub(super) struct Link {
     broken: bool,
     client_open: bool,
     node_open: bool,
+    /// The engine has ended it, and has not been told that it is gone.
+    closing: Option<&'static str>,
     /// The node has seen that it is gone; what the engine ordered before may still come.
     lost: bool,
     /// The node has been told of it.
@@ -72,6 +75,16 @@ impl Link {
         self.client_open
     }
 
+    /// Whether its driver has it yet.
+    pub(super) const fn is_at_node(&self) -> bool {
+        self.node_open || self.closing.is_some()
+    }
+
+    /// Whether its driver still reads: one that has not ended it yet may have read what it was asked for.
+    const fn reads(&self) -> bool {
+        self.node_open || (self.closing.is_some() && self.asked)
+    }
+
     /// Whether its node may still answer.
     pub(super) const fn is_open_at_node(&self) -> bool {
         self.node_open
@@ -98,6 +111,7 @@ impl World {
                 broken: !alive,
                 client_open: true,
                 node_open: true,
+                closing: None,
                 lost: false,
                 known: false,
                 asked: true,
@@ -196,13 +210,14 @@ impl World {
         let Some(entry) = self.links.get_mut(&link) else {
             return;
         };
-        if entry.broken || !entry.node_open {
+        if entry.broken || !entry.reads() {
             return;
         }
         let (number, transport) = (entry.node, entry.transport);
         let connection = ConnectionId::new(link);
         if !core::mem::replace(&mut entry.known, true) {
             let peer = Peer {
+                address: Some(address_of(entry.client)),
                 browser: entry.cookie,
                 ..Peer::default()
             };
@@ -221,7 +236,7 @@ impl World {
             return;
         };
         self.has_come(link, &messages);
-        let Some(entry) = self.links.get_mut(&link).filter(|entry| entry.node_open) else {
+        let Some(entry) = self.links.get_mut(&link).filter(|entry| entry.reads()) else {
             return;
         };
         if !entry.asked {
@@ -317,12 +332,17 @@ impl World {
     pub(super) fn written(&mut self, link: u64) {
         let travel = self.travel();
         let now = self.now;
-        let Some(entry) = self.links.get_mut(&link).filter(|entry| entry.node_open) else {
+        let Some(entry) = self.links.get_mut(&link).filter(|entry| entry.is_at_node()) else {
             return;
         };
         let Some(frames) = entry.unwritten.take() else {
             return;
         };
+        if entry.closing.is_some() {
+            // Its node may have lost the session since, and know it.
+            let owner = entry.session.filter(|_| !entry.is_stale);
+            entry.is_stale = owner.is_none_or(|session| !self.store.owns(entry.life, session));
+        }
         entry.down = entry.down.max(now + travel);
         let (at, number) = (entry.down, entry.node);
         let (session, is_stale) = (entry.session, entry.is_stale);
@@ -377,9 +397,15 @@ impl World {
         }
     }
 
-    /// An engine ends a connection; `Closed` follows at once.
+    /// An engine ends a connection. Its driver does so in a while: what it had in hand may yet be written, and
+    /// what was read may yet come.
     pub(super) fn close(&mut self, link: u64, why: &'static str) {
-        let travel = self.travel();
+        let delay = if self.dice.permille(50) {
+            self.dice.millis(0..400)
+        } else {
+            self.dice.millis(0..8)
+        };
+        let cuts_off = self.dice.permille(500);
         let now = self.now;
         let Some(entry) = self.links.get_mut(&link).filter(|entry| !entry.lost) else {
             return;
@@ -389,14 +415,37 @@ impl World {
             return;
         }
         entry.node_open = false;
-        entry.unwritten = None;
-        entry.down = entry.down.max(now + travel);
-        let (at, client, node) = (entry.down, entry.client, entry.node);
+        entry.closing = Some(why);
+        if cuts_off {
+            entry.unwritten = None;
+        }
+        let (client, node) = (entry.client, entry.node);
         self.story.note((now.since_epoch(), link, why));
         self.story.tell(now, || {
             format!("node {node}   ends connection {link} of client {client}: {why}")
         });
+        self.after(delay, Happening::Closed { link });
+    }
+
+    /// A driver has ended a connection: both ends come to know.
+    pub(super) fn closed(&mut self, link: u64) {
+        let travel = self.travel();
+        let now = self.now;
+        let Some(entry) = self.links.get_mut(&link) else {
+            return;
+        };
+        let Some(why) = entry.closing.take() else {
+            return;
+        };
+        entry.unwritten = None;
+        entry.down = entry.down.max(now + travel);
+        let (at, number, life) = (entry.down, entry.node, entry.life);
         self.at(at, Happening::ClientSees { link, why });
+        if self.nodes.get(number).is_some_and(|node| node.life == life) {
+            let connection = ConnectionId::new(link);
+            self.fact(number, Input::Closed { connection });
+        }
+        self.forget_link(link);
     }
 
     /// A client gives up a connection.
@@ -531,7 +580,7 @@ impl World {
         let over = self
             .links
             .get(&link)
-            .is_some_and(|entry| !entry.node_open && !entry.client_open);
+            .is_some_and(|entry| !entry.is_at_node() && !entry.client_open);
         if over {
             self.links.remove(&link);
         }

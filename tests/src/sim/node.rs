@@ -12,8 +12,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bayeux_core::{
-    Call, CallTicket, Change, Engine, Input, Instant, Laziness, Load, Output, Payload, ReportKind,
-    Seed,
+    Call, CallTicket, Change, CloseReason, Engine, Input, Instant, Laziness, Load, Output, Payload,
+    ReportKind, Seed,
 };
 use serde_json::json;
 
@@ -64,7 +64,7 @@ impl Node {
         !matches!(self.state, State::Dead)
     }
 
-    fn engine(&self) -> Option<&Engine> {
+    pub(super) fn engine(&self) -> Option<&Engine> {
         match &self.state {
             State::Running(engine) | State::Paused(engine, _) => Some(engine),
             State::Dead => None,
@@ -178,8 +178,11 @@ impl World {
                 self.send(connection.number(), frames, batch.cookie());
             }
             Output::Close { connection, reason } => {
+                if reason == CloseReason::Limit {
+                    let verdict = self.is_crowded(number);
+                    self.hold(verdict);
+                }
                 self.close(connection.number(), reason.name());
-                self.fact_now(number, Input::Closed { connection });
             }
             Output::Store { ticket, request } => {
                 let life = self.nodes.get(number).map_or(0, |node| node.life);
@@ -199,6 +202,7 @@ impl World {
                     self.session_ended(life, session);
                     self.is_removed(session, why);
                 }
+                ReportKind::Delivered(session, position) => self.is_written(session, position),
                 ReportKind::Dropped(session, position) => self.is_dropped(session, position),
                 _ => {}
             },
@@ -282,6 +286,7 @@ impl World {
             return;
         };
         node.state = State::Running(engine);
+        self.is_resuming = true;
         self.fact_now(number, Input::Elapsed);
         for fact in backlog {
             // What it had ordered before it saw the end of a connection comes first.
@@ -295,6 +300,7 @@ impl World {
             }
         }
         self.fact(number, Input::Elapsed);
+        self.is_resuming = false;
     }
 
     pub(super) fn set_clock(&mut self, number: usize, wall: Duration) {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use bayeux_core::{Config, MemoryOptions};
+use bayeux_core::{Config, MemoryOptions, Reports};
 
-use super::bounds::{make_lazy, make_tight};
+use super::bounds::{make_crowded, make_lazy, make_tight};
 use super::decider::deciders;
 use super::dice::Dice;
+use super::judge::Bounds;
 
 /// How long the troubles last, and everything after them.
 pub(super) const CALM: Duration = Duration::from_secs(64);
@@ -29,8 +30,6 @@ pub(super) struct Plan {
     pub(super) calm: bool,
     /// At most connections break: then nobody loses anything but what was on the wire.
     pub(super) gentle: bool,
-    /// The log may be lost or trimmed: then sessions may be told to begin anew.
-    pub(super) lossy: bool,
     /// How many connections in a thousand come to a bad end.
     pub(super) bad_connections: u32,
     /// How many requests to the store in a thousand fail.
@@ -43,6 +42,8 @@ pub(super) struct Plan {
     pub(super) lazy: Option<Duration>,
     /// Frames, queues and the rest are small.
     pub(super) tight: bool,
+    /// Engines take few sessions and connections, as long as things break.
+    pub(super) crowded: bool,
     /// How many browsers there are; none if clients keep no cookies.
     pub(super) browsers: usize,
     /// A claim waits for the former owner.
@@ -84,6 +85,7 @@ impl Plan {
         let resets = !gentle && dice.permille(150);
         let trouble = dice.millis(20_000..120_000);
         let mut config = Config::default();
+        config.reports = Reports { messages: true };
         let asks = dice.permille(250);
         if asks {
             config.deciders = deciders();
@@ -96,21 +98,25 @@ impl Plan {
         }
         let browsers = dice.permille(250);
         let browsers = if browsers { 1 + dice.below(5) } else { 0 };
+        let clients = 1 + dice.below(6);
         let mut memory = MemoryOptions::for_config(&config);
         memory.max_batch = 1 + dice.below(20);
         if trims {
             memory.max_entries = 3 + dice.below(30);
         }
+        let crowded = !gentle && dice.permille(150);
+        if crowded {
+            make_crowded(dice, &mut config, clients);
+        }
         let quiet = [0, 0, 20, 60, 150];
         let mut plan = Self {
             nodes,
-            clients: 1 + dice.below(6),
+            clients,
             config,
             memory,
             trouble,
             calm,
             gentle,
-            lossy: trims || resets,
             bad_connections: if calm {
                 0
             } else {
@@ -129,6 +135,7 @@ impl Plan {
             slow: dice.pick(&[0, 10, 100]).unwrap_or(0),
             lazy,
             tight,
+            crowded,
             browsers,
             parting: dice.permille(500),
             faults: Vec::new(),
@@ -150,6 +157,15 @@ impl Plan {
             plan.add(dice, fault);
         }
         plan
+    }
+
+    /// What has room for so much and no more.
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds {
+            log: self.memory.max_entries,
+            events: self.config.limits.max_queued_events,
+            bytes: self.config.limits.max_queued_bytes,
+        }
     }
 
     fn fault(&self, dice: &mut Dice) -> Fault {

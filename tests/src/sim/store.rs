@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bayeux_core::{
-    Destination, Fence, Input, Instant, MemoryOptions, MemoryStore, NewEntry, NodeId, Notice,
-    Position, SessionId, StoreReply, StoreRequest, StoreTicket,
+    Access, Destination, Fence, Input, Instant, MemoryOptions, MemoryStore, NewEntry, NodeId,
+    Notice, Position, SessionId, StoreReply, StoreRequest, StoreTicket,
 };
 use serde_json::Value;
 
@@ -133,6 +133,12 @@ impl Store {
         let away = owner.and_then(|line| line.away);
         away.is_some_and(|since| now.saturating_duration_since(since) >= LEASE)
     }
+
+    /// Whether a claim like that moves the session.
+    fn admits(&self, session: SessionId, access: Access) -> bool {
+        let record = self.memory.record(session);
+        record.is_none_or(|record| record.admits(access))
+    }
 }
 
 impl World {
@@ -238,7 +244,7 @@ impl World {
             StoreRequest::Open(record) => {
                 self.store.owners.insert(record.session, life);
             }
-            StoreRequest::Claim(session) => {
+            StoreRequest::Claim { session, access } if self.store.admits(*session, *access) => {
                 self.part_now(*session);
                 match self.store.owners.insert(*session, life) {
                     Some(before) => self.store.former.insert(*session, before),
@@ -293,7 +299,8 @@ impl World {
     pub(super) fn disown(&mut self, session: SessionId) {
         let (now, ticket) = (self.now, StoreTicket::new(0));
         let nobody = self.store.memory.attach();
-        let claim = StoreRequest::Claim(session);
+        let access = Access::Any;
+        let claim = StoreRequest::Claim { session, access };
         self.store.memory.submit(nobody, now, ticket, claim);
         self.store.memory.detach(nobody, now);
         self.store.owners.remove(&session);
@@ -360,7 +367,8 @@ impl World {
                         channel.as_str()
                     )
                 });
-                let verdict = self.judge.logged(number, channel, self.now);
+                let at = (entry.position, entry.event.size());
+                let verdict = self.judge.logged(number, channel, at, self.now);
                 self.hold(verdict);
             }
         }
@@ -466,7 +474,8 @@ fn subject(request: &StoreRequest) -> Option<SessionId> {
     match request {
         StoreRequest::Open(record) => Some(record.session),
         StoreRequest::Append(entry) => entry.origin,
-        StoreRequest::Claim(session)
+        StoreRequest::Claim { session, .. }
+        | StoreRequest::Bind { session, .. }
         | StoreRequest::Subscribe { session, .. }
         | StoreRequest::Unsubscribe { session, .. }
         | StoreRequest::Read { session, .. }

@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) is_peaceful: bool,
     /// Since then.
     pub(super) peace: Option<Instant>,
+    /// A node sees at once what it has missed.
+    pub(super) is_resuming: bool,
     /// Clients do nothing of their own accord any more.
     pub(super) is_over: bool,
     pub(super) failure: Option<String>,
@@ -70,6 +72,10 @@ pub(super) enum Happening {
     },
     /// A node sees that a connection is gone.
     NodeSees {
+        link: u64,
+    },
+    /// A node has ended a connection, and the driver has done so.
+    Closed {
         link: u64,
     },
     /// A connection breaks.
@@ -138,7 +144,7 @@ impl World {
         let mut dice = Dice::new(seed);
         let plan = Plan::new(&mut dice);
         let store = Store::new(plan.memory.clone());
-        let judge = Judge::new(plan.lossy, plan.gentle, bias);
+        let judge = Judge::new(plan.bounds(), plan.gentle, bias);
         let mut world = Self {
             plan,
             dice,
@@ -153,6 +159,7 @@ impl World {
             jar_numbers: Vec::new(),
             is_peaceful: false,
             peace: None,
+            is_resuming: false,
             is_over: false,
             failure: None,
             facts: 0,
@@ -247,6 +254,7 @@ impl World {
             } => self.comes(link, &frame, session, is_stale),
             Happening::ClientSees { link, why } => self.client_sees(link, why),
             Happening::NodeSees { link } => self.node_sees(link),
+            Happening::Closed { link } => self.closed(link),
             Happening::Breaks { link } => self.breaks(link),
             Happening::Asked {
                 life,
@@ -266,7 +274,7 @@ impl World {
             Happening::Tick => {
                 self.hear_store();
                 let verdict = self.holds_are_few();
-                self.hold(verdict);
+                self.hold(verdict.and_then(|()| self.sessions_are_few()));
                 self.after(Duration::from_millis(500), Happening::Tick);
             }
             Happening::Parted { session, fence } => self.has_parted(session, fence),
@@ -391,6 +399,7 @@ impl World {
     fn make_peace(&mut self) {
         self.is_peaceful = true;
         self.peace = Some(self.now);
+        self.make_room();
         for number in 0..self.nodes.len() {
             let life = self.life_of(number);
             self.resume(number, life);
@@ -431,13 +440,11 @@ impl World {
                 .iter()
                 .filter(|probe| self.judge.has(session, **probe));
             let had = had.count();
-            // Where browsers are full, connects are not held. If each goes to another node, what came between
-            // two of them is lost without acknowledgement, and what is decided on waits for the next.
-            let is_full = self.plan.browsers > 0 && !self.plan.calm;
-            let is_owed = !is_full || (acknowledges && self.plan.config.deciders.is_empty());
-            // Between two connects that take seconds both may be lost to a move without acknowledgement.
-            let stays = self.plan.calm || self.plan.nodes == 1 || self.plan.slow == 0;
-            let is_owed = is_owed && (acknowledges || stays);
+            // Without acknowledgement, what comes between two connects may be lost to a move: where they take
+            // seconds, or where browsers are full, so that they are not held.
+            let is_held = self.plan.browsers == 0 && self.plan.slow == 0;
+            let stays = self.plan.calm || self.plan.nodes == 1 || is_held;
+            let is_owed = acknowledges || stays;
             if is_owed && (had == 0 || (acknowledges && had < self.probes.len())) {
                 self.fail(format!(
                     "client {number} does not get what is published now"

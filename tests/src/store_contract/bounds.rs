@@ -5,7 +5,7 @@ use std::time::Duration;
 use bayeux_core::{Fence, Input, Notice, Position, StoreReply, StoreRequest};
 
 use super::trial::{
-    Trial, answer, answered, data, end, entry, forward, read, record, release, session,
+    Trial, answer, answered, claim, data, end, entry, forward, read, record, release, session,
 };
 use super::{Make, Node, Setup};
 
@@ -178,7 +178,7 @@ pub(super) fn a_session_without_an_owner_is_forgotten_in_time(make: Make<'_>) {
     trial.pass(TTL * 2);
 
     for id in [orphan, released] {
-        let reply = trial.ask(two, StoreRequest::Claim(id));
+        let reply = trial.ask(two, claim(id));
         assert!(matches!(reply, StoreReply::Unknown), "{reply:?}");
         let reply = trial.ask(two, forward(id, 1));
         assert!(matches!(reply, StoreReply::Unknown), "{reply:?}");

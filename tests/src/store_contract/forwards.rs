@@ -2,7 +2,7 @@
 
 use bayeux_core::{
     Fence, ForwardTicket, HttpVersion, Message, Messages, Notice, Payload, Peer, PeerDetails,
-    StoreReply, StoreRequest,
+    StoreReply, StoreRequest, Transport,
 };
 
 use super::Make;
@@ -39,6 +39,7 @@ pub(super) fn messages_reach_the_owner_and_replies_come_back(make: Make<'_>) {
         session: id,
         messages: Messages::from(messages.clone()),
         peer: peer.clone(),
+        transport: Transport::WebSocket,
     };
     let ticket = trial.submit(asker, request);
     let (forward, came, from) = trial.forwarded(owner, id);
@@ -60,7 +61,10 @@ pub(super) fn messages_reach_the_owner_and_replies_come_back(make: Make<'_>) {
         .map(|message| message.session.as_deref())
         .collect();
     assert_eq!(spoken_for, [Some(&*id.text()); 2]);
-    assert_eq!(format!("{from:?}"), format!("{peer:?}"));
+    assert_eq!(
+        format!("{from:?}"),
+        format!("{:?}", (peer, Transport::WebSocket))
+    );
     let replies: Vec<_> = replies
         .iter()
         .map(Payload::as_str)

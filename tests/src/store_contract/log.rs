@@ -6,8 +6,8 @@ use bayeux_core::{
 
 use super::Make;
 use super::trial::{
-    Trial, by, data, delivery, end, entry, forward, positions, read, release, session, subscribe,
-    unsubscribe, whole,
+    Trial, by, claim, data, delivery, end, entry, forward, positions, read, release, session,
+    subscribe, unsubscribe, whole,
 };
 
 pub(super) fn the_first_thing_a_node_is_told_is_where_it_begins(make: Make<'_>) {
@@ -238,7 +238,7 @@ pub(super) fn every_request_is_answered_once(make: Make<'_>) {
             unsubscribe(id, Fence(1), &["/a"]),
             StoreRequest::Append(Box::new(by(id, Fence(1), entry("/a", 1)))),
             read(id, &[("/a", begins)], (begins, begins.plus(9))),
-            StoreRequest::Claim(id),
+            claim(id),
             release(id, Fence(1), 0),
             forward(id, 1),
             end(id, Fence(1)),

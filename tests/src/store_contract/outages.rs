@@ -2,7 +2,7 @@
 
 use bayeux_core::{Fence, Notice, Position, SessionId, StoreReply, StoreRequest};
 
-use super::trial::{Trial, data, entry, forward, read, release, subscribe};
+use super::trial::{Trial, claim, data, entry, forward, read, release, subscribe};
 use super::{Make, Node, Setup};
 
 const OUTAGES: Setup = Setup {
@@ -87,7 +87,7 @@ pub(super) fn requests_during_an_outage_fail(make: Make<'_>) {
 
     let requests = [
         StoreRequest::Append(Box::new(entry("/a", 1))),
-        StoreRequest::Claim(id),
+        claim(id),
         subscribe(id, Fence(1), &["/a"], 0),
     ];
     for request in requests {
@@ -136,7 +136,7 @@ pub(super) fn a_claim_that_failed_leaves_the_session_without_an_owner(make: Make
     trial.expect_done(one, release(id, Fence(1), 0));
     trial.store().cut_inside(two, "/canary");
 
-    let reply = trial.ask(two, StoreRequest::Claim(id));
+    let reply = trial.ask(two, claim(id));
 
     assert!(matches!(reply, StoreReply::Failed), "{reply:?}");
     expect_down(&mut trial, two);
@@ -162,7 +162,7 @@ fn expect_reset(trial: &mut Trial, node: Node) -> Position {
 
 #[track_caller]
 fn expect_unknown(trial: &mut Trial, node: Node, session: SessionId) {
-    let reply = trial.ask(node, StoreRequest::Claim(session));
+    let reply = trial.ask(node, claim(session));
     assert!(matches!(reply, StoreReply::Unknown), "{reply:?}");
 }
 

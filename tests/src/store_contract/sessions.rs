@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bayeux_core::{
-    BrowserId, DeciderId, Echo, Fence, Identity, Input, Notice, Payload, Position, SessionId,
-    SessionRecord, SessionSettings, StoreReply, StoreRequest,
+    Access, BrowserId, DeciderId, Echo, Fence, Identity, Input, Notice, Payload, Position,
+    SessionId, SessionRecord, SessionSettings, StoreReply, StoreRequest,
 };
 
 use super::trial::{
-    Trial, by, data, end, entry, record, release, session, subscribe, subscribed, subscriptions,
-    unsubscribe,
+    Trial, bind, browser, by, claim, claim_with, data, end, entry, record, release, session,
+    subscribe, subscribed, subscriptions, unsubscribe,
 };
 use super::{Make, Node};
 
@@ -37,7 +37,7 @@ fn expect_nothing_said(claimed: &SessionRecord) {
 /// A record in which nothing is as usual.
 fn rich(number: usize) -> SessionRecord {
     SessionRecord {
-        browser: BrowserId::parse(&"b".repeat(24)),
+        browser: Some(browser("b")),
         bound: true,
         settings: SessionSettings {
             acknowledged: true,
@@ -112,7 +112,7 @@ pub(super) fn a_session_that_nobody_opened_is_unknown(make: Make<'_>) {
     let one = trial.node();
     trial.open(one, 1);
 
-    expect_unknown(&mut trial, one, StoreRequest::Claim(session(2)));
+    expect_unknown(&mut trial, one, claim(session(2)));
 }
 
 pub(super) fn a_claim_raises_the_fence_and_tells_the_former_owner(make: Make<'_>) {
@@ -172,7 +172,7 @@ pub(super) fn a_claim_that_is_answered_late_says_where_it_was_made(make: Make<'_
     let id = trial.open(one, 1);
     let end = trial.publish(one, "/a", 1);
     trial.entries(two, 1);
-    let ticket = trial.submit(two, StoreRequest::Claim(id));
+    let ticket = trial.submit(two, claim(id));
     expect_taken(&mut trial, one, id, Fence(2));
     let later = trial.publish(one, "/a", 2);
 
@@ -234,7 +234,7 @@ pub(super) fn of_many_claims_the_last_one_counts(make: Make<'_>) {
     let nodes: [_; 4] = trial.nodes();
     let id = trial.open(nodes[0], 1);
 
-    let claims = nodes.map(|node| (node, trial.submit(node, StoreRequest::Claim(id))));
+    let claims = nodes.map(|node| (node, trial.submit(node, claim(id))));
 
     let mut fences = Vec::new();
     for (node, ticket) in claims {
@@ -269,6 +269,7 @@ pub(super) fn a_write_under_another_fence_changes_nothing(make: Make<'_>) {
         trial.expect_fenced(one, subscribe(id, stale, &["/b"], 0));
         trial.expect_fenced(one, subscribe(id, stale, &["/a"], 0));
         trial.expect_fenced(one, unsubscribe(id, stale, &["/a"]));
+        trial.expect_fenced(one, bind(id, stale, browser("a")));
         trial.expect_fenced(one, release(id, stale, 0));
         trial.expect_fenced(one, end(id, stale));
         trial.expect_fenced(
@@ -279,6 +280,93 @@ pub(super) fn a_write_under_another_fence_changes_nothing(make: Make<'_>) {
 
     assert_eq!(trial.claim(two, id), before);
     trial.expect_silence(two);
+}
+
+/// Opens the session `number` with that binding.
+fn open_bound(
+    trial: &mut Trial,
+    node: Node,
+    number: usize,
+    browser: Option<BrowserId>,
+    bound: bool,
+) -> SessionId {
+    let record = SessionRecord {
+        browser,
+        bound,
+        ..record(number)
+    };
+    let session = record.session;
+    trial.expect_done(node, StoreRequest::Open(Box::new(record)));
+    session
+}
+
+pub(super) fn a_claim_without_the_right_cookie_leaves_the_session_where_it_is(make: Make<'_>) {
+    let mut trial = Trial::new(make);
+    let [owner, other] = trial.nodes();
+    let [mine, theirs] = ["a", "b"].map(browser);
+    let every = [
+        Access::Any,
+        Access::Browser(mine),
+        Access::Browser(theirs),
+        Access::Unbound,
+        Access::Browserless,
+    ];
+    // What the session is bound to, and which of these it admits.
+    let kinds = [
+        (None, false, [true; 5]),
+        (Some(mine), false, [true, true, false, true, false]),
+        (Some(mine), true, [true, true, false, false, false]),
+    ];
+    for (kind, (browser, bound, admits)) in kinds.into_iter().enumerate() {
+        for (at, (access, admits)) in every.into_iter().zip(admits).enumerate() {
+            let id = open_bound(&mut trial, owner, kind * every.len() + at, browser, bound);
+
+            let reply = trial.ask(other, claim_with(id, access));
+
+            if admits {
+                assert!(
+                    matches!(reply, StoreReply::Claimed(_)),
+                    "{browser:?} {bound} {access:?}: {reply:?}"
+                );
+                expect_taken(&mut trial, owner, id, Fence(2));
+                continue;
+            }
+            assert!(
+                matches!(reply, StoreReply::Unknown),
+                "{browser:?} {bound} {access:?}: {reply:?}"
+            );
+            // Not even its owner is given it for somebody else, nor is it when nobody has it.
+            expect_unknown(&mut trial, owner, claim_with(id, access));
+            trial.expect_done(owner, subscribe(id, Fence(1), &["/a"], 0));
+            trial.expect_done(owner, release(id, Fence(1), 7));
+            expect_unknown(&mut trial, other, claim_with(id, access));
+            let claimed = trial.claim(other, id);
+            assert_eq!(
+                (claimed.fence, claimed.released),
+                (Fence(2), Some(Position::new(7)))
+            );
+        }
+    }
+    trial.expect_silence(owner);
+}
+
+pub(super) fn a_binding_goes_with_its_session(make: Make<'_>) {
+    let mut trial = Trial::new(make);
+    let [one, two] = trial.nodes();
+    let cookie = browser("a");
+    for (number, known) in [(1, None), (2, Some(cookie))] {
+        let id = open_bound(&mut trial, one, number, known, false);
+
+        trial.expect_done(one, bind(id, Fence(1), cookie));
+
+        expect_unknown(&mut trial, two, claim_with(id, Access::Unbound));
+        let reply = trial.ask(two, claim_with(id, Access::Browser(cookie)));
+        let StoreReply::Claimed(record) = reply else {
+            panic!("{reply:?}");
+        };
+        assert_eq!((record.browser, record.bound), (Some(cookie), true));
+        expect_taken(&mut trial, one, id, Fence(2));
+    }
 }
 
 pub(super) fn fenced_appends_among_others_are_told_apart(make: Make<'_>) {
@@ -362,7 +450,7 @@ pub(super) fn writes_to_a_session_that_is_not_there_are_fenced(make: Make<'_>) {
             one,
             StoreRequest::Append(Box::new(by(id, Fence(1), entry("/a", 1)))),
         );
-        expect_unknown(&mut trial, one, StoreRequest::Claim(id));
+        expect_unknown(&mut trial, one, claim(id));
     }
 }
 
@@ -502,8 +590,8 @@ pub(super) fn an_ended_session_is_unknown(make: Make<'_>) {
 
     trial.expect_done(one, end(id, Fence(1)));
 
-    expect_unknown(&mut trial, one, StoreRequest::Claim(id));
-    expect_unknown(&mut trial, two, StoreRequest::Claim(id));
+    expect_unknown(&mut trial, one, claim(id));
+    expect_unknown(&mut trial, two, claim(id));
     trial.claim(two, other);
 }
 

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bayeux_core::{
-    Destination, Echo, Entry, Event, Fence, ForwardTicket, Input, Laziness, Message, Messages,
-    NewEntry, Notice, Payload, Peer, Position, SessionId, SessionRecord, StoreReply, StoreRequest,
-    StoreTicket, StoredSubscription,
+    Access, BrowserId, Destination, Echo, Entry, Event, Fence, ForwardTicket, Input, Laziness,
+    Message, Messages, NewEntry, Notice, Payload, Peer, Position, SessionId, SessionRecord,
+    StoreReply, StoreRequest, StoreTicket, StoredSubscription, Transport,
 };
 
 use super::{Make, Node, Setup, StoreUnderTest, Wait};
@@ -192,7 +192,7 @@ impl Trial {
 
     #[track_caller]
     pub(super) fn claim(&mut self, node: Node, session: SessionId) -> SessionRecord {
-        match self.ask(node, StoreRequest::Claim(session)) {
+        match self.ask(node, claim(session)) {
             StoreReply::Claimed(record) => *record,
             other => panic!("a claim ended in {other:?}"),
         }
@@ -233,16 +233,17 @@ impl Trial {
         &mut self,
         node: Node,
         wanted: SessionId,
-    ) -> (ForwardTicket, Messages, Peer) {
+    ) -> (ForwardTicket, Messages, (Peer, Transport)) {
         match self.notice(node) {
             Notice::Forwarded {
                 forward,
                 session,
                 messages,
                 peer,
+                transport,
             } => {
                 assert_eq!(session, wanted);
-                (forward, messages, peer)
+                (forward, messages, (peer, transport))
             }
             other => panic!("{node:?} was told {other:?}"),
         }
@@ -352,6 +353,28 @@ pub(super) fn read(
     }
 }
 
+/// A claim that nothing is asked of.
+pub(super) fn claim(session: SessionId) -> StoreRequest {
+    claim_with(session, Access::Any)
+}
+
+pub(super) fn claim_with(session: SessionId, access: Access) -> StoreRequest {
+    StoreRequest::Claim { session, access }
+}
+
+/// The browser whose cookie is 24 times that letter.
+pub(super) fn browser(letter: &str) -> BrowserId {
+    BrowserId::parse(&letter.repeat(24)).expect("a cookie")
+}
+
+pub(super) fn bind(session: SessionId, fence: Fence, browser: BrowserId) -> StoreRequest {
+    StoreRequest::Bind {
+        session,
+        fence,
+        browser,
+    }
+}
+
 pub(super) fn subscribe(
     session: SessionId,
     fence: Fence,
@@ -404,6 +427,7 @@ pub(super) fn forward(session: SessionId, data: usize) -> StoreRequest {
         session,
         messages: Messages::from(vec![message]),
         peer: Peer::default(),
+        transport: Transport::LongPolling,
     }
 }
 

@@ -282,6 +282,33 @@ fn a_session_that_the_log_outruns_begins_anew_with_all_that_it_has_not_acknowled
     }
 }
 
+// Proves: AK-4, ER-7
+#[test]
+fn sessions_that_the_log_outruns_together_begin_anew_spread_over_time() {
+    let mut config = Config::default();
+    config.limits.max_log_span = 1;
+    let mut script = Script::new(config);
+    let clients: Vec<_> = (0..20).map(|_| reader(&mut script, HTTP)).collect();
+    for data in 1..=2 {
+        script.publish("/news", json!(data));
+    }
+
+    let intervals: Vec<_> = clients
+        .iter()
+        .map(|client| {
+            let connection = connect(&mut script, client, 2);
+            let reply = script.take(connection);
+            reply[0]["advice"]["interval"].as_u64().unwrap()
+        })
+        .collect();
+
+    assert!(
+        intervals.iter().max() > intervals.iter().min(),
+        "{intervals:?}"
+    );
+    nothing_leaks(&mut script);
+}
+
 // Proves: AK-4
 #[test]
 fn a_session_that_the_log_outruns_waits_for_what_is_still_being_written() {

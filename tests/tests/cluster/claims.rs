@@ -482,6 +482,38 @@ fn a_connect_that_has_not_begun_as_its_session_is_given_back_is_to_try_elsewhere
     nothing_leaks(&mut script);
 }
 
+// Proves: CN-4, BR-8, PL-6
+#[test]
+fn a_connect_that_is_not_held_brings_what_was_read_once_that_is_decided_on() {
+    for late in [false, true] {
+        let decider = Decider {
+            id: DeciderId(1),
+            role: Role::SessionOutgoing,
+        };
+        let mut script = Script::with_scripted_store(Config {
+            deciders: vec![decider],
+            ..Config::default()
+        });
+        script.notify(Notice::Up { position: at(120) });
+        let mut record = record(true, 100, 105);
+        record.settings.outgoing = vec![DeciderId(1)];
+        let ask = json!({"ext": {"ack": 0}, "advice": {"timeout": 0}});
+        let (_, connection) = claim(&mut script, record, ask);
+
+        let ticket = is_read(&mut script, 100, 120);
+        script.stored(ticket, StoreReply::Entries(entries([115])));
+
+        script.expect_nothing(connection);
+        if late {
+            script.after(10_000);
+        } else {
+            script.decide(Verdict::Allow);
+        }
+        assert_eq!(read(&script.take(connection)), (vec![115], Some(20)));
+        nothing_leaks(&mut script);
+    }
+}
+
 // Proves: RC-3
 #[test]
 fn another_answer_takes_nothing_along_while_the_log_is_read() {

@@ -75,7 +75,7 @@ fn whoever_asks_for_a_session_that_has_ended_here_finds_it_ended() {
     let (ended, request) = script.take_store();
     assert!(end(&client)(&request), "{request:?}");
     let claimed = asked(&mut script, |request| {
-        matches!(request, StoreRequest::Claim(_))
+        matches!(request, StoreRequest::Claim { .. })
     });
     script.stored(ended, StoreReply::Done);
     script.stored(claimed, StoreReply::Unknown);
@@ -93,7 +93,7 @@ fn a_session_that_has_come_back_is_not_ended() {
     script.connect(&client);
     let (ended, _) = script.take_store();
     let claimed = asked(&mut script, |request| {
-        matches!(request, StoreRequest::Claim(_))
+        matches!(request, StoreRequest::Claim { .. })
     });
 
     // The end was not done, says the store, but the claim was.
@@ -128,7 +128,7 @@ fn a_session_that_ended_unheard_gets_nothing_twice_when_it_is_claimed_back() {
     let connection = script.connect(&client);
     for _ in 0..2 {
         let (ticket, request) = script.take_store();
-        let is_claim = matches!(request, StoreRequest::Claim(_));
+        let is_claim = matches!(request, StoreRequest::Claim { .. });
         let record = SessionRecord {
             end: at(110),
             ..before.clone()

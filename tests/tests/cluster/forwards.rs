@@ -64,7 +64,7 @@ fn the_messages_of_a_dead_owner_are_served_here() {
     let (ticket, _) = script.take_store();
     script.stored(ticket, StoreReply::Unowned);
     let (ticket, request) = script.take_store();
-    assert!(matches!(request, StoreRequest::Claim(_)));
+    assert!(matches!(request, StoreRequest::Claim { .. }));
 
     let record = record(false, 100, 105);
     script.stored(ticket, StoreReply::Claimed(Box::new(record)));
@@ -120,6 +120,7 @@ fn forward(script: &mut Script, client: &Client, peer: Peer, message: Value) -> 
         session: name(client),
         messages: Messages::decode(message.to_string(), &Default::default()).unwrap(),
         peer,
+        transport: client.transport,
     });
     forward
 }
@@ -260,6 +261,7 @@ fn a_wrong_cookie_does_not_find_a_session_by_way_of_another_engine() {
 
     assert_eq!(answer(&mut script)[0]["error"], "402::session_unknown");
     forward(&mut script, &client, cookie("a"), message);
+    done(&mut script); // that the cookie has come back
     let (ticket, _) = script.take_store();
     script.stored(ticket, StoreReply::Appended(at(121)));
     assert_eq!(answer(&mut script)[0]["successful"], true);
@@ -312,7 +314,7 @@ fn a_frame_does_not_overtake_those_before_it_that_go_after_their_session() {
         assert_eq!(script.take(socket)[0]["id"], "1");
         if connects {
             let (ticket, request) = script.take_store();
-            assert!(matches!(request, StoreRequest::Claim(_)), "{request:?}");
+            assert!(matches!(request, StoreRequest::Claim { .. }), "{request:?}");
             script.stored(ticket, StoreReply::Unknown);
         } else {
             let ticket = is_forwarded(&mut script, "2");

@@ -9,6 +9,7 @@
 )]
 
 mod claims;
+mod cookies;
 mod debts;
 mod forwards;
 mod outages;

@@ -212,6 +212,40 @@ fn whoever_comes_back_after_the_loss_of_the_log_is_spread_over_time_too() {
     nothing_leaks(&mut script);
 }
 
+// Proves: ER-7
+#[test]
+fn clients_that_take_longer_are_spread_for_longer() {
+    let mut by_transport = Config::default();
+    by_transport.callback_polling.max_interval = Some(Duration::from_secs(100));
+    let usual = Config::default();
+    for (config, interval) in [(by_transport, None), (usual, Some(60_000))] {
+        let mut script = Script::with_scripted_store(config);
+        script.notify(Notice::Up { position: at(120) });
+        let client = own(&mut script, HTTP, json!({}));
+        let advice = json!({"advice": {"timeout": 0, "interval": interval}});
+        let connection = script.connect_with(&client, advice);
+        script.take(connection);
+        script.notify(Notice::Reset { position: at(3) });
+        while script.has_store_requests() {
+            done(&mut script);
+        }
+
+        script.at(90_000);
+
+        let intervals: Vec<_> = (0..20)
+            .map(|_| {
+                let connection = script.connect(&client);
+                let (ticket, _) = script.take_store();
+                script.stored(ticket, StoreReply::Unknown);
+                let reply = script.take(connection);
+                reply[0]["advice"]["interval"].as_u64().unwrap()
+            })
+            .collect();
+        assert!(intervals.iter().max() > intervals.iter().min());
+        nothing_leaks(&mut script);
+    }
+}
+
 // Proves: ER-7, AK-7
 #[test]
 fn an_engine_without_the_store_resends_nothing_to_a_client_that_has_been_elsewhere() {

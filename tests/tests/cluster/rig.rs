@@ -97,7 +97,7 @@ pub(super) fn claim_over(
     let client = stranger(script, transport);
     let connection = script.connect_with(&client, members);
     let (ticket, request) = script.take_store();
-    assert!(matches!(request, StoreRequest::Claim(id) if id == session_id()));
+    assert!(matches!(request, StoreRequest::Claim { session, .. } if session == session_id()));
     script.stored(ticket, StoreReply::Claimed(Box::new(record)));
     (client, connection)
 }

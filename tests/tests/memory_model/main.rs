@@ -12,9 +12,10 @@ mod told;
 use std::time::Duration;
 
 use bayeux_core::{
-    ChannelName, ChannelPattern, Destination, Echo, Entry, Event, Fence, ForwardTicket, Input,
-    Instant, Laziness, MemoryOptions, MemoryStore, Messages, NewEntry, NodeId, Notice, Peer,
-    Position, SessionId, SessionRecord, StoreReply, StoreRequest, StoreTicket, StoredSubscription,
+    Access, BrowserId, ChannelName, ChannelPattern, Destination, Echo, Entry, Event, Fence,
+    ForwardTicket, Input, Instant, Laziness, MemoryOptions, MemoryStore, Messages, NewEntry,
+    NodeId, Notice, Peer, Position, SessionId, SessionRecord, StoreReply, StoreRequest,
+    StoreTicket, StoredSubscription, Transport,
 };
 use proptest::prelude::*;
 
@@ -51,7 +52,8 @@ enum Step {
     Publish(usize, usize, Option<(u8, u64)>),
     Deliver(usize, u8),
     Open(usize, u8),
-    Claim(usize, u8),
+    Claim(usize, u8, usize),
+    Bind(usize, u8, u64, usize),
     Subscribe(usize, u8, u64, Vec<usize>, u64),
     Unsubscribe(usize, u8, u64, Vec<usize>),
     Release(usize, u8, u64, u64),
@@ -77,7 +79,9 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (n.clone(), 0..CHANNELS.len(), origin).prop_map(|(n, c, o)| Step::Publish(n, c, o)),
         1 => (n.clone(), s.clone()).prop_map(|(n, s)| Step::Deliver(n, s)),
         3 => (n.clone(), s.clone()).prop_map(|(n, s)| Step::Open(n, s)),
-        3 => (n.clone(), s.clone()).prop_map(|(n, s)| Step::Claim(n, s)),
+        3 => (n.clone(), s.clone(), 0..5_usize).prop_map(|(n, s, a)| Step::Claim(n, s, a)),
+        1 => (n.clone(), s.clone(), f.clone(), 0..2_usize)
+            .prop_map(|(n, s, f, b)| Step::Bind(n, s, f, b)),
         2 => (n.clone(), s.clone(), f.clone(), patterns(), 0..20_u64)
             .prop_map(|(n, s, f, p, since)| Step::Subscribe(n, s, f, p, since)),
         1 => (n.clone(), s.clone(), f.clone(), patterns())
@@ -225,7 +229,24 @@ impl Run {
                 (node, StoreRequest::Append(Box::new(new)))
             }
             Step::Open(node, session) => (node, StoreRequest::Open(Box::new(record(session)))),
-            Step::Claim(node, session) => (node, StoreRequest::Claim(id(session))),
+            Step::Claim(node, session, access) => {
+                let access = match access {
+                    0 | 1 => Access::Browser(browser(access)),
+                    2 => Access::Unbound,
+                    3 => Access::Browserless,
+                    _ => Access::Any,
+                };
+                let session = id(session);
+                (node, StoreRequest::Claim { session, access })
+            }
+            Step::Bind(node, session, fence, of) => {
+                let request = StoreRequest::Bind {
+                    session: id(session),
+                    fence: Fence(fence),
+                    browser: browser(of),
+                };
+                (node, request)
+            }
             Step::Subscribe(node, session, fence, list, since) => {
                 let request = StoreRequest::Subscribe {
                     session: id(session),
@@ -272,6 +293,7 @@ impl Run {
                         session: id(session),
                         messages,
                         peer,
+                        transport: Transport::LongPolling,
                     },
                 )
             }
@@ -350,6 +372,10 @@ fn entry(to: Destination) -> NewEntry {
         laziness: Laziness::Prompt,
         echo: Echo::ToPublisher,
     }
+}
+
+fn browser(which: usize) -> BrowserId {
+    BrowserId::parse(&["a", "b"][which].repeat(24)).unwrap()
 }
 
 fn record(session: u8) -> SessionRecord {

@@ -249,7 +249,19 @@ impl Model {
                 });
                 Reply::Done
             }
-            StoreRequest::Claim(session) => self.claim(node, session),
+            StoreRequest::Claim { session, access } => self.claim(node, session, access),
+            StoreRequest::Bind {
+                session,
+                fence,
+                browser,
+            } => {
+                let Some(known) = self.under(session, fence) else {
+                    return Reply::Fenced;
+                };
+                known.record.browser = Some(browser);
+                known.record.bound = true;
+                Reply::Done
+            }
             StoreRequest::Subscribe {
                 session,
                 fence,
@@ -321,10 +333,20 @@ impl Model {
         Reply::Appended(self.log.len() as u64)
     }
 
-    fn claim(&mut self, node: usize, session: SessionId) -> Reply {
+    fn claim(&mut self, node: usize, session: SessionId, access: Access) -> Reply {
         let Some(known) = self.find(session) else {
             return Reply::Unknown;
         };
+        let is_of = known.record.browser;
+        let admits = match access {
+            Access::Any => true,
+            Access::Browser(cookie) => is_of.is_none_or(|of| of == cookie),
+            Access::Unbound => !known.record.bound,
+            Access::Browserless => is_of.is_none(),
+        };
+        if !admits {
+            return Reply::Unknown;
+        }
         let former = known.owner.replace(node);
         if former != Some(node) {
             known.record.fence.0 += 1;

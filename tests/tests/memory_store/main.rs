@@ -11,9 +11,9 @@ mod rig;
 use std::time::Duration;
 
 use bayeux_core::{
-    Config, Destination, Echo, Event, Fence, Input, Instant, Laziness, Limits, MemoryOptions,
-    MemoryStore, Messages, NewEntry, NodeId, Notice, Peer, Position, SessionId, SessionRecord,
-    Shard, StoreReply, StoreRequest, StoreTicket,
+    Access, Config, Destination, Echo, Event, Fence, Input, Instant, Laziness, Limits,
+    MemoryOptions, MemoryStore, Messages, NewEntry, NodeId, Notice, Peer, Position, SessionId,
+    SessionRecord, Shard, StoreReply, StoreRequest, StoreTicket, Transport,
 };
 
 use rig::memory_store;
@@ -50,11 +50,17 @@ fn release(number: u8) -> StoreRequest {
     }
 }
 
+fn claim(session: SessionId) -> StoreRequest {
+    let access = Access::Any;
+    StoreRequest::Claim { session, access }
+}
+
 fn forward(number: u8) -> StoreRequest {
     StoreRequest::Forward {
         session: session(number),
         messages: Messages::default(),
         peer: Peer::default(),
+        transport: Transport::LongPolling,
     }
 }
 
@@ -274,7 +280,7 @@ fn a_claim_and_a_forward_wake_the_owner() {
     store.submit(two, NOW, TICKET, forward(1));
     assert_eq!(woken(&mut store), [one]);
     drain(&mut store, one);
-    store.submit(two, NOW, TICKET, StoreRequest::Claim(session(2)));
+    store.submit(two, NOW, TICKET, claim(session(2)));
     assert_eq!(woken(&mut store), [one]);
 }
 
@@ -313,7 +319,7 @@ fn a_forward_that_nobody_has_seen_follows_its_session() {
     drain(&mut store, one);
 
     store.submit(two, NOW, TICKET, forward(1));
-    store.submit(three, NOW, TICKET, StoreRequest::Claim(session(1)));
+    store.submit(three, NOW, TICKET, claim(session(1)));
     drain(&mut store, three);
     woken(&mut store);
     let told = drain(&mut store, one);
@@ -352,7 +358,7 @@ fn a_forward_that_follows_its_session_takes_up_no_room_where_it_was() {
     }
     drain(&mut store, one);
     store.submit(two, NOW, TICKET, forward(1));
-    store.submit(two, NOW, TICKET, StoreRequest::Claim(session(1)));
+    store.submit(two, NOW, TICKET, claim(session(1)));
     drain(&mut store, one);
     drain(&mut store, two);
 
@@ -414,7 +420,7 @@ fn time_that_runs_backwards_stands_still() {
     store.submit(one, NOW + Duration::from_secs(100), TICKET, open(1));
     store.submit(one, NOW, TICKET, release(1));
 
-    let claim = StoreRequest::Claim(session(1));
+    let claim = claim(session(1));
     store.submit(two, NOW + Duration::from_secs(179), TICKET, claim);
 
     assert!(matches!(reply(&mut store, two), StoreReply::Claimed(_)));
@@ -468,7 +474,7 @@ fn a_session_whose_time_is_over_is_unknown_before_it_is_cleared_away() {
     store.detach(one, NOW);
     let over = NOW + Duration::from_secs(80);
 
-    store.submit(two, over, TICKET, StoreRequest::Claim(session(199)));
+    store.submit(two, over, TICKET, claim(session(199)));
     assert!(store.sessions() > 100, "not cleared away yet");
     assert!(matches!(reply(&mut store, two), StoreReply::Unknown));
     store.submit(two, over, TICKET, open(198));

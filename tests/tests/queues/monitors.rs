@@ -380,7 +380,7 @@ fn what_moves_between_engines_is_counted() {
     let moved = moves(&mut script, |script| {
         script.connect(&alice);
         let (ticket, request) = script.take_store();
-        assert!(matches!(request, StoreRequest::Claim(_)));
+        assert!(matches!(request, StoreRequest::Claim { .. }));
         let record = bayeux_core::SessionRecord {
             fence: bayeux_core::Fence(3),
             ..bayeux_core::SessionRecord::new(session(&alice))

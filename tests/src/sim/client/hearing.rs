@@ -149,6 +149,7 @@ impl World {
                     session.connected = true;
                     let id = session.id.clone();
                     self.judge.alive(&id, now);
+                    self.judge.is_told(&id);
                 }
                 let wait = message.pointer("/advice/interval").and_then(Value::as_u64);
                 self.alarm(
@@ -177,7 +178,10 @@ impl World {
             }
             What::Unsubscribe(pattern) => {
                 if let Some(session) = &mut client.session {
-                    session.doubtful.remove(pattern);
+                    let wanted = client.wants.contains(pattern);
+                    if wanted || self.judge.unsubscribed(&session.id, pattern) {
+                        session.doubtful.remove(pattern);
+                    }
                 }
             }
             What::Disconnect => {}

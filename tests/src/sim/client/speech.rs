@@ -38,12 +38,13 @@ impl World {
         if client.acknowledges {
             put(&mut message, "ext", json!({"ack": session.number}));
         }
+        self.judge.presents(&session.id, self.now);
         self.say(number, vec![(What::Connect, message)]);
     }
 
     pub(super) fn subscribe(&mut self, number: usize, pattern: &'static str) {
         if let Some(session) = self.clients.get(number).and_then(Client::session_id) {
-            self.judge.subscribes(session, pattern);
+            self.judge.subscribes(session, pattern, self.now);
         }
         let message = json!({"channel": "/meta/subscribe", "subscription": pattern});
         self.say(number, vec![(What::Subscribe(pattern), message)]);

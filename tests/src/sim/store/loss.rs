@@ -6,8 +6,8 @@
 )]
 
 use bayeux_core::{
-    Destination, Echo, Entry, Event, Input, Laziness, MemoryStore, NewEntry, Notice, SessionId,
-    StoreReply, StoreRequest, StoreTicket,
+    Destination, Echo, Entry, Event, Input, Laziness, MemoryStore, NewEntry, Notice, StoreReply,
+    StoreRequest, StoreTicket,
 };
 
 use super::super::world::World;
@@ -110,7 +110,7 @@ impl World {
     /// The store has lost its sessions and the end of its log, or all of it. All nodes are cut off from it.
     /// They hear of it at once, or each as it finds the store again.
     pub(in crate::sim) fn lose_store(&mut self, lost: usize, later: bool) {
-        self.judge.reset();
+        self.judge.reset(self.now);
         self.store.owners.clear();
         self.store.former.clear();
         self.store.partings.clear();
@@ -161,12 +161,12 @@ pub(super) fn anew(entry: &Entry) -> NewEntry {
     }
 }
 
-/// An entry that is for nobody.
+/// An entry before which nobody has begun.
 fn filler() -> Option<NewEntry> {
     Some(NewEntry {
         origin: None,
         fence: None,
-        to: Destination::Session(SessionId::parse("nobodynobodynobodynobodyn")?),
+        to: Destination::Channel("/lost".parse().ok()?),
         event: Event::from_object("{}"),
         laziness: Laziness::Prompt,
         echo: Echo::ToPublisher,
