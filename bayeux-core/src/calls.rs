@@ -1,6 +1,7 @@
 //! What the application asks for: calls, each of which returns once, and changes of the configuration.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::call::{Call, CallResult, SessionView};
@@ -13,7 +14,7 @@ use crate::message::{Event, Extensions, Message, Payload};
 use crate::report::{Removal, ReportKind};
 use crate::session::{Session, SessionKey, State};
 use crate::store::{
-    Destination, Echo, Fence, Laziness, NewEntry, SessionRecord, StoreReply, StoreRequest,
+    Destination, Echo, Laziness, NewEntry, SessionRecord, StoreReply, StoreRequest,
 };
 use crate::tickets::StoreUse;
 use crate::turn::Turn;
@@ -53,7 +54,7 @@ impl Turn<'_> {
                 interval,
                 max_interval,
             } => self.with_session(session, |session| {
-                let settings = &mut session.settings;
+                let settings = Arc::make_mut(&mut session.settings);
                 settings.timeout = timeout.or(settings.timeout);
                 settings.interval = interval.or(settings.interval);
                 settings.max_interval = max_interval.or(settings.max_interval);
@@ -167,12 +168,7 @@ impl Turn<'_> {
         }
         let id = self.mint();
         let seen = self.log.seen();
-        let record = SessionRecord {
-            fence: Fence::default(),
-            start: seen,
-            ..SessionRecord::new(id)
-        };
-        let mut session = Session::new(record, self.now, seen);
+        let mut session = Session::new(SessionRecord::new(id), self.now, seen);
         session.state = State::Local;
         session.socket = Some(connection);
         let key = self.sessions.insert(session);

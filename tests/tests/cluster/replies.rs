@@ -1,7 +1,5 @@
 //! What the store refuses, or says too late.
 
-use bayeux_core::{Change, Decider, DeciderId, Operations, Role, Verdict};
-
 use super::rig::*;
 use super::*;
 
@@ -394,6 +392,58 @@ fn what_a_fence_refuses_goes_after_its_session_in_the_order_in_which_it_came() {
         }
         assert!(!script.has_store_requests(), "{transport:?}");
     }
+}
+
+// Proves: MO-6
+#[test]
+fn what_is_stored_goes_after_its_session_and_not_what_is_decided_on_behind_it() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let publishes = Operations {
+        publish: true,
+        ..Operations::default()
+    };
+    let decider = Decider {
+        id: DeciderId(1),
+        role: Role::Policy(publishes),
+    };
+    let change = Change::AddDecider(decider);
+    script.fact(Input::Configured { change });
+    let publish =
+        |number: u8| json!({"channel": "/news", "clientId": client.session, "data": number});
+    script.post(json!([publish(1), publish(2)]));
+    script.decide(Verdict::Allow);
+    let (ticket, _) = script.take_store();
+
+    script.stored(ticket, StoreReply::Fenced);
+
+    let messages = goes_after(&mut script, StoreReply::Unknown);
+    assert_eq!(
+        messages.first().unwrap().data,
+        Some(Payload::from(json!(1)))
+    );
+    assert_eq!(script.engine().counters().forwarded, 1);
+}
+
+// Proves: ER-7
+#[test]
+fn no_more_late_claims_are_waited_for_than_there_may_be_sessions() {
+    let mut script = Script::with_scripted_store(Config {
+        limits: Limits {
+            max_sessions: 1,
+            ..Limits::default()
+        },
+        ..Config::default()
+    });
+    for _ in 0..2 {
+        let client = stranger(&mut script, HTTP);
+        script.connect(&client);
+    }
+    assert_eq!(script.engine().load().tickets, 2);
+
+    script.after(5_000);
+
+    assert_eq!(script.engine().load().tickets, 1);
 }
 
 // Proves: MO-6, CN-9
