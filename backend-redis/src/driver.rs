@@ -187,7 +187,10 @@ impl Driver {
             let outcome = self.store.lock().tailed(now, came);
             self.wake();
             self.store.carrier.wake();
-            outcome?;
+            let pause = outcome?;
+            if !pause.is_zero() {
+                self.sleep(pause).await;
+            }
         }
     }
 

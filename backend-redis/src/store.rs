@@ -110,6 +110,8 @@ pub struct RedisStore {
     /// Where the log was at some times, oldest first.
     samples: VecDeque<(Instant, EntryId)>,
     log: LogState,
+    /// When the log had been read at an even pace.
+    paced: Instant,
     ring: Ring,
     seats: Seats,
     owned: Owned,
@@ -170,6 +172,7 @@ impl RedisStore {
             next_beat: Instant::EPOCH,
             samples: VecDeque::new(),
             log: LogState::default(),
+            paced: Instant::EPOCH,
             ring: Ring::default(),
             seats: Seats::default(),
             owned: Owned::default(),

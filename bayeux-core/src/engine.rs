@@ -257,7 +257,7 @@ impl Turn<'_> {
             }
             StoreUse::Append { .. } => self.appended(ticket, what, &reply),
             StoreUse::Subscribe { .. } => self.subscribed(ticket, what, &reply),
-            StoreUse::Follow { request, refused } => self.followed(request, refused, reply),
+            StoreUse::Follow { request, followers } => self.followed(request, followers, reply),
             StoreUse::Slot { request, slot }
                 if matches!(reply, StoreReply::Fenced)
                     && self.follow(request, slot, ProtocolError::unsubscribe_failed(), None) => {}

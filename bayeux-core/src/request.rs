@@ -18,7 +18,8 @@ use alloc::vec::Vec;
 
 use slab::Slab;
 
-pub(crate) use self::follow::Refused;
+pub(crate) use self::follow::Followers;
+use self::follow::Refused;
 pub(crate) use self::order::Behind;
 use crate::channel::{ChannelName, MetaChannel};
 use crate::connection::{Answer, AnswerKind, Rest};

@@ -213,6 +213,15 @@ impl Script {
         self
     }
 
+    /// Hands over several facts before anything is done of what the engine orders.
+    pub fn facts(&mut self, inputs: impl IntoIterator<Item = Input>) -> &mut Self {
+        for input in inputs {
+            self.engine.handle(self.now, input);
+        }
+        self.obey();
+        self
+    }
+
     /// Takes in what the store has for this engine; whether there was something.
     pub fn catch_up(&mut self) -> bool {
         let Store::Memory(store, node) = &self.store else {

@@ -7,7 +7,7 @@ use crate::channel::ChannelPattern;
 use crate::debts::Parting;
 use crate::decision::DeciderId;
 use crate::id::{CallTicket, DecisionTicket, SessionId, StoreTicket};
-use crate::request::{Refused, RequestKey};
+use crate::request::{Followers, RequestKey};
 use crate::session::SessionKey;
 use crate::store::Fence;
 use crate::time::Instant;
@@ -36,10 +36,10 @@ pub(crate) enum StoreUse {
     },
     /// Subscriptions to be forgotten before the reply in this slot.
     Slot { request: RequestKey, slot: usize },
-    /// The message in this slot has gone after its session.
+    /// Messages of a request have gone after their session.
     Follow {
         request: RequestKey,
-        refused: Refused,
+        followers: Followers,
     },
     /// A part of the log for a session that was claimed.
     Read(SessionKey),

@@ -13,6 +13,15 @@ use crate::reply::{self, StreamEntry};
 /// How many entries, and how many letters, are asked for at once.
 const MOST: usize = 512;
 
+/// How often the log is read under load: once in this time.
+///
+/// Whoever waits for an entry costs Redis many times what it costs to give him one more, and each node waits. Under load
+/// entries come this much later, and so more of them together.
+const PACE: Duration = Duration::from_millis(2);
+
+/// How much sooner than at that pace it is read after a silence, so that nothing waits without load.
+const AHEAD: Duration = PACE.saturating_mul(10);
+
 impl RedisStore {
     /// The command that waits for what comes next; `None` while there is nothing to wait for.
     pub(crate) fn tail_command(&self) -> Option<Cmd> {
@@ -33,11 +42,12 @@ impl RedisStore {
         Some(words)
     }
 
-    /// What came. What came too late, a lease having passed, is asked for again.
-    pub(crate) fn tailed(&mut self, now: Instant, came: Value) -> Result<(), Unreadable> {
+    /// What came; gives how long to wait before more is asked for. What came too late, a lease having passed, is asked
+    /// for again.
+    pub(crate) fn tailed(&mut self, now: Instant, came: Value) -> Result<Duration, Unreadable> {
         self.pass(now);
         if !self.link.is_up() {
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
         let (mut entries, mut letters) = (Vec::new(), Vec::new());
         for (name, stream) in reply::streams(came)? {
@@ -47,13 +57,24 @@ impl RedisStore {
                 letters = stream;
             }
         }
-        // There may be letters that are older than these entries.
-        let is_cut = letters.len() >= MOST;
+        let (is_late, is_cut) = (entries.len() >= MOST, letters.len() >= MOST);
+        let is_paced = letters.is_empty() && !entries.is_empty() && !is_late;
         self.letters_came(letters);
+        // There may be letters that are older than these entries.
         if !is_cut {
             self.entries_came(entries)?;
         }
-        Ok(())
+        Ok(if is_paced {
+            self.pause()
+        } else {
+            Duration::ZERO
+        })
+    }
+
+    /// How long after this read of the log the next one is due.
+    fn pause(&mut self) -> Duration {
+        self.paced = self.paced.max(self.now) + PACE;
+        self.paced.saturating_duration_since(self.now + AHEAD)
     }
 
     fn letters_came(&mut self, letters: Vec<StreamEntry>) {

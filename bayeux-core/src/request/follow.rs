@@ -1,16 +1,17 @@
 //! A message whose session has gone elsewhere while the store was asked: nothing was written, so it is
 //! handed to whoever has the session now.
 //!
-//! Its client need not know: behind a balancer each of its connects may move the session. One goes at a
-//! time, and none before those that came before it are done (MO-6): the store may refuse them in any order.
+//! Its client need not know: behind a balancer each of its connects may move the session. Those that come one
+//! after the other in a frame go together, and none before those that came before it are done (MO-6): the store
+//! may refuse them in any order.
 
 use alloc::boxed::Box;
-use alloc::vec;
+use alloc::vec::Vec;
 
 use super::{Current, Flow, Request, RequestKey, Slot};
 use crate::connection::Answer;
 use crate::id::{ConnectionId, SessionId, StoreTicket};
-use crate::message::{Message, Messages, ProtocolError};
+use crate::message::{Message, ProtocolError};
 use crate::store::{Position, StoreReply, StoreRequest};
 use crate::tickets::StoreUse;
 use crate::turn::Turn;
@@ -26,7 +27,13 @@ pub(crate) struct Refused {
     error: ProtocolError,
     /// The append that was refused: others come behind it.
     entry: Option<StoreTicket>,
-    /// How often it has gone.
+}
+
+/// Refused messages of a request on their way to whoever has their session, in order.
+#[derive(Debug)]
+pub(crate) struct Followers {
+    all: Vec<Refused>,
+    /// How often they have gone.
     tries: u8,
 }
 
@@ -49,12 +56,7 @@ impl Turn<'_> {
         if request.waiting(slot).and_then(session_of).is_none() {
             return false;
         }
-        request.refused.push(Refused {
-            slot,
-            error,
-            entry,
-            tries: 0,
-        });
+        request.refused.push(Refused { slot, error, entry });
         self.go_after(key);
         true
     }
@@ -84,7 +86,6 @@ impl Turn<'_> {
             slot: current.slot,
             error,
             entry: None,
-            tries: 0,
         });
         let answer = Answer::to(&current.message);
         self.wait_for_store(request, current, Box::new(answer))
@@ -104,8 +105,8 @@ impl Turn<'_> {
         })
     }
 
-    /// Sends the refused message whose turn it is, if it is the turn of one: of this request, or of those on the
-    /// same duplex, which do one frame after the other.
+    /// Sends the refused messages whose turn it is, if it is the turn of some: of this request, or of those on
+    /// the same duplex, which do one frame after the other.
     pub(super) fn go_after(&mut self, key: RequestKey) {
         let parts = &mut **self;
         let request = parts.requests.get_mut(key);
@@ -119,64 +120,60 @@ impl Turn<'_> {
             if request.open == 0 {
                 continue;
             }
-            let first = request.first_waiting();
-            let turn = request
-                .refused
-                .iter()
-                .position(|refused| Some(refused.slot) == first);
-            let Some(turn) = turn else {
-                return;
-            };
-            let (key, refused) = (*key, request.refused.swap_remove(turn));
-            return self.send_after(key, refused);
+            let (key, all) = (*key, request.take_refused_in_turn());
+            if !all.is_empty() {
+                self.send_after(key, Followers { all, tries: 0 });
+            }
+            return;
         }
     }
 
-    fn send_after(&mut self, key: RequestKey, mut refused: Refused) {
+    fn send_after(&mut self, key: RequestKey, mut followers: Followers) {
         let Some(request) = self.requests.get_mut(key) else {
             return;
         };
-        let Some(message) = request.waiting(refused.slot) else {
+        let waiting = followers.all.iter();
+        let messages: Vec<_> = waiting
+            .filter_map(|refused| request.waiting(refused.slot).cloned())
+            .collect();
+        let Some(session) = messages.first().and_then(session_of) else {
             return;
         };
-        let Some(session) = session_of(message) else {
-            return;
-        };
-        let messages = Messages::from(vec![message.clone()]);
         let (peer, transport) = (request.peer.clone(), request.origin.came_by());
-        refused.tries += 1;
-        self.counters.forwarded += 1;
+        followers.tries += 1;
+        self.counters.forwarded += messages.len() as u64;
         let forward = StoreRequest::Forward {
             session,
-            messages,
+            messages: messages.into(),
             peer,
             transport,
         };
         let what = StoreUse::Follow {
             request: key,
-            refused,
+            followers,
         };
         self.store(forward, what);
     }
 
-    /// What became of a message that went after its session.
-    pub(crate) fn followed(&mut self, key: RequestKey, refused: Refused, reply: StoreReply) {
-        let error = match reply {
+    /// What became of messages that went after their session.
+    pub(crate) fn followed(&mut self, key: RequestKey, followers: Followers, reply: StoreReply) {
+        let is_unknown = match reply {
             StoreReply::Answered(replies) => {
-                let waiting = self.is_placed(key, &refused);
+                let waiting = self.are_placed(key, &followers);
                 if let Some(request) = self.requests.get_mut(key) {
                     for reply in &replies {
                         request.pass_on(reply);
                     }
                 }
-                self.fill_with_nothing(key, refused.slot);
+                let slots = followers.all.iter().map(|refused| refused.slot);
+                self.fill_with_nothing(key, slots);
                 return self.advance_all(waiting);
             }
             // It goes on moving.
-            StoreReply::Unowned if refused.tries < MOST && !self.log.is_down() => {
-                return self.send_after(key, refused);
+            StoreReply::Unowned if followers.tries < MOST && !self.log.is_down() => {
+                return self.send_after(key, followers);
             }
-            StoreReply::Unknown => refused.error.clone(),
+            StoreReply::Unknown => true,
             StoreReply::Unowned
             | StoreReply::Done
             | StoreReply::Appended(_)
@@ -184,23 +181,26 @@ impl Turn<'_> {
             | StoreReply::Fenced
             | StoreReply::Entries(_)
             | StoreReply::Gap
-            | StoreReply::Failed => ProtocolError::unavailable(),
+            | StoreReply::Failed => false,
         };
-        let waiting = self.is_placed(key, &refused);
-        self.fill(key, refused.slot, Err(error), Position::ZERO);
+        let waiting = self.are_placed(key, &followers);
+        for refused in followers.all {
+            let error = if is_unknown {
+                refused.error
+            } else {
+                ProtocolError::unavailable()
+            };
+            self.fill(key, refused.slot, Err(error), Position::ZERO);
+        }
         self.advance_all(waiting);
     }
 
-    /// What comes behind it need not wait for it any longer.
-    fn is_placed(
-        &mut self,
-        key: RequestKey,
-        refused: &Refused,
-    ) -> impl IntoIterator<Item = RequestKey> + use<> {
-        let entry = refused.entry;
-        entry.map_or_else(Default::default, |entry| {
-            self.entry_placed(key, entry, Position::ZERO)
-        })
+    /// What comes behind them need not wait for them any longer.
+    fn are_placed(&mut self, key: RequestKey, followers: &Followers) -> Vec<RequestKey> {
+        let entries = followers.all.iter().filter_map(|refused| refused.entry);
+        entries
+            .flat_map(|entry| self.entry_placed(key, entry, Position::ZERO))
+            .collect()
     }
 
     fn advance_all(&mut self, requests: impl IntoIterator<Item = RequestKey>) {
@@ -220,14 +220,28 @@ impl Request {
         }
     }
 
-    /// The first slot that waits for the store, if any of them was refused; some do.
-    fn first_waiting(&self) -> Option<usize> {
+    /// Takes out the first messages that wait for the store, as far as they were refused and speak for one session.
+    fn take_refused_in_turn(&mut self) -> Vec<Refused> {
         if self.refused.is_empty() {
-            return None;
+            return Vec::new();
         }
-        let is_waiting = |slot: &Slot| matches!(slot, Slot::Open(Some(_)));
-        let handed = self.slots.iter().position(is_waiting);
-        handed.or_else(|| self.current.as_deref().map(|current| current.slot))
+        self.refused.sort_unstable_by_key(|refused| refused.slot);
+        let slots = self.refused.iter().map(|refused| refused.slot);
+        let mut session = None;
+        let in_turn = self.waiting_slots().zip(slots).take_while(|(first, slot)| {
+            let named = self.waiting(*slot).and_then(session_of);
+            first == slot && named.is_some() && *session.get_or_insert(named) == named
+        });
+        let count = in_turn.count();
+        self.refused.drain(..count).collect()
+    }
+
+    /// The slots that wait for the store, in order.
+    fn waiting_slots(&self) -> impl Iterator<Item = usize> {
+        let slots = self.slots.iter().enumerate();
+        let handed =
+            slots.filter_map(|(at, slot)| matches!(slot, Slot::Open(Some(_))).then_some(at));
+        handed.chain(self.current.as_deref().map(|current| current.slot))
     }
 }
 

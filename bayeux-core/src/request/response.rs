@@ -99,25 +99,34 @@ impl Turn<'_> {
 
     /// A slot waits for the store no longer: what waited for that goes on.
     fn settled(&mut self, key: RequestKey) {
-        self.go_after(key);
         let Some(request) = self.requests.get_mut(key) else {
             return;
         };
         if request.processed {
-            self.finish(key);
-        } else if request.current.is_none() {
+            self.go_after(key);
+            return self.finish(key);
+        }
+        if request.current.is_none() {
+            // What can begin now may be refused too, and go along.
             self.advance(key);
         }
+        self.go_after(key);
     }
 
-    /// The answer to what a slot waited for is among those that another engine has composed.
-    pub(super) fn fill_with_nothing(&mut self, key: RequestKey, slot: usize) {
+    /// The answers to what these slots waited for are among those that another engine has composed.
+    pub(super) fn fill_with_nothing(
+        &mut self,
+        key: RequestKey,
+        slots: impl IntoIterator<Item = usize>,
+    ) {
         let Some(request) = self.requests.get_mut(key) else {
             return;
         };
-        request.open = request.open.saturating_sub(1);
-        request.current.take_if(|current| current.slot == slot);
-        set(&mut request.slots, slot, Slot::None);
+        for slot in slots {
+            request.open = request.open.saturating_sub(1);
+            request.current.take_if(|current| current.slot == slot);
+            set(&mut request.slots, slot, Slot::None);
+        }
         self.settled(key);
     }
 

@@ -1,6 +1,7 @@
 //! Servers with one Redis, behind a balancer that sends each request to the next.
 
 use std::collections::BTreeSet;
+use std::thread;
 
 use super::{Balancer, Redis, Server, Settings};
 
@@ -41,8 +42,9 @@ impl Cluster {
             names: Vec::new(),
             started: 0,
         };
-        for at in 0..count {
-            cluster.seat(at);
+        let started: Vec<_> = (0..count).map(|_| cluster.start()).collect();
+        for (at, (name, server)) in started.into_iter().enumerate() {
+            cluster.seat(at, name, server);
         }
         cluster
     }
@@ -53,14 +55,20 @@ impl Cluster {
         self.servers.remove(at).kill();
         let name = self.names.remove(at);
         let orphans = self.sessions_of(&name);
-        self.seat(at);
+        let (name, server) = self.start();
+        self.seat(at, name, server);
         orphans
     }
 
-    fn seat(&mut self, at: usize) {
+    /// One more, and its name.
+    fn start(&mut self) -> (String, Server) {
         self.started += 1;
         let name = format!("server-{}", self.started);
         let server = Server::start(&self.settings.clone().node_name(&name));
+        (name, server)
+    }
+
+    fn seat(&mut self, at: usize, name: String, server: Server) {
         server.until_ready();
         self.balancer.seat(at, Some(&server));
         self.servers.insert(at, server);
@@ -94,11 +102,13 @@ impl Cluster {
         self.redis.calls("hincrby")
     }
 
-    /// Ends it as an operator would, one server after the other.
+    /// Ends it as an operator would, all servers at a time.
     pub fn stop(self) {
-        for server in self.servers {
-            server.stop();
-        }
+        thread::scope(|scope| {
+            for server in self.servers {
+                scope.spawn(|| server.stop());
+            }
+        });
     }
 
     /// Ends all servers at once, as a crash would.

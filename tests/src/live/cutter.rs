@@ -31,11 +31,22 @@ struct State {
     /// The text in the middle of which the next connection from the server breaks.
     needle: Option<Vec<u8>>,
     stalled: bool,
+    hold: Hold,
     ended: bool,
     /// How many bytes clients have sent.
     sent: usize,
     links: Vec<Link>,
     report: Sender<()>,
+}
+
+/// Whether a connection from a client is held up.
+#[derive(Debug)]
+enum Hold {
+    Nothing,
+    /// The next one on which this text comes will be.
+    At(Vec<u8>),
+    /// One is.
+    Now,
 }
 
 /// A connection that goes through, as the proxy's two ends of it.
@@ -63,6 +74,7 @@ impl Cutter {
                 upstream: Some(upstream),
                 needle: None,
                 stalled: false,
+                hold: Hold::Nothing,
                 ended: false,
                 sent: 0,
                 links: Vec::new(),
@@ -97,13 +109,33 @@ impl Cutter {
 
     /// Waits until that has happened.
     pub fn wait_for_cut(&self) {
-        let left = Deadline::USUAL;
-        match self.cuts.recv_timeout(left) {
+        self.wait_for_text();
+    }
+
+    /// From now on the first connection on which a client sends this text, in one piece, passes on nothing more from the
+    /// client, until [`Cutter::release`]. All others go on.
+    pub fn hold_at(&self, text: &str) {
+        self.shared.lock().hold = Hold::At(text.into());
+    }
+
+    /// Waits until one is held.
+    pub fn wait_for_hold(&self) {
+        self.wait_for_text();
+    }
+
+    /// What was held goes on to where it was to go.
+    pub fn release(&self) {
+        self.shared.lock().hold = Hold::Nothing;
+        self.shared.changed.notify_all();
+    }
+
+    fn wait_for_text(&self) {
+        match self.cuts.recv_timeout(Deadline::USUAL) {
             Ok(()) => {}
             Err(RecvTimeoutError::Timeout) => {
                 let state = self.shared.lock();
                 let needle = state.needle.as_deref().map(String::from_utf8_lossy);
-                panic!("the server did not send this in time: {needle:?}");
+                panic!("not sent in time: {needle:?}, {:?}", state.hold);
             }
             Err(RecvTimeoutError::Disconnected) => panic!("the proxy has ended"),
         }
@@ -165,6 +197,18 @@ impl Shared {
         self.changed
             .wait_while(self.lock(), |state| state.stalled && !state.ended)
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits with these bytes of a client if they have the text in them that is to be held.
+    fn hold(&self, mut state: MutexGuard<'_, State>, bytes: &[u8]) {
+        let is_it = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+        if !matches!(&state.hold, Hold::At(text) if is_it(text)) {
+            return;
+        }
+        state.hold = Hold::Now;
+        state.report.send(()).ok();
+        let held = |state: &mut State| matches!(state.hold, Hold::Now) && !state.ended;
+        drop(self.changed.wait_while(state, held));
     }
 }
 
@@ -266,7 +310,11 @@ impl Pipe {
                 state.needle = None;
             }
             let report = state.report.clone();
-            drop(state);
+            if self.is_up {
+                self.shared.hold(state, bytes);
+            } else {
+                drop(state);
+            }
             if let Watch::ForTheNeedle(passed) = &mut watch {
                 remember(passed, bytes);
             }

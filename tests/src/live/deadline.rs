@@ -13,7 +13,7 @@ pub struct Deadline(Instant);
 
 impl Deadline {
     /// How long tests wait for what should take milliseconds: generous, because machines that run tests are busy.
-    pub const USUAL: Duration = Duration::from_secs(30);
+    pub const USUAL: Duration = Duration::from_secs(60);
 
     /// That long from now.
     #[must_use]

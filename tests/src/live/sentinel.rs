@@ -63,6 +63,30 @@ impl Watched {
         self.redis.get(self.master).expect("one of two")
     }
 
+    /// The copy of the master.
+    pub fn copy(&self) -> &Redis {
+        self.redis.get(1 - self.master).expect("one of two")
+    }
+
+    /// The copy hears no more of what the master is told from now on; waits until it knows. The Sentinels take it all the
+    /// same if the master dies within ten seconds.
+    pub fn part(&self) {
+        let copy = self.copy();
+        // It can no longer log in.
+        copy.say(&["CONFIG", "SET", "masteruser", "nobody"]);
+        copy.say(&["CONFIG", "SET", "masterauth", "nothing"]);
+        self.master().say(&["CLIENT", "KILL", "TYPE", "replica"]);
+        let deadline = Deadline::usual();
+        let is_parted = || {
+            let said = copy.say(&["INFO", "replication"]);
+            said.contains("master_link_status:down")
+        };
+        while !is_parted() {
+            assert!(deadline.left().is_some(), "{copy:?} is still told");
+            std::thread::yield_now();
+        }
+    }
+
     /// The master dies; waits until the Sentinels have put the other in its place.
     pub fn fail_over(&mut self) {
         let [one, two] = &mut self.redis;

@@ -515,3 +515,20 @@ fn a_connect_that_is_not_held_brings_what_was_read_once_that_is_decided_on() {
         nothing_leaks(&mut script);
     }
 }
+
+// Proves: RC-3
+#[test]
+fn another_answer_takes_nothing_along_while_the_log_is_read() {
+    let mut script = engine(120);
+    let record = released_at(110, record(false, 100, 105));
+    let (client, socket) = claim_over(&mut script, SOCKET, record, json!({"id": "c"}));
+    let ticket = is_read(&mut script, 110, 120);
+    log(&mut script, [121]);
+
+    let service = json!({"channel": "/service/x", "clientId": client.session, "data": 0});
+    let exchange = script.post(service);
+
+    assert_eq!(read(&script.take(exchange)), (vec![], None));
+    script.stored(ticket, StoreReply::Entries(entries([115])));
+    assert_eq!(read(&script.take(socket)), (vec![115, 121], None));
+}

@@ -270,3 +270,22 @@ fn a_session_does_not_expire_while_a_message_of_it_is_worked_on() {
     assert_eq!(script.engine().load().sessions, 0);
     nothing_leaks(&mut script);
 }
+
+#[test]
+fn what_was_to_be_withdrawn_from_a_session_is_void_with_its_end() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let exchange = script.request(&client, subscribe(&client, "/more"));
+    let (ticket, _) = script.take_store();
+    script.stored(ticket, StoreReply::Failed);
+    assert_eq!(script.take(exchange)[0]["successful"], false);
+    let (ticket, request) = script.take_store();
+    assert!(matches!(request, StoreRequest::Unsubscribe { .. }));
+    script.stored(ticket, StoreReply::Failed);
+    assert_eq!(script.engine().load().debts, 1);
+
+    script.request(&client, goodbye(&client));
+
+    assert_eq!(script.engine().load().debts, 0);
+    nothing_leaks(&mut script);
+}

@@ -30,7 +30,7 @@ use bayeux_core::{
     Peer, Position, ReportKind, SessionId, SessionRecord, SessionSettings, StoreReply,
     StoreRequest, StoreTicket, StoredSubscription, Transport,
 };
-use bayeux_tests::talk::brought;
+use bayeux_tests::talk::{brought, connected_by_hand};
 use serde_json::{Value, json};
 
 const HTTP: Transport = Transport::LongPolling;

@@ -317,3 +317,32 @@ fn the_clock_of_a_session_stands_through_every_outage() {
     assert_eq!(script.engine().load().sessions, 0);
     nothing_leaks(&mut script);
 }
+
+// Proves: ER-7
+#[test]
+fn a_number_that_this_engine_has_seen_is_served_without_the_store() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({"ack": true}));
+    log(&mut script, [121]);
+    script.notify(Notice::Down);
+
+    let held = script.connect_with(&client, ack(1));
+
+    script.expect_nothing(held);
+    script.after(30_000);
+    assert_eq!(read(&script.take(held)), (vec![], Some(1)));
+}
+
+#[test]
+fn while_the_store_is_away_nothing_is_tried_again() {
+    let mut script = engine(120);
+    let client = connected_by_hand(&mut script);
+    script.notify(Notice::Down);
+
+    script.post(json!({"channel": "/meta/disconnect", "clientId": client.session}));
+
+    assert_eq!(script.engine().load().debts, 1);
+    assert_eq!(script.engine().poll_timeout(), None);
+    script.notify(Notice::Up { position: at(120) });
+    nothing_leaks(&mut script);
+}

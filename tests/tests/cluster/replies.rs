@@ -111,12 +111,11 @@ fn what_is_not_begun_as_its_session_is_taken_is_done_by_whoever_has_it() {
         script.stored(append, StoreReply::Appended(at(121)));
     }
 
-    for id in most..most + 2 {
-        let reply = json!({"channel": "/news", "id": id.to_string(), "successful": true});
-        let messages = goes_after(&mut script, StoreReply::Answered(vec![reply.into()]));
-        let data = messages.first().unwrap().data.clone();
-        assert_eq!((messages.len(), data), (1, Some(json!(id).into())));
-    }
+    let ids: Vec<_> = (most..most + 3).map(|id| id.to_string()).collect();
+    let messages = goes_after(&mut script, StoreReply::Unowned);
+    let all: Vec<_> = messages.iter().map(|message| &message.data).collect();
+    let data = (most..most + 3).map(|id| Some(json!(id).into()));
+    assert_eq!(all, data.collect::<Vec<_>>().iter().collect::<Vec<_>>());
     goes_after(&mut script, StoreReply::Unknown);
     log(&mut script, [121]);
     let replies = script.take(exchange);
@@ -124,9 +123,71 @@ fn what_is_not_begun_as_its_session_is_taken_is_done_by_whoever_has_it() {
     let failed = |reply: &&Value| reply["successful"] == false;
     assert_eq!(replies.len(), most + 3);
     let failed: Vec<_> = replies.iter().filter(failed).collect();
-    assert_eq!(failed.len(), 1, "{failed:?}");
-    assert_eq!(failed[0]["error"], "402::session_unknown");
-    assert_eq!(failed[0]["id"], (most + 2).to_string());
+    let unknown = |id| json!({"channel": "/news", "id": id, "successful": false, "error": "402::session_unknown"});
+    assert_eq!(
+        failed,
+        ids.iter()
+            .map(unknown)
+            .collect::<Vec<_>>()
+            .iter()
+            .collect::<Vec<_>>()
+    );
+    nothing_leaks(&mut script);
+}
+
+// Proves: MO-6
+#[test]
+fn what_goes_after_its_session_goes_as_one_as_far_as_it_may() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let publish = |id: usize| json!({"channel": "/news", "id": id.to_string(), "clientId": client.session, "data": id});
+    let most = Config::default().limits.max_open_appends;
+    let all = 2 * most + 10;
+    let exchange = script.post(json!((0..all).map(publish).collect::<Vec<_>>()));
+    let appends: Vec<_> = (0..most).map(|_| script.take_store().0).collect();
+    script.notify(Notice::Taken {
+        session: name(&client),
+        fence: Fence(2),
+    });
+    done(&mut script);
+
+    for append in appends {
+        script.stored(append, StoreReply::Fenced);
+    }
+
+    let mut gone = 0;
+    // The first was alone in being refused as it went.
+    for count in [1, most, most, 9] {
+        let (ticket, request) = script.take_store();
+        assert!(!script.has_store_requests());
+        let StoreRequest::Forward { messages, .. } = request else {
+            panic!("{request:?}");
+        };
+        let data: Vec<_> = messages
+            .iter()
+            .map(|message| message.data.clone())
+            .collect();
+        let expected = gone..gone + count;
+        assert_eq!(
+            data,
+            expected
+                .clone()
+                .map(|id| Some(json!(id).into()))
+                .collect::<Vec<_>>()
+        );
+        let reply = |id: usize| {
+            json!({"channel": "/news", "id": id.to_string(), "successful": true}).into()
+        };
+        script.stored(ticket, StoreReply::Answered(expected.map(reply).collect()));
+        gone += count;
+    }
+    let replies = script.take(exchange);
+    let ids = replies
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reply| reply["id"].as_str().unwrap().parse().unwrap());
+    assert_eq!(ids.collect::<Vec<usize>>(), (0..all).collect::<Vec<_>>());
     nothing_leaks(&mut script);
 }
 
@@ -286,7 +347,7 @@ fn a_session_that_could_not_be_opened_in_time_is_ended() {
 
 // Proves: MO-6
 #[test]
-fn what_a_fence_refuses_goes_after_its_session_one_after_the_other() {
+fn what_a_fence_refuses_goes_after_its_session_in_the_order_in_which_it_came() {
     for transport in [HTTP, SOCKET] {
         let mut script = engine(120);
         let client = own(&mut script, transport, json!({}));
@@ -308,19 +369,28 @@ fn what_a_fence_refuses_goes_after_its_session_one_after_the_other() {
             .map(|_| script.take_store().0)
             .collect();
 
-        let asked_for = asked.len();
         while let Some(ticket) = asked.pop() {
             assert!(!script.has_store_requests(), "{transport:?}");
             script.stored(ticket, StoreReply::Fenced);
         }
 
-        for number in 1..=asked_for {
-            // The session has moved on, but for that nothing overtakes the message.
+        for frame in frames {
+            // The session has moved on, but for that nothing overtakes the messages.
             goes_after(&mut script, StoreReply::Unowned);
             let reply = Payload::parse(r#"{"channel":"/news","successful":true}"#).unwrap();
-            let messages = goes_after(&mut script, StoreReply::Answered(vec![reply]));
-            let data = Payload::parse(number.to_string()).unwrap();
-            assert_eq!(messages.first().unwrap().data, Some(data), "{transport:?}");
+            let count = frame.as_array().unwrap().len();
+            let messages = goes_after(&mut script, StoreReply::Answered(vec![reply; count]));
+            let data = messages.iter().map(|message| message.data.clone().unwrap());
+            let expected = frame
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|message| message["data"].clone().into());
+            assert_eq!(
+                data.collect::<Vec<Payload>>(),
+                expected.collect::<Vec<_>>(),
+                "{transport:?}"
+            );
         }
         assert!(!script.has_store_requests(), "{transport:?}");
     }

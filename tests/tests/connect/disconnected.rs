@@ -382,7 +382,9 @@ fn a_dismissed_client_that_never_comes_back_leaves_nothing() {
 
     assert!(!lives(&mut script, &alice), "to the application it is gone");
     assert_eq!(script.engine().load().sessions, 1, "its last events wait");
+    assert_eq!(script.engine().counters().sessions_removed, 1);
     script.at(10_000);
+    assert_eq!(script.engine().counters().sessions_removed, 1);
     assert_eq!(removals(&mut script), [Removal::DisconnectedByServer]);
     script.expect_no_trace();
 }
@@ -411,5 +413,60 @@ fn a_dismissed_session_accepts_nothing_more() {
     );
     let next = connect(&mut script, &alice, "c");
     script.expect(next, json!(dismissed("c")));
+    script.expect_no_trace();
+}
+
+// Proves: DC-7
+#[test]
+fn nor_does_a_dismissed_session_subscribe_unsubscribe_or_say_goodbye() {
+    for operation in ["subscribe", "unsubscribe", "disconnect"] {
+        let mut script = script();
+        let alice = reader(&mut script, POLLING);
+        dismiss(&mut script, &alice);
+        let channel = format!("/meta/{operation}");
+
+        let answered = script.post(json!({
+            "id": "m", "channel": channel, "clientId": alice.session, "subscription": "/news",
+        }));
+
+        let reply = script.take(answered);
+        assert_eq!(
+            reply[0]["error"],
+            json!("402::session_unknown"),
+            "{channel}"
+        );
+        let next = connect(&mut script, &alice, "c");
+        script.expect(next, json!(dismissed("c")));
+        script.expect_no_trace();
+    }
+}
+
+// Proves: DC-6
+#[test]
+fn an_exchange_without_session_is_not_closed_while_it_is_written() {
+    let mut script = script();
+    let alice = script.connected();
+    script.write_by_hand();
+    let bye = disconnect(&mut script, &alice);
+
+    script.at(60_000);
+
+    assert_eq!(script.closed(bye), None);
+    script.written(bye).expect(bye, goodbye());
+    script.expect_no_trace();
+}
+
+// Proves: DC-3
+#[test]
+fn what_goes_with_an_answer_is_counted_when_that_cannot_leave_any_more() {
+    let mut script = script();
+    let alice = reader(&mut script, POLLING);
+    script.publish("/news", json!(1));
+    script.stall_store();
+    let bye = disconnect(&mut script, &alice);
+
+    script.close(bye).resume_store();
+
+    assert_eq!(script.engine().counters().events_discarded, 1);
     script.expect_no_trace();
 }

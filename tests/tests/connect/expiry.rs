@@ -386,3 +386,46 @@ fn times_that_never_end_may_be_set() {
 
     assert!(lives(&mut script, &alice));
 }
+
+// Proves: TM-5
+#[test]
+fn what_is_no_valid_message_lengthens_no_life() {
+    let mut script = script();
+    let alice = script.connected();
+    script.after(9_000);
+
+    let refused = script.post(json!([
+        {"id": {}, "channel": "/a", "clientId": alice.session, "data": 1},
+        {"id": {}, "channel": "/meta/connect", "clientId": alice.session},
+    ]));
+
+    assert_eq!(script.take(refused)[0]["successful"], json!(false));
+    let left = view(&mut script, &alice).unwrap().expires_in;
+    assert_eq!(left, Some(Duration::from_secs(1)));
+    script.expect_no_trace();
+}
+
+// Proves: TM-5
+#[test]
+fn a_message_that_took_its_time_lengthens_a_life_by_the_grace_alone() {
+    let mut script = Script::new(Config {
+        interval: Duration::from_secs(20),
+        ..Config::default()
+    });
+    let alice = script.connected();
+    ask(
+        &mut script,
+        Role::Policy(bayeux_core::Operations {
+            publish: true,
+            ..<_>::default()
+        }),
+    );
+    script.after(25_000);
+    script.publish_as(&alice, "/a", json!(1));
+
+    script.after(3_000).decide(bayeux_core::Verdict::Allow);
+
+    let left = view(&mut script, &alice).unwrap().expires_in;
+    assert_eq!(left, Some(Duration::from_secs(10)));
+    script.expect_no_trace();
+}

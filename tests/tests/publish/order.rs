@@ -238,3 +238,28 @@ fn frames_that_wait_for_each_other_leave_nothing_when_their_socket_closes() {
     assert_eq!(subscriptions(&mut script, &alice), [""; 0]);
     script.resume_store().expect_no_trace();
 }
+
+// Proves: MO-6, PB-8
+#[test]
+fn a_subscribe_is_behind_a_publish_of_its_frame_also_when_its_socket_has_closed() {
+    let mut script = Script::with_scripted_store(Config::default());
+    let alice = connected_by_hand(&mut script);
+    let exchange = script.post(json!([
+        publish(&alice, "/a", json!(1)),
+        subscribe(&alice, json!("/a")),
+    ]));
+    let (append, _) = script.take_store();
+
+    script.close(exchange);
+
+    assert!(!script.has_store_requests());
+    let first = Position::new(1);
+    script.stored(append, StoreReply::Appended(first));
+    script.notify(entries(1, "/a", &[1]));
+    let (_, request) = script.take_store();
+    let StoreRequest::Subscribe { since, .. } = request else {
+        panic!("{request:?}")
+    };
+    assert_eq!(since, first);
+    script.expect_no_trace();
+}

@@ -285,3 +285,19 @@ fn a_session_may_be_given_times_of_its_own() {
     assert_eq!(script.engine().load().sessions, 0);
     script.expect_no_trace();
 }
+
+#[test]
+fn a_subscription_that_the_store_keeps_is_not_asked_for_again() {
+    let mut script = Script::with_scripted_store(Config::default());
+    let alice = connected_by_hand(&mut script);
+    let call = script.call_later(subscribing(session(&alice), "/a"));
+    let (ticket, _) = script.take_store();
+    script.stored(ticket, StoreReply::Done);
+    assert_eq!(script.result(call), Some(CallResult::Done));
+
+    let again = script.call(subscribing(session(&alice), "/a"));
+
+    assert_eq!(again, CallResult::Done);
+    assert!(!script.has_store_requests());
+    script.expect_no_trace();
+}

@@ -2,8 +2,8 @@
 
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
-    Admission, Change, Config, Decider, DeciderId, Input, Operations, Payload, Role, StoreReply,
-    Transport, Verdict,
+    Admission, Change, Config, Decider, DeciderId, Input, Operations, Payload, ReportKind, Role,
+    StoreReply, Transport, Verdict,
 };
 use bayeux_tests::talk::*;
 use serde_json::{Value, json};
@@ -393,4 +393,57 @@ fn a_session_whose_connect_reply_was_dropped_expires_nevertheless() {
         assert_eq!(script.engine().load().sessions, 0, "{transport:?}");
         script.expect_no_trace();
     }
+}
+
+#[test]
+fn an_answer_without_events_holds_none_up() {
+    let mut script = Script::new(Config::default());
+    let alice = script.connected();
+    script.subscribe(&alice, "/a").write_by_hand();
+    let held = script.connect(&alice);
+    let published = script.publish_as(&alice, "/elsewhere", json!(1));
+
+    script.publish("/a", json!(2));
+
+    assert_eq!(script.take(held)[0], event("/a", json!(2)));
+    script.written(held).written(published);
+    script.expect_no_trace();
+}
+
+// Proves: RC-5
+#[test]
+fn what_speaks_for_another_session_waits_for_the_next_batch() {
+    let mut script = Script::new(Config::default());
+    let alice = script.connected_over(Transport::WebSocket, Value::Null);
+    let socket = alice.socket.unwrap();
+    script.write_by_hand();
+    script.request(&alice, publish(&alice, "/elsewhere", json!(1)));
+    let at_once = json!({"advice": {"timeout": 0}});
+    script.connect_with(&alice, at_once.clone());
+    script.reports();
+    script.send(socket, handshake());
+    let created = script
+        .reports()
+        .into_iter()
+        .find_map(|report| match report {
+            ReportKind::SessionCreated(id) => Some(id),
+            _ => None,
+        });
+    let bob = Client {
+        session: created.unwrap().text().to_string(),
+        ..alice
+    };
+    script.connect_with(&bob, at_once);
+    script.expect(socket, json!([ok("/elsewhere")]));
+
+    let [first, second] = [(); 2].map(|()| {
+        script.written(socket);
+        messages(&mut script, socket)
+    });
+
+    let channels = |sent: &[Value]| Vec::from_iter(sent.iter().map(|m| m["channel"].clone()));
+    assert_eq!(channels(&first), ["/meta/handshake", "/meta/connect"]);
+    assert_eq!(channels(&second), ["/meta/connect"]);
+    script.written(socket);
+    script.expect_no_trace();
 }

@@ -239,3 +239,22 @@ fn the_census_has_each_session_where_it_stands() {
         .collect();
     assert_eq!(left, [(Phase::Local, None, 1)]);
 }
+
+#[test]
+fn the_last_page_of_subscribers_is_full_without_another() {
+    let mut script = Script::new(Config::default());
+    let clients = [script.connected(), script.connected()];
+    for client in &clients {
+        script.subscribe(client, "/a");
+    }
+
+    let listed = script.call(Call::ListSubscribers {
+        pattern: pattern("/a"),
+        from: 0,
+        limit: 2,
+    });
+
+    let all = clients.iter().map(session).collect();
+    assert_eq!(listed, CallResult::Sessions(all, None));
+    script.expect_no_trace();
+}

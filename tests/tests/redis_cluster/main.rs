@@ -2,6 +2,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test that fails panics")]
 
 mod audience;
+mod cookies;
 mod costs;
 mod crowd;
 mod failover;
@@ -10,6 +11,7 @@ mod held;
 mod losses;
 mod outages;
 mod remains;
+mod stale;
 
 use bayeux_tests::live::Cluster;
 

@@ -32,15 +32,18 @@ impl Case {
         if self.software.is_foreign() {
             settings = settings.allow_origin(&Pages::served().origin());
         }
-        if self.software == Software::AioCometD {
-            // It waits as many seconds as a shutdown advises milliseconds; without a window that is none.
-            settings = settings.option("shutdownWindow", 0);
-        }
         self.site_with(settings)
     }
 
     fn site_with(self, settings: Settings) -> Site {
-        Site::start(self.setup, settings)
+        // What is advised in a shutdown is the same, for a shorter time.
+        let window = if self.software == Software::AioCometD {
+            // It waits as many seconds as it is advised milliseconds; without a window that is none.
+            0
+        } else {
+            200
+        };
+        Site::start(self.setup, settings.option("shutdownWindow", window))
     }
 
     fn client(self, url: &str) -> Client {
