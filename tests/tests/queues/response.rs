@@ -425,9 +425,11 @@ fn what_speaks_for_another_session_waits_for_the_next_batch() {
     let created = script
         .reports()
         .into_iter()
-        .find_map(|report| match report {
-            ReportKind::SessionCreated(id) => Some(id),
-            _ => None,
+        .find_map(|report| {
+            let ReportKind::SessionCreated(id) = report else {
+                return None;
+            };
+            Some(id)
         });
     let bob = Client {
         session: created.unwrap().text().to_string(),
