@@ -126,7 +126,7 @@ impl Queue {
             .filter(|queued| queued.laziness == Laziness::Prompt)
             .count();
         self.in_flight = 0;
-        self.overdue |= count > 0;
+        self.overdue = true;
         count
     }
 

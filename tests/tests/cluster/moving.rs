@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use bayeux_core::{Change, Decider, DeciderId, Input, Operations, Role, Verdict};
-
 use super::rig::*;
 use super::*;
 
