@@ -423,13 +423,12 @@ fn what_speaks_for_another_session_waits_for_the_next_batch() {
     script.connect_with(&alice, at_once.clone());
     script.reports();
     script.send(socket, handshake());
-    let created = script
-        .reports()
-        .into_iter()
-        .find_map(|report| match report {
-            ReportKind::SessionCreated(id) => Some(id),
-            _ => None,
-        });
+    let created = script.reports().into_iter().find_map(|report| {
+        let ReportKind::SessionCreated(id) = report else {
+            return None;
+        };
+        Some(id)
+    });
     let bob = Client {
         session: created.unwrap().text().to_string(),
         ..alice
