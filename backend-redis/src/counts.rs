@@ -44,6 +44,6 @@ pub struct Load {
     pub bytes: usize,
     /// The sessions that the engines of this node have.
     pub sessions: usize,
-    /// Whether Redis can be reached, and has proved that these are still theirs.
+    /// Whether Redis can be reached, answers within a second, and has proved that these are still theirs.
     pub is_there: bool,
 }

@@ -21,8 +21,12 @@ use crate::store::Unfit;
 use crate::surroundings::{Sleep, Surroundings, Timer};
 use crate::target::{Place, Target, tcp};
 
-/// How long Redis may take to answer, and to be connected to.
+/// How long Redis may take to be connected to, and to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long what it was asked is waited for all the same: a Redis that hesitates, or a machine that does, is to make
+/// nobody's request fail. Within a lease, so that this node is alive for the others as long.
+const LONGEST: Duration = Duration::from_secs(3);
 
 /// How long to wait before Redis is tried again, at first and at the most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -118,8 +122,8 @@ impl Driver {
     ) -> Result<(), Error> {
         let beat = self.store.lock().beat();
         let connecting = async {
-            let mut commands = connect(target, PATIENCE).await?;
-            let log = connect(target, beat + PATIENCE).await?;
+            let mut commands = connect(target, LONGEST).await?;
+            let log = connect(target, beat + LONGEST).await?;
             let names = load(&mut commands).await?;
             Ok::<_, Error>((commands, log, names))
         };
@@ -148,8 +152,16 @@ impl Driver {
             };
             if let Some(commands) = commands {
                 let count = commands.len();
-                let replies = connection.req_packed_commands(&commands, 0, count).await?;
+                let asking = connection.req_packed_commands(&commands, 0, count);
+                let replies = match select(asking, self.sleep(PATIENCE)).await {
+                    Either::Left((replies, _)) => replies?,
+                    Either::Right(((), asking)) => {
+                        self.store.lock().is_silent(true);
+                        asking.await?
+                    }
+                };
                 let now = self.now();
+                self.store.lock().is_silent(false);
                 let outcome = self.store.lock().replied(now, replies);
                 self.wake();
                 self.store.reader.wake();

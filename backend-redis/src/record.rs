@@ -18,7 +18,7 @@ pub(crate) fn encode(record: &SessionRecord) -> Vec<u8> {
         outgoing,
         identity,
         until,
-    } = &record.settings;
+    } = &*record.settings;
     let mut writer = Writer::default();
     writer
         .number(record.start.number())
@@ -86,7 +86,8 @@ pub(crate) fn decode(session: SessionId, bytes: Bytes) -> Result<SessionRecord, 
             outgoing,
             identity,
             until,
-        },
+        }
+        .into(),
         start,
         released: None,
         end: Position::ZERO,
@@ -108,7 +109,7 @@ mod tests {
             fence: Fence::default(),
             browser: None,
             bound: false,
-            settings: SessionSettings::default(),
+            settings: SessionSettings::default().into(),
             start: Position::ZERO,
             released: None,
             end: Position::ZERO,
@@ -127,7 +128,8 @@ mod tests {
             outgoing: vec![DeciderId(3), DeciderId(1)],
             identity: Some(Identity::new(Payload::string("ann"))),
             until: Some(Duration::from_secs(1_700_000_000)),
-        };
+        }
+        .into();
         assert_eq!(decode(session, encode(&record).into()), Ok(record));
         assert_eq!(
             decode(session, Bytes::from_static(b"\x01\x02ab")),

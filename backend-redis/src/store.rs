@@ -102,6 +102,8 @@ pub struct RedisStore {
     names: Names,
     now: Instant,
     link: Link,
+    /// Redis takes its time with what it was asked.
+    is_silent: bool,
     /// Until when other nodes take this one for alive.
     lease: Instant,
     /// What the lease says since this node has joined last: a claim from before is not done any more.
@@ -167,6 +169,7 @@ impl RedisStore {
             names: Names::default(),
             now: Instant::EPOCH,
             link: Link::Away,
+            is_silent: false,
             lease: Instant::EPOCH,
             lease_number: 0,
             next_beat: Instant::EPOCH,
@@ -346,7 +349,7 @@ impl RedisStore {
             entries: self.ring.len(),
             bytes: self.ring.bytes(),
             sessions: self.owned.len(),
-            is_there: self.link.is_up(),
+            is_there: self.link.is_up() && !self.is_silent,
         }
     }
 

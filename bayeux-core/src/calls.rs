@@ -1,6 +1,7 @@
 //! What the application asks for: calls, each of which returns once, and changes of the configuration.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::call::{Call, CallResult, SessionView};
@@ -53,7 +54,7 @@ impl Turn<'_> {
                 interval,
                 max_interval,
             } => self.with_session(session, |session| {
-                let settings = &mut session.settings;
+                let settings = Arc::make_mut(&mut session.settings);
                 settings.timeout = timeout.or(settings.timeout);
                 settings.interval = interval.or(settings.interval);
                 settings.max_interval = max_interval.or(settings.max_interval);

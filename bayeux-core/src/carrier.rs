@@ -5,6 +5,7 @@
 
 mod frames;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -96,7 +97,7 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        if session.is_batching() || session.reading.is_some() || !session.queue.is_prompt() {
+        if session.is_batching() || session.reading().is_some() || !session.queue.is_prompt() {
             return;
         }
         if let State::Held(hold) = &session.state {
@@ -292,7 +293,7 @@ impl Turn<'_> {
             Carries::Nothing => return,
             Carries::Rest(rest) => {
                 let positions = rest.positions().collect();
-                sending.rest = rest.session.map(|session| (session, positions));
+                sending.rest = rest.session.map(|session| Box::new((session, positions)));
                 events.extend(rest.events.into_iter().map(|(_, event)| event));
                 return;
             }
@@ -342,7 +343,7 @@ impl Turn<'_> {
             .activity
             .is_some_and(|activity| activity.mode == ActivityMode::ClientServer);
         let now = self.now;
-        sending.count += count;
+        sending.count += u32::try_from(count).unwrap_or(u32::MAX);
         self.counters.events_resent += again as u64;
         let Some(session) = self.sessions.get_mut(key) else {
             return;
@@ -354,9 +355,8 @@ impl Turn<'_> {
             session.active = now;
         }
         if reports {
-            sending
-                .positions
-                .extend(session.queue.front(count).map(|queued| queued.position));
+            let taken = session.queue.front(count);
+            sending.positions = taken.map(|queued| queued.position).collect();
         }
         self.calm(key);
     }
@@ -378,7 +378,7 @@ impl Turn<'_> {
             AnswerKind::Handshake if self.config.deliver_during_handshake => {
                 let Some(key) = sending.events else { return };
                 if let Some(fields) = &mut answer.reply.handshake {
-                    fields.messages = u32::try_from(sending.count).unwrap_or(u32::MAX);
+                    fields.messages = sending.count;
                 }
                 key
             }
@@ -428,8 +428,8 @@ impl Turn<'_> {
         if let Some(key) = sending.events {
             self.events_written(key, connection, &sending);
         }
-        if let Some((session, positions)) = sending.rest {
-            self.rest_written(session, &positions);
+        if let Some((session, positions)) = sending.rest.as_deref() {
+            self.rest_written(*session, positions);
         }
         if let Some(key) = sending.connect {
             self.connect_written(key, connection);
@@ -449,7 +449,7 @@ impl Turn<'_> {
             session.in_flight = None;
             session.queue.written();
         }
-        self.counters.events_written += sending.count as u64;
+        self.counters.events_written += u64::from(sending.count);
         for position in &sending.positions {
             self.report(ReportKind::Delivered(id, *position));
         }
@@ -495,7 +495,7 @@ impl Turn<'_> {
         if let Some(key) = sending.events {
             self.return_events(key, connection);
         }
-        let lost = sending.rest.map_or(0, |(_, rest)| rest.len() as u64);
+        let lost = sending.rest.map_or(0, |rest| rest.1.len() as u64);
         self.counters.events_discarded += lost;
         // Those that only waited for their turn here are over.
         for request in entry.requests {
@@ -544,10 +544,7 @@ impl Turn<'_> {
         }
     }
 
-    fn drop_connection(
-        &mut self,
-        connection: ConnectionId,
-    ) -> Option<alloc::boxed::Box<Connection>> {
+    fn drop_connection(&mut self, connection: ConnectionId) -> Option<Box<Connection>> {
         self.end_grace(connection);
         self.connections.remove(connection)
     }

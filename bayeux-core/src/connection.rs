@@ -1,7 +1,7 @@
 //! Connections: what is being worked on for each, what is ready to be sent, what is on its way.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -75,18 +75,19 @@ pub(crate) struct Sending {
     /// Whose events are in flight.
     pub(crate) events: Option<SessionKey>,
     /// How many.
-    pub(crate) count: usize,
+    pub(crate) count: u32,
     /// The last of those events, if some had to stay behind.
-    pub(crate) cut_off: Option<crate::Position>,
+    pub(crate) cut_off: Option<Position>,
     /// Whose connect is answered with it: its clock starts when this is written (TM-4).
     pub(crate) connect: Option<SessionKey>,
     /// To be reported as delivered, if that is wanted.
-    pub(crate) positions: Vec<Position>,
+    pub(crate) positions: Box<[Position]>,
     /// What it carries of a session that has ended.
-    pub(crate) rest: Option<(SessionId, Vec<Position>)>,
+    pub(crate) rest: Option<Box<(SessionId, Vec<Position>)>>,
 }
 
 /// The answer to one message.
+#[derive(PartialEq)]
 pub(crate) struct Answer {
     pub(crate) reply: Reply,
     pub(crate) kind: AnswerKind,
@@ -161,22 +162,15 @@ pub(crate) struct Connections {
     /// Looked up many times for each event. Their names are the driver's, so that no peer can choose
     /// them to collide.
     map: HashMap<ConnectionId, Box<Connection>, FxBuildHasher>,
-    /// Those of them that a shutdown has to close.
-    duplexes: BTreeSet<ConnectionId>,
 }
 
 impl Connections {
     pub(crate) fn insert(&mut self, id: ConnectionId, connection: Connection) {
-        if !connection.transport.is_exchange() {
-            self.duplexes.insert(id);
-        }
         self.map.insert(id, Box::new(connection));
     }
 
     pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Box<Connection>> {
-        let connection = self.map.remove(&id)?;
-        self.duplexes.remove(&id);
-        Some(connection)
+        self.map.remove(&id)
     }
 
     pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
@@ -187,8 +181,13 @@ impl Connections {
         self.map.get(&id).map(Box::as_ref)
     }
 
+    /// All duplexes in order, for a shutdown to close.
     pub(crate) fn duplexes(&self) -> Vec<ConnectionId> {
-        self.duplexes.iter().copied().collect()
+        let all = self.map.iter();
+        let duplexes = all.filter(|(_, connection)| !connection.transport.is_exchange());
+        let mut duplexes: Vec<_> = duplexes.map(|(id, _)| *id).collect();
+        duplexes.sort_unstable();
+        duplexes
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -11,7 +11,7 @@ use crate::id::{ConnectionId, DecisionTicket, Seed, StoreTicket};
 use crate::io::{Input, Output};
 use crate::message::ProtocolError;
 use crate::report::{Counters, Removal};
-use crate::session::Census;
+use crate::session::{Census, Session};
 use crate::store::{Position, StoreReply};
 use crate::tickets::{Asker, StoreUse};
 use crate::time::Instant;
@@ -278,10 +278,7 @@ impl Turn<'_> {
                 self.fill(request, slot, outcome, Position::ZERO);
             }
             StoreUse::Read(session) => {
-                let reading = self
-                    .sessions
-                    .get(session)
-                    .and_then(|session| session.reading);
+                let reading = self.sessions.get(session).and_then(Session::reading);
                 if reading.is_some_and(|reading| reading.ticket == ticket) {
                     self.read(session, reply);
                 }

@@ -6,6 +6,7 @@
 
 use alloc::string::String;
 use core::fmt;
+use core::num::{NonZeroU64, NonZeroU128};
 use core::str;
 
 use rand_chacha::ChaCha12Rng;
@@ -15,25 +16,26 @@ macro_rules! numbered {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(u64);
+        pub struct $name(NonZeroU64);
 
         impl $name {
-            /// The name that has this number.
+            /// The name that has this number; the highest there is counts as the one before it.
             #[must_use]
             pub const fn new(number: u64) -> Self {
-                Self(number)
+                // One more, so that an `Option` of it is no larger.
+                Self(NonZeroU64::MIN.saturating_add(number))
             }
 
             /// The number this name was made of.
             #[must_use]
             pub const fn number(self) -> u64 {
-                self.0
+                self.0.get() - 1
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({})"), self.0)
+                write!(f, concat!(stringify!($name), "({})"), self.number())
             }
         }
     )*};
@@ -131,6 +133,7 @@ fn value(text: &str, length: usize) -> Option<u128> {
 /// Knowing it is the right to act as that session (HS-3), so `Debug` shows four characters; ask
 /// for the whole with [`Display`](fmt::Display) or [`SessionId::text`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(packed(8))]
 pub struct SessionId(u128);
 
 impl SessionId {
@@ -165,7 +168,8 @@ impl SessionId {
 
 /// A browser's name, the value of its cookie: 24 letters and digits (BR-1, DE-5).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BrowserId(u128);
+#[repr(packed(8))]
+pub struct BrowserId(NonZeroU128);
 
 impl BrowserId {
     const LENGTH: usize = 24;
@@ -173,13 +177,23 @@ impl BrowserId {
     /// The identifier that reads `text`, if it has exactly the shape of ours.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        value(text, Self::LENGTH).map(Self)
+        value(text, Self::LENGTH).map(Self::of)
+    }
+
+    /// The one whose digits are `value`, of which there are far fewer than 128 bits hold: one more is kept,
+    /// so that an `Option` of it is no larger.
+    const fn of(value: u128) -> Self {
+        Self(NonZeroU128::MIN.saturating_add(value))
+    }
+
+    const fn value(self) -> u128 {
+        self.0.get() - 1
     }
 
     /// The cookie's value.
     #[must_use]
     pub fn text(self) -> String {
-        let digits = digits::<{ Self::LENGTH }>(self.0);
+        let digits = digits::<{ Self::LENGTH }>(self.value());
         str::from_utf8(&digits).unwrap_or_default().into()
     }
 
@@ -187,11 +201,11 @@ impl BrowserId {
     /// per browser is counted in one place.
     #[must_use]
     pub fn shard(self, shards: u32) -> u32 {
-        home(self.0, shards)
+        home(self.value(), shards)
     }
 
     pub(crate) fn draw(entropy: &mut Entropy) -> Self {
-        Self(entropy.wide() % 36_u128.pow(24))
+        Self::of(entropy.wide() % 36_u128.pow(24))
     }
 }
 

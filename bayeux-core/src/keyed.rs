@@ -6,7 +6,7 @@
 use core::borrow::Borrow;
 use core::hash::{BuildHasher, Hash};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 use siphasher::sip::SipHasher13;
 
 use crate::id::Entropy;
@@ -14,8 +14,9 @@ use crate::id::Entropy;
 /// A hash map under keys of its own.
 pub(crate) struct Keyed<K, V>(HashMap<K, V, Keys>);
 
-#[derive(Clone)]
-struct Keys(u64, u64);
+/// The keys of hashes.
+#[derive(Clone, Copy)]
+pub(crate) struct Keys(u64, u64);
 
 impl BuildHasher for Keys {
     type Hasher = SipHasher13;
@@ -25,13 +26,54 @@ impl BuildHasher for Keys {
     }
 }
 
+/// Numbers of slots by the hash of what is in them: the key itself is there and not kept twice.
+pub(crate) struct Index {
+    keys: Keys,
+    table: HashTable<u32>,
+}
+
+impl Index {
+    pub(crate) const fn new((first, second): (u64, u64)) -> Self {
+        Self {
+            keys: Keys(first, second),
+            table: HashTable::new(),
+        }
+    }
+
+    /// Adds a slot that is not there; `rehash` finds the hash of what is in another.
+    pub(crate) fn insert(&mut self, hash: u64, slot: u32, rehash: impl Fn(Keys, u32) -> u64) {
+        let keys = self.keys;
+        self.table
+            .insert_unique(hash, slot, |slot| rehash(keys, *slot));
+    }
+
+    pub(crate) fn remove(&mut self, hash: u64, slot: u32) {
+        if let Ok(entry) = self.table.find_entry(hash, |other| *other == slot) {
+            entry.remove();
+        }
+    }
+
+    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        self.table.find(hash, |slot| is_it(*slot)).copied()
+    }
+
+    pub(crate) fn hash(&self, key: impl Hash) -> u64 {
+        self.keys.hash_one(key)
+    }
+
+    pub(crate) fn hasher(&self) -> SipHasher13 {
+        self.keys.build_hasher()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+}
+
 impl<K: Eq + Hash, V> Keyed<K, V> {
     pub(crate) fn new(entropy: &mut Entropy) -> Self {
         Self(HashMap::with_hasher(Keys(entropy.word(), entropy.word())))
-    }
-
-    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
-        self.0.insert(key, value)
     }
 
     pub(crate) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>

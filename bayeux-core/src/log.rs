@@ -197,7 +197,7 @@ impl Turn<'_> {
         if position <= session.received || Some(session.id) == quiet {
             return;
         }
-        if position <= session.floor {
+        if position <= session.floor() {
             let subscribed = session.subscriptions.get(entry as usize);
             if subscribed.is_none_or(|subscribed| position <= subscribed.since) {
                 return;
@@ -458,7 +458,9 @@ impl Turn<'_> {
                 continue;
             };
             session.received = session.received.min(position);
-            session.floor = session.floor.min(position);
+            if let Some(takeover) = &mut session.takeover {
+                takeover.floor = takeover.floor.min(position);
+            }
             for subscribed in &mut session.subscriptions {
                 subscribed.since = subscribed.since.min(position);
             }

@@ -287,8 +287,8 @@ impl Turn<'_> {
         let timings = self.timings_of(self.sessions.get(key), transport);
         Advised {
             transport,
-            timeout: timings.timeout,
-            interval: timings.interval,
+            timeout: millis(timings.timeout),
+            interval: millis(timings.interval),
         }
     }
 }

@@ -12,9 +12,11 @@ mod pipeline;
 mod response;
 
 use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use slab::Slab;
 
@@ -41,7 +43,7 @@ use crate::timesync::Timesync;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct RequestKey {
     slot: u32,
-    generation: u32,
+    generation: NonZeroU32,
 }
 
 /// The messages of one frame.
@@ -290,17 +292,30 @@ impl Answer {
 }
 
 /// The requests of an engine.
-#[derive(Default)]
 pub(crate) struct Requests {
-    slots: Slab<(u32, Option<Box<Request>>)>,
-    generation: u32,
+    slots: Slab<(NonZeroU32, Option<Box<Request>>)>,
+    generation: NonZeroU32,
     /// Those that wait for the log, by the position that they wait for.
-    pub(crate) waiting: alloc::collections::BTreeSet<(Position, RequestKey)>,
+    pub(crate) waiting: BTreeSet<(Position, RequestKey)>,
+    /// Those that wait until their session has fewer appends open, in order.
+    pub(crate) paused: BTreeMap<SessionKey, VecDeque<RequestKey>>,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self {
+            slots: Slab::new(),
+            generation: NonZeroU32::MIN,
+            waiting: BTreeSet::new(),
+            paused: BTreeMap::new(),
+        }
+    }
 }
 
 impl Requests {
     fn insert(&mut self, request: Request) -> RequestKey {
-        self.generation = self.generation.wrapping_add(1);
+        // After 4 billion of them it begins anew.
+        self.generation = self.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         let slot = self
             .slots
             .insert((self.generation, Some(Box::new(request))));
@@ -331,6 +346,16 @@ impl Requests {
         if self.entry(key).is_some() {
             self.slots.remove(key.slot as usize);
         }
+    }
+
+    /// The first that waits for appends of `session`, which it does no longer.
+    fn next_paused(&mut self, session: SessionKey) -> Option<RequestKey> {
+        let paused = self.paused.get_mut(&session)?;
+        let first = paused.pop_front();
+        if paused.is_empty() {
+            self.paused.remove(&session);
+        }
+        first
     }
 
     pub(crate) fn get_mut(&mut self, key: RequestKey) -> Option<&mut Request> {

@@ -12,26 +12,31 @@
 //! `Leaving` is `Away` with nothing before it but the last connect; `Local` has no connects.
 
 mod census;
+mod hold;
 mod queue;
 mod unconfirmed;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::hash::BuildHasher;
 use core::net::IpAddr;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use slab::Slab;
 use smallvec::SmallVec;
 
 pub use self::census::Census;
+pub(crate) use self::hold::Hold;
 pub(crate) use self::queue::{Keep, Queue, Queued, Taken};
 pub(crate) use self::unconfirmed::Unconfirmed;
 use crate::call::Phase;
 use crate::channel::ChannelKey;
-use crate::connection::{Answer, Leftover};
+use crate::connection::Leftover;
 use crate::id::{BrowserId, ConnectionId, Entropy, SessionId, StoreTicket};
 use crate::io::Transport;
-use crate::keyed::Keyed;
+use crate::keyed::Index;
 use crate::page::page;
 use crate::request::RequestKey;
 use crate::store::{Fence, Position, SessionRecord, SessionSettings};
@@ -41,7 +46,7 @@ use crate::time::Instant;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct SessionKey {
     slot: u32,
-    generation: u32,
+    generation: NonZeroU32,
 }
 
 impl SessionKey {
@@ -53,7 +58,7 @@ impl SessionKey {
 
 /// One session.
 pub(crate) struct Session {
-    generation: u32,
+    generation: NonZeroU32,
     pub(crate) id: SessionId,
     pub(crate) fence: Fence,
     pub(crate) state: State,
@@ -67,13 +72,13 @@ pub(crate) struct Session {
     pub(crate) client_interval: Option<Duration>,
     /// What its client was last told of timings (AD-3).
     pub(crate) advised: Option<Advised>,
-    pub(crate) settings: Box<SessionSettings>,
+    pub(crate) settings: Arc<SessionSettings>,
     pub(crate) browser: Option<BrowserId>,
     pub(crate) binding: Binding,
     /// It was told to poll slowly, its browser having another (BR-9).
     pub(crate) multiple: bool,
     pub(crate) address: Option<IpAddr>,
-    pub(crate) subscriptions: Vec<Subscribed>,
+    pub(crate) subscriptions: SmallVec<[Subscribed; 2]>,
     pub(crate) queue: Queue,
     /// Where what is in flight is in flight.
     pub(crate) in_flight: Option<ConnectionId>,
@@ -87,13 +92,8 @@ pub(crate) struct Session {
     pub(crate) acknowledged: Position,
     /// Entries up to here have been queued for it, or need not be.
     pub(crate) received: Position,
-    /// Some subscriptions begin after what this engine had seen when it claimed the session.
-    pub(crate) floor: Position,
-    /// The log is being read for it: what is to stand before the rest of its queue is still missing.
-    pub(crate) reading: Option<Reading>,
-    /// It was claimed, and the log up to here is to be read for it once its client has said how far
-    /// it has come (with acknowledgement).
-    pub(crate) unread: Option<Position>,
+    /// What is particular to a session that was claimed from another engine.
+    pub(crate) takeover: Option<Box<Takeover>>,
     /// Requests that bring a connect which has not begun yet, in order of arrival.
     pub(crate) arriving: SmallVec<[RequestKey; 1]>,
     /// Where the answer to its last connect is on its way.
@@ -102,12 +102,22 @@ pub(crate) struct Session {
     pub(crate) awaiting: Option<RequestKey>,
     /// Appends that the store has not answered.
     pub(crate) open_appends: usize,
-    /// Requests that wait until there are fewer.
-    pub(crate) paused: Vec<RequestKey>,
     /// Until when it was admitted, if there is an end to that (HS-18).
     pub(crate) until: Option<Instant>,
     /// When it last did something but connect (EX-3).
     pub(crate) active: Instant,
+}
+
+/// What a session that was claimed has still to get from the log.
+#[derive(Default)]
+pub(crate) struct Takeover {
+    /// Some of its subscriptions begin after what this engine had seen then, none of them after this.
+    pub(crate) floor: Position,
+    /// The log is being read for it: what is to stand before the rest of its queue is still missing.
+    pub(crate) reading: Option<Reading>,
+    /// The log up to here is to be read for it once its client has said how far it has come (with
+    /// acknowledgement).
+    pub(crate) unread: Option<Position>,
 }
 
 /// A part of the log that was asked for: what follows `after`.
@@ -126,12 +136,12 @@ pub(crate) struct Subscribed {
     pub(crate) since: Position,
 }
 
-/// Timings as a client knows them.
+/// Timings as a client knows them, in milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Advised {
     pub(crate) transport: Transport,
-    pub(crate) timeout: Duration,
-    pub(crate) interval: Duration,
+    pub(crate) timeout: u64,
+    pub(crate) interval: u64,
 }
 
 /// Where a session stands between two of its connects.
@@ -144,7 +154,7 @@ pub(crate) enum State {
         stuck: Option<Instant>,
     },
     /// A connect waits for something to say.
-    Held(Box<Hold>),
+    Held(Hold),
     /// The last connect was answered; gone unless it comes back before `expires`.
     Away { expires: Instant },
     /// Disconnected by the server between two connects; the next one takes the rest (DC-5).
@@ -167,21 +177,11 @@ pub(crate) enum Binding {
     Recorded,
 }
 
-/// A connect that is held.
-pub(crate) struct Hold {
-    pub(crate) connection: ConnectionId,
-    pub(crate) until: Instant,
-    /// How it will be answered, but for what is known only then.
-    pub(crate) answer: Answer,
-    /// The browser whose hold this is, if it counts (BR-7).
-    pub(crate) browser: Option<BrowserId>,
-}
-
 impl Session {
     /// A session as `record` has it, without connection.
     pub(crate) fn new(record: SessionRecord, now: Instant, seen: Position) -> Self {
         Self {
-            generation: 0,
+            generation: NonZeroU32::MIN,
             id: record.session,
             fence: record.fence,
             state: State::Fresh { expires: now },
@@ -190,7 +190,7 @@ impl Session {
             transport: None,
             client_interval: None,
             advised: None,
-            settings: Box::new(record.settings),
+            settings: record.settings,
             browser: record.browser,
             binding: if record.bound {
                 Binding::Recorded
@@ -199,7 +199,7 @@ impl Session {
             },
             multiple: false,
             address: None,
-            subscriptions: Vec::new(),
+            subscriptions: SmallVec::new(),
             queue: Queue::default(),
             in_flight: None,
             batching: 0,
@@ -207,14 +207,11 @@ impl Session {
             start: record.start,
             acknowledged: record.start,
             received: record.start.max(seen),
-            floor: Position::ZERO,
-            reading: None,
-            unread: None,
+            takeover: None,
             arriving: SmallVec::new(),
             answering: None,
             awaiting: None,
             open_appends: 0,
-            paused: Vec::new(),
             until: None,
             active: now,
         }
@@ -228,7 +225,7 @@ impl Session {
     }
 
     /// What its events are kept until.
-    pub(crate) const fn keep(&self) -> Keep {
+    pub(crate) fn keep(&self) -> Keep {
         if self.settings.acknowledged {
             Keep::Acknowledged
         } else {
@@ -243,8 +240,19 @@ impl Session {
 
     /// Whether its events may leave: none of them is in flight, and none is still to be read that
     /// stands before them.
-    pub(crate) const fn may_give_out(&self) -> bool {
-        self.in_flight.is_none() && self.reading.is_none()
+    pub(crate) fn may_give_out(&self) -> bool {
+        self.in_flight.is_none() && self.reading().is_none()
+    }
+
+    /// The part of the log that is being read for it.
+    pub(crate) fn reading(&self) -> Option<Reading> {
+        self.takeover.as_ref()?.reading
+    }
+
+    /// After which position every one of its subscriptions has begun.
+    pub(crate) fn floor(&self) -> Position {
+        let takeover = self.takeover.as_ref();
+        takeover.map_or(Position::ZERO, |takeover| takeover.floor)
     }
 
     pub(crate) const fn hold(&self) -> Option<&Hold> {
@@ -315,7 +323,7 @@ impl Session {
     /// Up to where every entry of the log is in its queue, has been, or need not be; `seen` is what
     /// the engine has seen.
     pub(crate) fn settled(&self, seen: Position) -> Position {
-        self.reading.map_or(seen, |reading| reading.after)
+        self.reading().map_or(seen, |reading| reading.after)
     }
 
     /// Up to where everything that is for it has left (with acknowledgement: has arrived); `seen` is what
@@ -336,8 +344,10 @@ impl Session {
 /// All sessions of an engine, by key and by name.
 pub(crate) struct Sessions {
     slots: Slab<Box<Session>>,
-    names: Keyed<SessionId, SessionKey>,
-    generation: u32,
+    names: Index,
+    /// What sessions mostly agree on: those that do share it.
+    usual: [Arc<SessionSettings>; 2],
+    generation: NonZeroU32,
     /// Kept in step by `insert`, `remove` and `change`.
     census: Census,
 }
@@ -346,31 +356,49 @@ impl Sessions {
     pub(crate) fn new(entropy: &mut Entropy) -> Self {
         Self {
             slots: Slab::new(),
-            names: Keyed::new(entropy),
-            generation: 0,
+            names: Index::new((entropy.word(), entropy.word())),
+            usual: [false, true].map(|acknowledged| {
+                Arc::new(SessionSettings {
+                    acknowledged,
+                    ..SessionSettings::default()
+                })
+            }),
+            generation: NonZeroU32::MIN,
             census: Census::default(),
         }
     }
 
     pub(crate) fn insert(&mut self, mut session: Session) -> SessionKey {
-        self.generation = self.generation.wrapping_add(1);
+        // After 4 billion of them it begins anew.
+        self.generation = self.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         session.generation = self.generation;
-        let id = session.id;
+        session.settings = self.share(session.settings);
+        let hash = self.names.hash(&session.id);
         self.census.add(&session);
         let slot = self.slots.insert(Box::new(session));
         let slot = u32::try_from(slot).unwrap_or(u32::MAX);
-        let key = SessionKey {
+        let (names, slots) = (&mut self.names, &self.slots);
+        names.insert(hash, slot, |keys, slot| {
+            let session = slots.get(slot as usize);
+            session.map_or(0, |session| keys.hash_one(session.id))
+        });
+        SessionKey {
             slot,
             generation: self.generation,
-        };
-        self.names.insert(id, key);
-        key
+        }
+    }
+
+    /// The same settings, with others that have agreed on them.
+    pub(crate) fn share(&self, settings: Arc<SessionSettings>) -> Arc<SessionSettings> {
+        let usual = self.usual.iter().find(|usual| **usual == settings);
+        usual.map_or(settings, Arc::clone)
     }
 
     pub(crate) fn remove(&mut self, key: SessionKey) -> Option<Box<Session>> {
         self.get(key)?;
         let session = self.slots.try_remove(key.slot as usize)?;
-        self.names.remove(&session.id);
+        let hash = self.names.hash(&session.id);
+        self.names.remove(hash, key.slot);
         self.census.remove(&session);
         Some(session)
     }
@@ -415,7 +443,13 @@ impl Sessions {
     }
 
     pub(crate) fn find(&self, id: SessionId) -> Option<SessionKey> {
-        self.names.get(&id).copied()
+        let is_it = |slot| {
+            self.slots
+                .get(slot as usize)
+                .is_some_and(|session| session.id == id)
+        };
+        let slot = self.names.find(self.names.hash(&id), is_it)?;
+        Some(self.slots.get(slot as usize)?.key(slot))
     }
 
     /// The session that a channel knows by this number.
@@ -443,5 +477,35 @@ impl Sessions {
 
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+    use crate::connection::{Connection, Sending};
+    use crate::io::Peer;
+
+    #[test]
+    fn what_there_is_one_of_for_each_session_stays_small() {
+        // What makes one larger costs every session of every server that much: it belongs into a box, or the
+        // figure here goes up for a reason.
+        for (name, size, most) in [
+            ("Session", size_of::<Session>(), 416),
+            ("State", size_of::<State>(), 56),
+            ("Queue", size_of::<Queue>(), 80),
+            ("Queued", size_of::<Queued>(), 32),
+            ("Subscribed", size_of::<Subscribed>(), 16),
+            ("Connection", size_of::<Connection>(), 208),
+            ("Sending", size_of::<Sending>(), 64),
+            ("Peer", size_of::<Peer>(), 48),
+            ("SessionRecord", size_of::<SessionRecord>(), 112),
+            ("Option<ConnectionId>", size_of::<Option<ConnectionId>>(), 8),
+            ("Option<SessionKey>", size_of::<Option<SessionKey>>(), 8),
+            ("Option<BrowserId>", size_of::<Option<BrowserId>>(), 16),
+            ("Option<Instant>", size_of::<Option<Instant>>(), 8),
+        ] {
+            assert!(size <= most, "{name} has {size} bytes, more than {most}");
+        }
     }
 }

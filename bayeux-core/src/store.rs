@@ -10,6 +10,7 @@ mod access;
 mod interest;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -174,7 +175,7 @@ pub struct SessionRecord {
     /// Whether that binding holds already: the cookie has come back once (DE-5).
     pub bound: bool,
     /// What was agreed with it.
-    pub settings: SessionSettings,
+    pub settings: Arc<SessionSettings>,
     /// The log's position at its handshake: its acknowledgement numbers count from here.
     pub start: Position,
     /// Where its last owner let go of it, or had it taken; `None` if that owner died, or has not said.
@@ -196,7 +197,7 @@ impl SessionRecord {
             fence: Fence(1),
             browser: None,
             bound: false,
-            settings: SessionSettings::default(),
+            settings: Arc::default(),
             start: Position::ZERO,
             released: None,
             end: Position::ZERO,

@@ -1,6 +1,7 @@
 //! Time as the engine knows it: a count since an epoch that the driver picks.
 
 use core::fmt;
+use core::num::NonZeroU64;
 use core::ops::Add;
 use core::time::Duration;
 
@@ -15,35 +16,41 @@ use core::time::Duration;
 /// let start = Instant::from_epoch(Duration::from_secs(1));
 /// assert_eq!(start + Duration::from_millis(500), Instant::from_millis(1_500));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Instant(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(NonZeroU64); // One more, so that an `Option` of it is no larger.
 
 impl Instant {
     /// The driver's epoch itself.
-    pub const EPOCH: Self = Self(0);
+    pub const EPOCH: Self = Self(NonZeroU64::MIN);
 
     /// The instant `elapsed` after the epoch; beyond 584 years it stays at the last one there is.
     #[must_use]
     pub fn from_epoch(elapsed: Duration) -> Self {
-        Self(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
+        Self::EPOCH + elapsed
     }
 
     /// The instant `millis` milliseconds after the epoch.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis.saturating_mul(1_000_000))
+        Self(NonZeroU64::MIN.saturating_add(millis.saturating_mul(1_000_000)))
     }
 
     /// How long after the epoch this is.
     #[must_use]
     pub const fn since_epoch(self) -> Duration {
-        Duration::from_nanos(self.0)
+        Duration::from_nanos(self.0.get() - 1)
     }
 
     /// How long after `earlier` this is; zero if it is not after it.
     #[must_use]
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Self {
+        Self::EPOCH
     }
 }
 

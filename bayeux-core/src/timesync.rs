@@ -13,14 +13,14 @@ use crate::time::Instant;
 const ACCURACY_TARGET: i64 = 25;
 
 /// What a client said of its clock, and when.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Timesync {
     request: Request,
     received: Instant,
 }
 
 /// `ext.timesync` of a request; numbers may have fractions.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 struct Request {
     tc: f64,
     #[serde(default)]

@@ -51,4 +51,7 @@ function offers(peer, [scenario, ...rest]) {
   }
 }
 
-module.exports = { JVM, PEERS, binary, offers, takeBinariesFrom };
+// Those that need a minute for what others need seconds for.
+const isSlow = (peer) => peer === 'faye' || peer === 'cometd';
+
+module.exports = { JVM, PEERS, binary, isSlow, offers, takeBinariesFrom };

@@ -28,6 +28,7 @@ mod doctor;
 mod door;
 mod entrance;
 mod frames;
+mod gathering;
 mod guarded;
 mod health;
 mod http;

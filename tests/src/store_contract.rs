@@ -40,6 +40,7 @@
 )]
 
 mod bounds;
+mod cookies;
 mod forwards;
 mod log;
 mod outages;
@@ -205,8 +206,6 @@ promises! { $
         a_claim_by_the_owner_gives_the_same_record_again
         a_session_goes_back_and_forth
         of_many_claims_the_last_one_counts
-        a_claim_without_the_right_cookie_leaves_the_session_where_it_is
-        a_binding_goes_with_its_session
         a_write_under_another_fence_changes_nothing
         a_fenced_append_takes_no_position
         fenced_appends_among_others_are_told_apart
@@ -222,6 +221,9 @@ promises! { $
         the_session_of_a_dead_node_can_be_claimed
         an_ended_session_is_unknown
         ending_again_is_no_mistake;
+    cookies:
+        a_claim_without_the_right_cookie_leaves_the_session_where_it_is
+        a_binding_goes_with_its_session;
     forwards:
         messages_reach_the_owner_and_replies_come_back
         messages_for_an_unknown_session_are_unknown

@@ -306,7 +306,8 @@ fn request(step: &Step) -> StoreRequest {
             settings: SessionSettings {
                 acknowledged: true,
                 ..SessionSettings::default()
-            },
+            }
+            .into(),
             subscriptions: stored(list),
             browser: of.map(browser),
             ..SessionRecord::new(id(*session))

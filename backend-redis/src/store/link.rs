@@ -51,9 +51,15 @@ impl RedisStore {
         self.join();
     }
 
+    /// Whether Redis takes its time with what it was asked.
+    pub(crate) fn is_silent(&mut self, is_silent: bool) {
+        self.is_silent = is_silent;
+    }
+
     /// Redis was lost, and what it had not answered with it.
     pub(crate) fn lost(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        self.is_silent = false;
         if self.link != Link::Away {
             self.counts.disconnects += 1;
         }

@@ -4,14 +4,14 @@
 //! that could match it (CH-7), however many channels there are.
 
 use alloc::vec::Vec;
-use core::hash::Hasher;
+use core::hash::{BuildHasher, Hasher};
 
-use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 use slab::Slab;
 use smallvec::SmallVec;
 
 use super::{ChannelKind, ChannelName, ChannelPattern};
+use crate::keyed::Index;
 use crate::page::page;
 
 /// All channels that exist, by key and by text.
@@ -36,7 +36,7 @@ impl ChannelKey {
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) pattern: ChannelPattern,
-    pub(crate) subscribers: Vec<Subscriber>,
+    pub(crate) subscribers: SmallVec<[Subscriber; 2]>,
     /// It stays though nobody uses it (CH-13).
     pub(crate) persistent: bool,
     /// When it goes if nobody uses it until then; `None` while it is in use (CH-13).
@@ -74,15 +74,21 @@ impl Channels {
         if let Some(key) = self.find(pattern.as_str()) {
             return key;
         }
-        let hash = self.index.hash(pattern.as_str());
+        let hash = self.hash(pattern.as_str());
         let channel = Channel {
             pattern,
-            subscribers: Vec::new(),
+            subscribers: SmallVec::new(),
             persistent: false,
             idle_until: None,
         };
         let key = ChannelKey(self.nodes.insert(channel) as u32);
-        self.index.insert(hash, key, &self.nodes);
+        let (index, nodes) = (&mut self.index, &self.nodes);
+        index.insert(hash, key.0, |keys, slot| {
+            let channel = nodes.get(slot as usize);
+            channel.map_or(0, |channel| {
+                hash_of(keys.build_hasher(), channel.pattern.as_str())
+            })
+        });
         key
     }
 
@@ -95,8 +101,8 @@ impl Channels {
             channel.subscribers.is_empty(),
             "a channel in use is not removed"
         );
-        let hash = self.index.hash(channel.pattern.as_str());
-        self.index.remove(hash, key);
+        let hash = self.hash(channel.pattern.as_str());
+        self.index.remove(hash, key.0);
         self.nodes.remove(key.slot());
     }
 
@@ -152,7 +158,14 @@ impl Channels {
 
     /// The channel whose pattern is `text`, which is in normal form.
     pub(crate) fn find(&self, text: &str) -> Option<ChannelKey> {
-        self.look_up(self.index.hash(text), text, "")
+        self.look_up(self.hash(text), text, "")
+    }
+
+    /// `pattern` in the memory of its channel, if it has one.
+    pub(crate) fn shared(&self, pattern: ChannelPattern) -> ChannelPattern {
+        let key = self.find(pattern.as_str());
+        let channel = key.and_then(|key| self.get(key));
+        channel.map_or(pattern, |channel| channel.pattern.clone())
     }
 
     /// Puts into `out` the channels whose subscribers get an event on `name`: `name` itself, then the
@@ -188,14 +201,19 @@ impl Channels {
         self.look_up(hasher.finish(), base, suffix)
     }
 
+    fn hash(&self, text: &str) -> u64 {
+        hash_of(self.index.hasher(), text)
+    }
+
     fn look_up(&self, hash: u64, base: &str, suffix: &str) -> Option<ChannelKey> {
-        self.index.find(hash, |key| {
+        let found = self.index.find(hash, |slot| {
             let text = self
                 .nodes
-                .get(key.slot())
+                .get(slot as usize)
                 .map(|channel| channel.pattern.as_str());
             text.and_then(|text| text.strip_prefix(base)) == Some(suffix)
-        })
+        });
+        found.map(ChannelKey)
     }
 }
 
@@ -206,51 +224,7 @@ fn next_segment(text: &str) -> Option<(&str, &str)> {
     text.split_at_checked(end)
 }
 
-/// Keys by the hash of their text. It cannot be walked, so nothing depends on the order of hashes.
-struct Index {
-    keys: (u64, u64),
-    table: HashTable<ChannelKey>,
-}
-
-impl Index {
-    fn new(keys: (u64, u64)) -> Self {
-        Self {
-            keys,
-            table: HashTable::new(),
-        }
-    }
-
-    fn insert(&mut self, hash: u64, key: ChannelKey, nodes: &Slab<Channel>) {
-        let keys = self.keys;
-        let rehash = |key: &ChannelKey| {
-            nodes
-                .get(key.slot())
-                .map_or(0, |channel| hash_of(keys, channel.pattern.as_str()))
-        };
-        self.table.insert_unique(hash, key, rehash);
-    }
-
-    fn remove(&mut self, hash: u64, key: ChannelKey) {
-        if let Ok(entry) = self.table.find_entry(hash, |other| *other == key) {
-            entry.remove();
-        }
-    }
-
-    fn find(&self, hash: u64, is_it: impl Fn(ChannelKey) -> bool) -> Option<ChannelKey> {
-        self.table.find(hash, |key| is_it(*key)).copied()
-    }
-
-    fn hash(&self, text: &str) -> u64 {
-        hash_of(self.keys, text)
-    }
-
-    fn hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.keys.0, self.keys.1)
-    }
-}
-
-fn hash_of(keys: (u64, u64), text: &str) -> u64 {
-    let mut hasher = SipHasher13::new_with_keys(keys.0, keys.1);
+fn hash_of(mut hasher: SipHasher13, text: &str) -> u64 {
     hasher.write(text.as_bytes());
     hasher.finish()
 }
@@ -334,7 +308,7 @@ mod tests {
             })
         );
         assert_eq!(channels.take(key, 1), None);
-        assert_eq!(channels.get(key).unwrap().subscribers, [subscriber(3)]);
+        assert_eq!(channels.get(key).unwrap().subscribers[..], [subscriber(3)]);
         assert_eq!(channels.take(key, 0), None);
         assert!(channels.get(key).unwrap().subscribers.is_empty());
     }
@@ -379,7 +353,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(channels.len(), naive.len());
-                prop_assert_eq!(channels.index.table.len(), naive.len());
+                prop_assert_eq!(channels.index.len(), naive.len());
             }
             for (text, sessions) in &naive {
                 let channel = channels.get(channels.find(text).unwrap()).unwrap();

@@ -3,6 +3,7 @@
 //! What the log has for a session from before it came is read back and stands before what has come
 //! since; while it is read, none of it leaves.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -10,7 +11,7 @@ use crate::debts::Parting;
 use crate::id::SessionId;
 use crate::io::CloseReason;
 use crate::report::{Removal, ReportKind};
-use crate::session::{Reading, Session, SessionKey};
+use crate::session::{Reading, Session, SessionKey, Takeover};
 use crate::store::{
     Destination, Echo, Entry, Fence, Position, SessionRecord, StoreReply, StoreRequest,
     StoredSubscription,
@@ -53,11 +54,13 @@ impl Turn<'_> {
         let connected = acknowledged || record.fence > FIRST_MOVE;
         let mut session = Session::new(record, self.now, seen);
         session.connected = connected;
-        session.floor = floor.unwrap_or_default();
         session.acknowledged = released;
-        if acknowledged {
-            session.unread = Some(seen);
-        } else {
+        session.takeover = Some(Box::new(Takeover {
+            floor: floor.unwrap_or_default(),
+            reading: None,
+            unread: acknowledged.then_some(seen),
+        }));
+        if !acknowledged {
             session.received = released.max(seen);
         }
         let key = self.sessions.insert(session);
@@ -80,7 +83,8 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        let Some(until) = session.unread.take() else {
+        let takeover = session.takeover.as_mut();
+        let Some(until) = takeover.and_then(|takeover| takeover.unread.take()) else {
             return;
         };
         if let Some(number) = presented {
@@ -112,7 +116,8 @@ impl Turn<'_> {
         };
         let ticket = self.store(read, StoreUse::Read(key));
         if let Some(session) = self.sessions.get_mut(key) {
-            session.reading = Some(Reading { ticket, after });
+            let takeover = session.takeover.get_or_insert_default();
+            takeover.reading = Some(Reading { ticket, after });
         }
     }
 
@@ -162,7 +167,9 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        session.reading = None;
+        if let Some(takeover) = &mut session.takeover {
+            takeover.reading = None;
+        }
         self.end_awaiting(key);
         self.wake(key);
     }
@@ -173,7 +180,7 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if session.reading.is_none()
+        if session.reading().is_none()
             && !session.queue.is_undecided_in_front()
             && let Some(request) = session.awaiting.take()
         {

@@ -136,8 +136,13 @@ impl Sessions {
         since: Position,
     ) -> Result<(), Stale> {
         let held = self.under(now, session, fence)?;
+        let subscriptions = &mut held.record.subscriptions;
+        if subscriptions.is_empty() {
+            // Most sessions never have more.
+            subscriptions.reserve_exact(patterns.len());
+        }
         for pattern in patterns {
-            add(&mut held.record.subscriptions, pattern, since);
+            add(subscriptions, pattern, since);
         }
         Ok(())
     }

@@ -123,6 +123,14 @@ impl Reply {
         }
     }
 
+    /// That a connect without id succeeded.
+    pub(crate) fn connected() -> Self {
+        Self::to(&Message {
+            channel: Some("/meta/connect".into()),
+            ..Message::default()
+        })
+    }
+
     /// Appends the JSON object to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut object = Object::begin(out);

@@ -312,7 +312,7 @@ impl Turn<'_> {
     /// Whether a connect has to wait until the log was read for its session.
     fn waits_for_reading(&mut self, key: SessionKey, by: RequestKey) -> bool {
         let session = self.sessions.get_mut(key);
-        let reading = session.filter(|session| session.reading.is_some());
+        let reading = session.filter(|session| session.reading().is_some());
         reading.is_some_and(|session| {
             session.awaiting = Some(by);
             true

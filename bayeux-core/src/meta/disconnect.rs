@@ -52,7 +52,7 @@ impl Turn<'_> {
             // CN-12: the held connect is released, and told not to come back.
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
-            self.send_held(*hold, Carries::Nothing);
+            self.send_held(hold, Carries::Nothing);
         }
         if let Some(entry) = self.sessions.get_mut(session)
             && socket == request.connection()
@@ -114,7 +114,7 @@ impl Turn<'_> {
             hold.answer.reply.advice = Some(final_advice());
             hold.answer.kind = AnswerKind::Other;
             let connection = hold.connection;
-            self.send_held(*hold, Carries::Rest(all(id, rest)));
+            self.send_held(hold, Carries::Rest(all(id, rest)));
             self.remove(key, reason);
             self.start_grace(connection);
         } else if let Some(socket) = socket.filter(|_| pushes || local) {
@@ -221,7 +221,8 @@ impl Turn<'_> {
             self.counters.events_discarded += losses(rest);
         }
         let connecting = session.connecting();
-        let waiting = session.paused.into_iter().chain(session.awaiting);
+        let paused = self.requests.paused.remove(&key).unwrap_or_default();
+        let waiting = paused.into_iter().chain(session.awaiting);
         for request in Vec::from_iter(waiting.chain(connecting)) {
             self.advance(request);
         }
@@ -249,7 +250,7 @@ impl Turn<'_> {
             hold.answer.reply.outcome = Err(ProtocolError::session_unknown());
             hold.answer.reply.advice = Some(advice);
             hold.answer.kind = AnswerKind::Other;
-            self.send_held(*hold, Carries::Nothing);
+            self.send_held(hold, Carries::Nothing);
         }
         self.remove(key, reason);
         // A carrier that takes nothing any more would never hear of it.

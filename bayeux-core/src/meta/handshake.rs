@@ -3,6 +3,7 @@
 //! A session is known here only once the store keeps it.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -157,7 +158,7 @@ impl Turn<'_> {
         settings.acknowledged = self.config.acknowledge && offers_ack(&current.message);
         let record = SessionRecord {
             browser,
-            settings,
+            settings: self.sessions.share(Arc::new(settings)),
             start: self.log.seen(),
             ..SessionRecord::new(session)
         };

@@ -287,7 +287,8 @@ impl Turn<'_> {
         let (mut added, mut repeated) = (Vec::new(), BTreeSet::new());
         for pattern in broadcast(patterns) {
             if self.add_subscription(session, &pattern, since) {
-                added.push(pattern);
+                // The store shares it with the channel: one text, however many subscribe.
+                added.push(self.channels.shared(pattern));
             } else {
                 // It may be undone yet; or another engine, which this one has not heard of, has the session.
                 repeated.insert(pattern);

@@ -106,19 +106,23 @@ impl Turn<'_> {
     /// The session `id`, if it is here and this request may act for it.
     fn look_up(&mut self, id: Option<SessionId>, request: &Request) -> Option<SessionKey> {
         let key = self.sessions.find(id?)?;
-        let transport = request.origin.came_by();
-        // WS-5: a socket may be told to carry only what was handshaken on it.
-        let adopts = transport.is_exchange() || !self.config.require_handshake_per_connection;
-        (adopts && self.may_find(key, &request.peer, transport)).then_some(key)
+        let may_find =
+            self.may_adopt(request) && self.may_find(key, &request.peer, request.origin.came_by());
+        may_find.then_some(key)
     }
 
     /// Whether a session that is not here may be looked for elsewhere.
     fn may_seek(&self, request: &Request) -> bool {
+        matches!(request.origin, Origin::Connection(..)) && self.may_adopt(request)
+    }
+
+    /// WS-5: a socket may be told to carry only what was handshaken on it. Whoever forwards has seen to that.
+    fn may_adopt(&self, request: &Request) -> bool {
         match request.origin {
             Origin::Connection(_, transport) => {
                 transport.is_exchange() || !self.config.require_handshake_per_connection
             }
-            Origin::Forward(..) => false,
+            Origin::Forward(..) => true,
         }
     }
 

@@ -96,13 +96,14 @@ impl Turn<'_> {
         if request.messages.as_slice().is_empty() {
             return false;
         }
-        match request
+        let entry = request
             .session
-            .and_then(|session| self.sessions.get_mut(session))
-        {
-            Some(session) if session.open_appends >= limit => {
-                if !session.paused.contains(&key) {
-                    session.paused.push(key);
+            .and_then(|session| Some((session, self.sessions.get(session)?)));
+        match entry {
+            Some((session, entry)) if entry.open_appends >= limit => {
+                let paused = self.requests.paused.entry(session).or_default();
+                if !paused.contains(&key) {
+                    paused.push_back(key);
                 }
                 true
             }
@@ -117,11 +118,13 @@ impl Turn<'_> {
             entry.open_appends = entry.open_appends.saturating_sub(1);
         }
         // Those that append nothing leave the room to the ones behind them.
-        while let Some(entry) = self.sessions.get_mut(session) {
-            if entry.open_appends >= limit || entry.paused.is_empty() {
+        while let Some(entry) = self.sessions.get(session) {
+            if entry.open_appends >= limit {
                 return;
             }
-            let key = entry.paused.remove(0);
+            let Some(key) = self.requests.next_paused(session) else {
+                return;
+            };
             self.advance(key);
         }
     }

@@ -63,6 +63,10 @@ impl Queue {
     pub(crate) fn push(&mut self, queued: Queued) {
         self.bytes += queued.event.size();
         self.prompt += usize::from(queued.laziness == Laziness::Prompt);
+        if self.entries.capacity() == 0 {
+            // Most are alone.
+            self.entries.reserve_exact(1);
+        }
         self.entries.push_back(queued);
     }
 
@@ -237,8 +241,9 @@ impl Queue {
             .map(|queued| (Some(queued.position), queued.event))
     }
 
+    /// A queue at rest takes no memory.
     fn shrink(&mut self) {
-        if self.entries.is_empty() && self.entries.capacity() > 8 {
+        if self.entries.is_empty() {
             self.entries = VecDeque::new();
         }
     }
@@ -325,15 +330,15 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_queue_keeps_a_little_room_and_no_more() {
-        for (count, keeps_room) in [(3, true), (100, false)] {
+    fn an_empty_queue_keeps_no_room() {
+        for count in [0, 1, 3, 100] {
             let mut queue = filled(count);
 
             queue.take(Keep::Written, usize::MAX);
             queue.written();
 
             assert_eq!((queue.len(), queue.bytes()), (0, 0));
-            assert_eq!(queue.entries.capacity() > 0, keeps_room, "{count}");
+            assert_eq!(queue.entries.capacity(), 0, "{count}");
         }
     }
 }

@@ -84,7 +84,8 @@ impl World {
             settings: SessionSettings {
                 acknowledged: self.end.is_multiple_of(2),
                 ..SessionSettings::default()
-            },
+            }
+            .into(),
             start: Position::new(self.end / 2),
             released: None,
             end: Position::new(self.end),

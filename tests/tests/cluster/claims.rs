@@ -1,5 +1,7 @@
 //! Claims: a session goes on where its client stands.
 
+use std::sync::Arc;
+
 use super::rig::*;
 use super::*;
 
@@ -496,7 +498,7 @@ fn a_connect_that_is_not_held_brings_what_was_read_once_that_is_decided_on() {
         });
         script.notify(Notice::Up { position: at(120) });
         let mut record = record(true, 100, 105);
-        record.settings.outgoing = vec![DeciderId(1)];
+        Arc::make_mut(&mut record.settings).outgoing = vec![DeciderId(1)];
         let ask = json!({"ext": {"ack": 0}, "advice": {"timeout": 0}});
         let (_, connection) = claim(&mut script, record, ask);
 

@@ -268,6 +268,35 @@ fn a_wrong_cookie_does_not_find_a_session_by_way_of_another_engine() {
     nothing_leaks(&mut script);
 }
 
+// Proves: WS-5
+#[test]
+fn whether_a_socket_may_carry_a_session_is_for_its_own_engine_to_say() {
+    let config = Config {
+        require_handshake_per_connection: true,
+        ..Config::default()
+    };
+    let mut script = Script::with_scripted_store(config);
+    script.notify(Notice::Up { position: at(120) });
+    // It was carried there, and has moved here meanwhile.
+    let client = Client {
+        transport: SOCKET,
+        ..own(&mut script, HTTP, json!({}))
+    };
+    let message = json!({"id": "1", "channel": "/x", "clientId": client.session, "data": 1});
+
+    forward(&mut script, &client, Peer::default(), message);
+
+    let (ticket, _) = script.take_store();
+    script.stored(ticket, StoreReply::Appended(at(121)));
+    log(&mut script, [121]);
+    let replies = answer(&mut script);
+    assert!(
+        replies.iter().any(|reply| reply["successful"] == true),
+        "{replies:?}"
+    );
+    nothing_leaks(&mut script);
+}
+
 /// The one message that is handed to whoever has its session.
 #[track_caller]
 fn is_forwarded(script: &mut Script, id: &str) -> StoreTicket {

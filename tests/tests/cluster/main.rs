@@ -12,6 +12,7 @@ mod claims;
 mod cookies;
 mod debts;
 mod forwards;
+mod moving;
 mod outages;
 mod releases;
 mod replies;

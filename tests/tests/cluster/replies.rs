@@ -1,7 +1,5 @@
 //! What the store refuses, or says too late.
 
-use bayeux_core::{Change, Decider, DeciderId, Operations, Role, Verdict};
-
 use super::rig::*;
 use super::*;
 

@@ -18,7 +18,8 @@ pub(super) fn record(acknowledged: bool, start: u64, since: u64) -> SessionRecor
         settings: SessionSettings {
             acknowledged,
             ..SessionSettings::default()
-        },
+        }
+        .into(),
         start: at(start),
         released: None,
         end: at(0),

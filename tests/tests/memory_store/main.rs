@@ -8,6 +8,7 @@
 
 mod rig;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bayeux_core::{
@@ -400,7 +401,7 @@ fn a_session_that_agreed_on_longer_times_is_kept_longer() {
     let StoreRequest::Open(mut record) = open(1) else {
         panic!()
     };
-    record.settings.timeout = Some(Duration::from_secs(300));
+    Arc::make_mut(&mut record.settings).timeout = Some(Duration::from_secs(300));
     store.submit(one, NOW, TICKET, StoreRequest::Open(record));
     store.submit(one, NOW, TICKET, open(2));
     store.submit(one, NOW, TICKET, release(1));

@@ -423,12 +423,15 @@ fn what_speaks_for_another_session_waits_for_the_next_batch() {
     script.connect_with(&alice, at_once.clone());
     script.reports();
     script.send(socket, handshake());
-    let reports = script.reports();
-    let [ReportKind::SessionCreated(bob)] = &*reports else {
-        panic!("{reports:?}")
-    };
+    let created = script
+        .reports()
+        .into_iter()
+        .find_map(|report| match report {
+            ReportKind::SessionCreated(id) => Some(id),
+            _ => None,
+        });
     let bob = Client {
-        session: bob.text().to_string(),
+        session: created.unwrap().text().to_string(),
         ..alice
     };
     script.connect_with(&bob, at_once);

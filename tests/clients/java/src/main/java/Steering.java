@@ -125,7 +125,7 @@ final class Steering implements Runnable {
             return;
         }
         Object error = message.get(Message.ERROR_FIELD);
-        say(Map.of("reply", number, "successful", false, "error", error == null ? "the request failed" : error));
+        say(Map.of("reply", number, "successful", false, "error", error == null ? "the request failed: " + message.get("failure") : error));
     }
 
     private synchronized void say(Map<String, Object> what) {

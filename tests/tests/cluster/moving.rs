@@ -1,0 +1,176 @@
+//! Messages whose session moves while they are on their way: what goes after it, what waits, and what does not.
+
+use std::sync::Arc;
+
+use super::rig::*;
+use super::*;
+
+/// A session of this engine with a websocket that has a publish in the store, and is taken.
+fn moves(script: &mut Script) -> (Client, ConnectionId, StoreTicket) {
+    let client = own(script, SOCKET, json!({}));
+    let publish = json!([{"channel": "/news", "clientId": client.session, "data": 1}]);
+    let socket = script.request(&client, publish);
+    let (append, _) = script.take_store();
+    take_away(script, &client);
+    (client, socket, append)
+}
+
+fn take_away(script: &mut Script, client: &Client) {
+    script.notify(Notice::Taken {
+        session: name(client),
+        fence: Fence(2),
+    });
+    let (part, request) = script.take_store();
+    assert!(matches!(request, StoreRequest::Part { .. }), "{request:?}");
+    script.stored(part, StoreReply::Done);
+}
+
+// Proves: MO-6, CN-9
+#[test]
+fn a_connect_whose_socket_closes_before_its_turn_claims_nothing() {
+    for others in [&["/more"][..], &[]] {
+        let mut script = engine(120);
+        let (client, socket, append) = moves(&mut script);
+        let channels = ["/meta/connect"].iter().chain(others);
+        let message = |channel| json!({"channel": channel, "clientId": client.session, "data": 1});
+        script.send(socket, channels.map(message).collect());
+        assert!(!script.has_store_requests(), "it waits for what came first");
+
+        script.hang_up(socket);
+
+        if !others.is_empty() {
+            let (ticket, request) = script.take_store();
+            let StoreRequest::Forward { messages, .. } = request else {
+                panic!("{request:?}");
+            };
+            let channels: Vec<_> = messages.iter().map(|it| it.channel.as_deref()).collect();
+            assert_eq!(channels, [Some("/more")]);
+            script.stored(ticket, StoreReply::Unknown);
+        }
+        assert!(!script.has_store_requests(), "nobody would hear the answer");
+        script.stored(append, StoreReply::Appended(at(121)));
+        log(&mut script, [121]);
+        nothing_leaks(&mut script);
+    }
+}
+
+// Proves: MO-6, HS-1
+#[test]
+fn a_handshake_waits_for_no_message_of_the_session_before() {
+    let mut script = engine(120);
+    let (_, socket, append) = moves(&mut script);
+
+    script.send(
+        socket,
+        json!({"id": "h", "channel": "/meta/handshake", "version": "1.0"}),
+    );
+
+    let (open, request) = script.take_store();
+    assert!(matches!(request, StoreRequest::Open(_)), "{request:?}");
+    script.stored(open, StoreReply::Done);
+    script.stored(append, StoreReply::Appended(at(121)));
+    log(&mut script, [121]);
+    nothing_leaks(&mut script);
+}
+
+// Proves: FI-2, MO-5
+#[test]
+fn a_connect_that_is_refused_for_its_id_does_not_move_its_session() {
+    let mut script = engine(120);
+    let connect = json!([{
+        "channel": "/meta/connect", "id": {"no": "id"}, "clientId": session_id().text().to_string(),
+        "connectionType": "long-polling",
+    }]);
+
+    script.post(connect);
+
+    let (ticket, request) = script.take_store();
+    assert!(
+        matches!(request, StoreRequest::Forward { .. }),
+        "{request:?}"
+    );
+    script.stored(ticket, StoreReply::Unknown);
+    nothing_leaks(&mut script);
+}
+
+// Proves: MO-6, ER-7
+#[test]
+fn what_is_decided_on_as_its_session_moves_is_refused_if_the_store_is_away_by_then() {
+    for operation in ["/news", "/meta/subscribe"] {
+        let mut script = engine(120);
+        let client = own(&mut script, HTTP, json!({}));
+        let decider = Decider {
+            id: DeciderId(1),
+            role: Role::Policy(Operations::ALL),
+        };
+        let change = Change::AddDecider(decider);
+        script.fact(Input::Configured { change });
+        let exchange = script.post(json!([{
+            "channel": operation, "id": "1", "clientId": client.session, "data": 0, "subscription": "/more",
+        }]));
+        take_away(&mut script, &client);
+        script.notify(Notice::Down);
+
+        while script.question().is_some() {
+            script.decide(Verdict::Allow);
+        }
+
+        assert!(!script.has_store_requests(), "{operation}");
+        assert_eq!(script.take(exchange)[0]["successful"], false);
+        script.notify(Notice::Up { position: at(120) });
+        nothing_leaks(&mut script);
+    }
+}
+
+// Proves: AK-4
+#[test]
+fn a_session_that_the_log_outruns_waits_for_what_is_still_decided_on() {
+    let mut config = Config::default();
+    config.limits.max_log_span = 1;
+    config.deciders = vec![Decider {
+        id: DeciderId(1),
+        role: Role::SessionOutgoing,
+    }];
+    let mut script = Script::with_scripted_store(config);
+    script.notify(Notice::Up { position: at(120) });
+    let mut record = record(true, 100, 105);
+    Arc::make_mut(&mut record.settings).outgoing = vec![DeciderId(1)];
+    let (client, connection) = claim(&mut script, record, ack(0));
+    let ticket = is_read(&mut script, 100, 120);
+    script.stored(ticket, StoreReply::Entries(entries([115, 118])));
+
+    // The second is not decided on: it would be lost with a session that ends now.
+    script.decide(Verdict::Allow);
+
+    assert_eq!(read(&script.take(connection)), (vec![115], Some(15)));
+    script.decide(Verdict::Allow);
+    let last = script.connect_with(&client, ack(15));
+    let reply = script.take(last);
+    assert_eq!(read(&reply).0, [118]);
+    is_told_to_handshake(&reply);
+    nothing_leaks(&mut script);
+}
+
+// Proves: AK-4
+#[test]
+fn no_span_of_the_log_makes_numbers_that_clients_cannot_keep() {
+    for (end, is_outrun) in [((1 << 31) - 2, false), ((1 << 31) - 1, true)] {
+        let mut config = Config::default();
+        config.limits.max_log_span = u64::MAX;
+        let mut script = Script::with_scripted_store(config);
+        script.notify(Notice::Up { position: at(end) });
+        let ask = json!({"ext": {"ack": 0}, "advice": {"timeout": 0}});
+        let (_, connection) = claim(&mut script, record(true, 0, 0), ask);
+        let ticket = is_read(&mut script, 0, end);
+
+        script.stored(ticket, StoreReply::Entries(Vec::new()));
+
+        let reply = script.take(connection);
+        if is_outrun {
+            is_told_to_handshake(&reply);
+        } else {
+            assert_eq!(reply[0]["ext"]["ack"], end, "{reply}");
+        }
+        nothing_leaks(&mut script);
+    }
+}
