@@ -14,7 +14,7 @@ use crate::message::{Event, Extensions, Message, Payload};
 use crate::report::{Removal, ReportKind};
 use crate::session::{Session, SessionKey, State};
 use crate::store::{
-    Destination, Echo, Fence, Laziness, NewEntry, SessionRecord, StoreReply, StoreRequest,
+    Destination, Echo, Laziness, NewEntry, SessionRecord, StoreReply, StoreRequest,
 };
 use crate::tickets::StoreUse;
 use crate::turn::Turn;
@@ -168,12 +168,7 @@ impl Turn<'_> {
         }
         let id = self.mint();
         let seen = self.log.seen();
-        let record = SessionRecord {
-            fence: Fence::default(),
-            start: seen,
-            ..SessionRecord::new(id)
-        };
-        let mut session = Session::new(record, self.now, seen);
+        let mut session = Session::new(SessionRecord::new(id), self.now, seen);
         session.state = State::Local;
         session.socket = Some(connection);
         let key = self.sessions.insert(session);

@@ -129,7 +129,7 @@ impl Turn<'_> {
         let Some(entry) = self.connections.get(connection) else {
             return;
         };
-        if !entry.transport.is_exchange() && !entry.local {
+        if !entry.local {
             self.close(connection, CloseReason::Shutdown);
         }
     }

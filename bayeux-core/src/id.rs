@@ -133,7 +133,7 @@ fn value(text: &str, length: usize) -> Option<u128> {
 /// Knowing it is the right to act as that session (HS-3), so `Debug` shows four characters; ask
 /// for the whole with [`Display`](fmt::Display) or [`SessionId::text`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(packed(8))]
+#[repr(Rust, packed(8))]
 pub struct SessionId(u128);
 
 impl SessionId {
@@ -168,7 +168,7 @@ impl SessionId {
 
 /// A browser's name, the value of its cookie: 24 letters and digits (BR-1, DE-5).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(packed(8))]
+#[repr(Rust, packed(8))]
 pub struct BrowserId(NonZeroU128);
 
 impl BrowserId {

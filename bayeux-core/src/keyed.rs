@@ -115,3 +115,19 @@ impl<K: Eq + Hash, V> Keyed<K, V> {
         self.0.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Seed;
+
+    #[test]
+    fn whoever_does_not_know_the_seed_cannot_tell_what_collides() {
+        let hashes = [1, 2].map(|seed| {
+            let map = Keyed::<u32, ()>::new(&mut Entropy::new(Seed::new([seed; 32])));
+            map.0.hasher().hash_one(7_u32)
+        });
+
+        assert_ne!(hashes[0], hashes[1]);
+    }
+}

@@ -373,7 +373,7 @@ impl Sessions {
         self.generation = self.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         session.generation = self.generation;
         session.settings = self.share(session.settings);
-        let hash = self.names.hash(&session.id);
+        let hash = self.names.hash(session.id);
         self.census.add(&session);
         let slot = self.slots.insert(Box::new(session));
         let slot = u32::try_from(slot).unwrap_or(u32::MAX);
@@ -448,7 +448,7 @@ impl Sessions {
                 .get(slot as usize)
                 .is_some_and(|session| session.id == id)
         };
-        let slot = self.names.find(self.names.hash(&id), is_it)?;
+        let slot = self.names.find(self.names.hash(id), is_it)?;
         Some(self.slots.get(slot as usize)?.key(slot))
     }
 

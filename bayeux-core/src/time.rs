@@ -69,3 +69,17 @@ impl fmt::Debug for Instant {
         write!(f, "{:?}", self.since_epoch())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_as_far_from_the_epoch_as_was_said() {
+        let second = Duration::from_secs(1);
+
+        assert_eq!(Instant::from_epoch(second).since_epoch(), second);
+        assert_eq!(Instant::from_epoch(second), Instant::from_millis(1_000));
+        assert!(Instant::from_epoch(Duration::MAX) > Instant::from_epoch(second));
+    }
+}

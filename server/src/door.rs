@@ -54,7 +54,7 @@ impl Door {
         Self { gateway, runtime }
     }
 
-    /// Serves a socket that was accepted: over TLS if the server has a certificate.
+    /// Serves a socket that was accepted to its end: over TLS if the server has a certificate.
     pub(crate) async fn accept<T>(self, io: T, address: SocketAddr, admitted: Admitted)
     where
         T: Read + Write + Unpin + Send + 'static,
@@ -78,10 +78,15 @@ impl Door {
         }
     }
 
-    /// Serves a socket: HTTP/1.1, or HTTP/2 if the peer begins with it. The connection goes on as a task
-    /// of its own, and so do websockets.
-    async fn serve<T>(self, io: T, address: SocketAddr, scheme: Scheme, admitted: Admitted)
-    where
+    /// Serves a socket to its end: HTTP/1.1, or HTTP/2 if the peer begins with it. Websockets go on
+    /// as tasks of their own.
+    pub(crate) async fn serve<T>(
+        self,
+        io: T,
+        address: SocketAddr,
+        scheme: Scheme,
+        admitted: Admitted,
+    ) where
         T: Read + Write + Unpin + Send + 'static,
     {
         let entrance = admitted.entrance();
@@ -105,17 +110,11 @@ impl Door {
         let service = service_fn(move |request: Request<Incoming>| {
             respond(Arc::clone(&caller), request).map(Ok::<_, Infallible>)
         });
-        let over = move |served: hyper::Result<()>| {
-            if let Err(error) = served {
-                router.site.tally.broken(&error);
-                tracing::debug!(%error, "a connection broke");
-            }
-        };
-        // A task of its own, which is no larger than what hyper needs: most of these wait, for long.
-        if is_http2 {
+        let served = if is_http2 {
             line.speaks_http2();
+            // In a box, so that the many connections of the other kind need no room for it.
             let serving = http2::Builder::new(runtime.clone())
-                .timer(runtime.clone())
+                .timer(runtime)
                 .enable_connect_protocol()
                 .max_concurrent_streams(STREAMS)
                 .initial_stream_window_size(WINDOWS.0)
@@ -125,16 +124,20 @@ impl Door {
                 .keep_alive_interval(patience)
                 .keep_alive_timeout(patience)
                 .serve_connection(socket, service);
-            runtime.spawn(serving.map(over));
+            Box::pin(serving).await
         } else {
             // Its timer would run between two requests too: the line's are better.
-            let serving = http1::Builder::new()
+            http1::Builder::new()
                 .header_read_timeout(None)
                 .half_close(false)
                 .max_buf_size(HEAD)
                 .serve_connection(socket, service)
-                .with_upgrades();
-            runtime.spawn(serving.map(over));
+                .with_upgrades()
+                .await
+        };
+        if let Err(error) = served {
+            router.site.tally.broken(&error);
+            tracing::debug!(%error, "a connection broke");
         }
     }
 }

@@ -31,20 +31,13 @@ struct Prepared {
 
 impl Frames {
     /// `payload`, which is UTF-8, as a text message as a server sends it: unmasked (RFC 6455, section 5).
-    pub(crate) fn prepared(&mut self, payload: &Bytes) -> &Frame {
-        self.last.take_if(|last| !last.is_of(payload));
-        let prepared = self.last.get_or_insert_with(|| Prepared::new(payload));
-        &prepared.frame
-    }
-
-    /// Lets go of the last frame.
-    pub(crate) fn clear(&mut self) {
-        self.last = None;
-    }
-}
-
-impl Prepared {
-    fn new(payload: &Bytes) -> Self {
+    pub(crate) fn prepared(&mut self, payload: &Bytes) -> Frame {
+        if let Some(last) = &self.last
+            && std::ptr::eq(last.payload.as_ptr(), payload.as_ptr())
+            && last.payload.len() == payload.len()
+        {
+            return last.frame.clone();
+        }
         let mut head = head(payload.len());
         let frame = if payload.len() <= JOINED {
             head.extend_from_slice(payload);
@@ -58,14 +51,16 @@ impl Prepared {
                 payload: payload.clone(),
             }
         };
-        Self {
+        self.last = Some(Prepared {
             payload: payload.clone(),
-            frame,
-        }
+            frame: frame.clone(),
+        });
+        frame
     }
 
-    fn is_of(&self, payload: &Bytes) -> bool {
-        std::ptr::eq(self.payload.as_ptr(), payload.as_ptr()) && self.payload.len() == payload.len()
+    /// Lets go of the last frame.
+    pub(crate) fn clear(&mut self) {
+        self.last = None;
     }
 }
 
@@ -104,8 +99,7 @@ mod tests {
 
         for (length, head) in table {
             let payload = Bytes::from(vec![b'x'; length]);
-            let mut frames = Frames::default();
-            let frame = frames.prepared(&payload);
+            let frame = Frames::default().prepared(&payload);
 
             assert!(frame.head.starts_with(head), "{length}");
             assert_eq!(frame.head.len() + frame.payload.len(), head.len() + length);
@@ -117,8 +111,8 @@ mod tests {
         let mut frames = Frames::default();
         let payload = Bytes::from_static(b"[]");
 
-        let first = frames.prepared(&payload).clone();
-        let second = frames.prepared(&payload.clone()).clone();
+        let first = frames.prepared(&payload);
+        let second = frames.prepared(&payload.clone());
         let other = frames.prepared(&Bytes::from_static(b"[ ]"));
 
         assert_eq!(first.head.as_ptr(), second.head.as_ptr());

@@ -92,10 +92,10 @@ impl Inbox {
         }
     }
 
-    /// Moves everything into `facts`, which must be empty; says whether the log has new entries.
-    pub(crate) fn take(&self, facts: &mut Vec<Fact>) -> bool {
+    /// Moves everything into `facts`, which must be empty.
+    pub(crate) fn take(&self, facts: &mut Vec<Fact>) {
         std::mem::swap(&mut self.mail.lock().facts, facts);
-        self.log_moved.swap(false, Ordering::AcqRel)
+        self.log_moved.store(false, Ordering::Release);
     }
 
     /// How many facts wait.

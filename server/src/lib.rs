@@ -28,7 +28,6 @@ mod doctor;
 mod door;
 mod entrance;
 mod frames;
-mod gathering;
 mod guarded;
 mod health;
 mod http;

@@ -124,18 +124,14 @@ impl Line {
 
     /// Everything that hyper had was accepted by the operating system.
     pub(crate) fn flushed(&self) {
-        // To look is cheaper than to swap, and is all that a websocket needs.
-        if self.has_answered.load(Ordering::Acquire)
-            && self.has_answered.swap(false, Ordering::AcqRel)
-        {
+        if self.has_answered.swap(false, Ordering::AcqRel) {
             let now = self.gateway.router.clock.now();
             let mut clocks = self.clocks.lock();
             clocks.pace.flushed(now);
             // HTTP/2 need not read anything before the peer sends it.
             self.watch(&mut clocks);
         }
-        if !self.has_taken.load(Ordering::Acquire) || !self.has_taken.swap(false, Ordering::AcqRel)
-        {
+        if !self.has_taken.swap(false, Ordering::AcqRel) {
             return;
         }
         let written = std::mem::take(&mut *self.taken.lock());

@@ -7,7 +7,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::rt::{Executor, Sleep, Timer};
@@ -20,7 +20,6 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub struct Runtime {
     timer: Arc<dyn Timer + Send + Sync>,
     spawn: Arc<dyn Fn(Task) + Send + Sync>,
-    after_sockets: fn(&Waker),
 }
 
 impl Runtime {
@@ -33,24 +32,7 @@ impl Runtime {
         Self {
             timer: Arc::new(timer),
             spawn: Arc::new(spawn),
-            after_sockets: Waker::wake_by_ref,
         }
-    }
-
-    /// The same with a way to wake the task that is running once the sockets of this thread were
-    /// looked at, and the tasks that wait for those had their turn, as far as the runtime can tell. It
-    /// must not take longer than that. Without it, such a task is woken at once.
-    #[must_use]
-    pub fn with_turn_of_sockets(self, after_sockets: fn(&Waker)) -> Self {
-        Self {
-            after_sockets,
-            ..self
-        }
-    }
-
-    /// Wakes the task that is running after those that a socket has something for.
-    pub(crate) fn wake_after_sockets(&self, task: &Waker) {
-        (self.after_sockets)(task);
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

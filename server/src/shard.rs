@@ -10,6 +10,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bayeux_core::{
     Call, CallResult, CallTicket, Change, ConnectionId, DeciderId, DecisionTicket, Engine, Input,
@@ -24,12 +25,14 @@ use crate::clock::WallClock;
 use crate::complaints::Complaints;
 use crate::deadlines::Deadlines;
 use crate::frames::Frames;
-use crate::gathering::{Gathering, News};
 use crate::inbox::{Fact, Opening};
 use crate::measure::{Measure, Noted};
 use crate::router::{Gateway, Place};
 use crate::runtime::Runtime;
 use crate::store::LogEnd;
+
+/// How long publishes are gathered at the most, while more come in without a pause.
+const GATHERING: Duration = Duration::from_millis(1);
 
 /// One engine with everything that it needs: a future to be run on a thread of its own.
 ///
@@ -51,7 +54,8 @@ pub(crate) struct Shard {
     deciders: HashMap<DeciderId, DynDecide>,
     listener: Option<Listener>,
     facts: Vec<Fact>,
-    gathering: Gathering,
+    /// Since when the log is left unread to gather what comes in.
+    gathering: Option<Instant>,
     alarm: Alarm,
     drain: Drain,
     noted: Noted,
@@ -102,7 +106,7 @@ impl Shard {
             deciders: HashMap::new(),
             listener,
             facts: Vec::new(),
-            gathering: Gathering::default(),
+            gathering: None,
             alarm: Alarm::default(),
             drain: Drain::default(),
             noted: Noted::default(),
@@ -110,7 +114,7 @@ impl Shard {
         }
     }
 
-    fn turn(&mut self, now: Instant, facts: &mut Vec<Fact>, has_log_moved: bool) {
+    fn turn(&mut self, now: Instant, facts: &mut Vec<Fact>) {
         let has_facts = !facts.is_empty();
         for fact in facts.drain(..) {
             self.take(now, fact);
@@ -121,15 +125,13 @@ impl Shard {
             self.tell(now, Input::Elapsed);
         }
         self.obey(now);
-        let news = News {
-            has_submitted: self.log.has_submitted(),
-            has_log_moved,
-            has_facts,
-        };
-        if self.gathering.goes_on(now, news) {
+        if self.is_gathering(now, has_facts) {
             return;
         }
-        self.read_log(now);
+        while let Some(input) = self.log.next(now, &self.gateway.router) {
+            self.tell(now, input);
+            self.obey(now);
+        }
         self.frames.clear();
         self.complaints.hear(now, self.engine.counters());
         if self.drain.is_drained && self.writing == 0 {
@@ -154,19 +156,20 @@ impl Shard {
         self.engine.handle(now, fact);
     }
 
-    /// Tells the engine all that is new in the log, and carries out what follows.
-    fn read_log(&mut self, now: Instant) {
-        let mut has_news = false;
-        while let Some(input) = self.log.next(now, &self.gateway.router) {
-            self.tell(now, input);
-            self.obey(now);
-            has_news = true;
-        }
-        if has_news {
-            let end = self.gateway.router.clock.now();
-            self.gathering
-                .handed_out(end.saturating_duration_since(now));
-        }
+    /// Whether the log is to be read a turn later: while publishes are coming in, the frames right
+    /// behind them are taken first, so that their events leave in one write to each subscriber.
+    /// Without a further fact that turn follows at once.
+    fn is_gathering(&mut self, now: Instant, has_facts: bool) -> bool {
+        let since = match self.gathering {
+            None if self.log.has_submitted() => now,
+            Some(since) if has_facts && now < since + GATHERING => since,
+            None | Some(_) => {
+                self.gathering = None;
+                return false;
+            }
+        };
+        self.gathering = Some(since);
+        true
     }
 
     fn take(&mut self, now: Instant, fact: Fact) {
@@ -427,8 +430,8 @@ impl Future for Shard {
         };
 
         let mut facts = std::mem::take(&mut this.facts);
-        let has_log_moved = inbox.take(&mut facts);
-        this.turn(router.clock.now(), &mut facts, has_log_moved);
+        inbox.take(&mut facts);
+        this.turn(router.clock.now(), &mut facts);
         if facts.capacity() > 4096 {
             facts.shrink_to(256);
         }
@@ -440,10 +443,8 @@ impl Future for Shard {
         };
         let is_due = due.is_some_and(|due| this.alarm.poll(due, &router.clock, &this.runtime, cx));
         // One turn, then the others on this thread.
-        if inbox.listen(cx.waker()) || is_due {
+        if inbox.listen(cx.waker()) || is_due || this.gathering.is_some() {
             cx.waker().wake_by_ref();
-        } else if this.gathering.is_under_way() {
-            this.runtime.wake_after_sockets(cx.waker());
         }
         Poll::Pending
     }
@@ -487,8 +488,7 @@ impl Alarm {
     }
 }
 
-/// For names that this process gives out itself, shard by shard: those that were given out one after the
-/// other stand side by side, so that a table is gone through in the order of memory.
+/// For names that this process gives out itself: spreads the low bits of a counter.
 #[derive(Default)]
 struct IdHasher(u64);
 
@@ -504,9 +504,8 @@ impl Hasher for IdHasher {
     }
 
     fn write_u64(&mut self, number: u64) {
-        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-        // The lower bits say where, the upper seven tell neighbours apart.
-        let place = number.wrapping_add((number >> 48).wrapping_mul(SPREAD));
-        self.0 = place << 7 >> 7 | number.wrapping_mul(SPREAD) >> 57 << 57;
+        self.0 = (self.0 ^ number)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(32);
     }
 }

@@ -83,11 +83,14 @@ fn a_session_ends_with_its_admission_and_its_client_is_told_to_handshake() {
         script.at(1_500);
 
         expect_told_to_handshake(&script.take(held));
+        let closed = (transport == Transport::WebSocket).then_some(CloseReason::SessionOver);
+        assert_eq!(script.closed(held), closed);
         let removed = script
             .reports()
             .into_iter()
             .any(|report| matches!(report, ReportKind::SessionRemoved(_, Removal::Lapsed)));
         assert!(removed, "{transport:?}");
+        assert_eq!(script.engine().counters().sessions_lapsed, 1);
         let again = Client {
             socket: ann.socket.map(|_| script.open(transport)),
             ..ann

@@ -2,7 +2,7 @@
 //! browser has kept.
 
 use bayeux_core::http::{
-    Mount, Options, Origins, Refusal, RequestHead, Route, body_texts, browser_cookie, route,
+    Options, Origins, Refusal, RequestHead, Route, body_texts, browser_cookie, route,
 };
 use bayeux_core::{DecodeError, DecodeLimits, Messages};
 
@@ -12,7 +12,6 @@ fn asked(method: &str, target: &str, headers: &[(&str, &str)], origins: Origins)
     let headers = headers.iter().copied();
     let headers = headers.map(|(name, value)| (name, value.as_bytes()));
     let mut options = Options::default();
-    options.mounts = vec!["/bayeux".parse::<Mount>().unwrap()];
     options.origins = origins;
     route(&RequestHead::new(method, target, headers), &options)
 }

@@ -9,9 +9,9 @@ use bayeux_core::http::{
 };
 use bayeux_core::testing::{Script, message_id};
 use bayeux_core::{
-    ChannelName, ChannelNameError, ChannelPattern, ChannelTemplate, CloseReason, Config,
-    DecodeError, MemoryOptions, MemoryStore, Message, MessageId, Messages, Phase, ProtocolError,
-    Removal, Seed,
+    BrowserId, ChannelName, ChannelNameError, ChannelPattern, ChannelTemplate, CloseReason, Config,
+    DecodeError, Extensions, Identity, MemoryOptions, MemoryStore, Message, MessageId, Messages,
+    Payload, PeerDetails, Phase, ProtocolError, Removal, Seed, SessionId,
 };
 
 #[test]
@@ -117,6 +117,33 @@ fn nobody_reads_a_secret_in_what_is_printed_for_debugging() {
         "{trace}"
     );
     assert!(!trace.contains("hidden") && !trace.contains('7'), "{trace}");
+}
+
+#[test]
+fn of_a_secret_its_beginning_its_size_or_nothing_is_printed() {
+    let session = SessionId::parse("0123456789abcdefghijklmno").unwrap();
+    let browser = BrowserId::parse("0123456789abcdefghijklmn").unwrap();
+    let words = Payload::parse(r#"{"name":"hidden"}"#).unwrap();
+    let ext = Extensions::new().with("hidden", Payload::parse("true").unwrap());
+    let details = PeerDetails {
+        origin: Some("https://chat.example".into()),
+        path: "/bayeux".into(),
+        headers: [("cookie".into(), "hidden".into())].into(),
+    };
+
+    for (printed, expected) in [
+        (format!("{session:?}"), "SessionId(0123..)"),
+        (format!("{browser:?}"), "BrowserId(0123..)"),
+        (format!("{:?}", Seed::new([7; 32])), "Seed(..)"),
+        (format!("{:?}", Identity::new(words)), "Identity(17 bytes)"),
+        (format!("{ext:?}"), "Extensions(15 bytes)"),
+        (
+            format!("{details:?}"),
+            r#"PeerDetails { origin: Some("https://chat.example"), path: "/bayeux", headers: ["cookie"] }"#,
+        ),
+    ] {
+        assert_eq!(printed, expected);
+    }
 }
 
 #[test]

@@ -167,16 +167,30 @@ impl RedisStore {
         }
     }
 
-    /// An engine of this node looks at what lies there for it.
+    /// An engine of this node looks at what lies there for it, but for messages of sessions that are on their way to
+    /// it: it would refuse them, and the session would be claimed away again by whoever has sent them.
     pub(super) fn look_at_letters(&mut self, shard: u32) {
         let Some(seat) = self.seats.get_mut(shard) else {
             return;
         };
         for waiting in std::mem::take(&mut seat.letters) {
+            if self.is_for_one_to_come(shard, &waiting.letter) {
+                if let Some(seat) = self.seats.get_mut(shard) {
+                    seat.letters.push_back(waiting);
+                }
+                continue;
+            }
             let mut words = redis::cmd("XDEL");
             words.arg(self.keys.inbox(&self.node)).arg(&waiting.id);
             self.order(Purpose::Accept(shard, Box::new(waiting)), words);
         }
+    }
+
+    fn is_for_one_to_come(&self, shard: u32, letter: &Letter) -> bool {
+        let Letter::Forward { session, .. } = letter else {
+            return false;
+        };
+        self.coming.contains_key(&(*session, shard))
     }
 
     /// A letter is this node's to do.

@@ -1,9 +1,10 @@
 //! What cannot be brought about with a real Redis at will: what is said at one moment and no other.
 
-use bayeux_core::{Destination, Echo, Event, Laziness, Notice, StoreReply};
+use bayeux_core::{Destination, Echo, Event, Laziness, Notice, Peer, StoreReply, Transport};
 use redis::Value;
 
 use super::*;
+use crate::letter::Letter;
 
 const START: Instant = Instant::EPOCH;
 
@@ -358,4 +359,33 @@ fn entries_are_kept_in_redis_for_as_long_as_was_asked_and_not_much_longer() {
         kept.is_some_and(|kept| kept >= retention && kept <= retention + beat),
         "{kept:?}"
     );
+}
+
+#[test]
+fn a_message_for_a_session_on_its_way_here_waits_for_that() {
+    let mut store = store(Options::default());
+    while store.poll(0, START).is_some() {}
+    claim(&mut store, 1);
+    let letter = Letter::Forward {
+        asker: "other".into(),
+        number: 1,
+        session: session(),
+        messages: Vec::new().into(),
+        peer: Peer::default(),
+        transport: Transport::LongPolling,
+    };
+    let id = "1-0".into();
+    let letters = &mut store.seats.get_mut(0).unwrap().letters;
+    letters.push_back(Waiting { id, letter });
+    let is_looked_at = |store: &mut RedisStore| {
+        while store.poll(0, START).is_some() {}
+        let mut commands = store.out.iter();
+        commands.any(|command| matches!(command.purpose, Purpose::Accept(..)))
+    };
+
+    assert!(!is_looked_at(&mut store), "its engine would refuse it");
+    answer(&mut store, Value::Nil);
+
+    assert_eq!(store.poll_wake(), Some(0));
+    assert!(is_looked_at(&mut store), "it waits no longer");
 }

@@ -78,7 +78,8 @@ impl Frames {
             return;
         }
         for event in events {
-            let full = count > 0 && array.0.len() + event.size() + 1 > self.bytes;
+            // A comma comes before it, and a bracket after it.
+            let full = count > 0 && array.0.len() + event.size() + 2 > self.bytes;
             if !together && (full || (self.messages > 0 && count >= self.messages)) {
                 self.done
                     .push(core::mem::replace(&mut array, Array::new()).done());

@@ -268,7 +268,7 @@ impl Turn<'_> {
                 self.close_once_written(connection);
             }
         }
-        if !local && reason != Removal::Taken {
+        if !local {
             self.part_with(id, fence, Parting::Ended);
         }
     }

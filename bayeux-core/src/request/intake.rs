@@ -98,7 +98,6 @@ impl Turn<'_> {
             self.seek(key, &mut request, session, messages, has_connect);
         } else {
             request.messages = Vec::from_iter(messages).into_iter();
-            request.refusal = (!handshake).then(ProtocolError::session_unknown);
         }
         self.requests.put(key, request);
         self.advance(key);

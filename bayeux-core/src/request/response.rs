@@ -190,7 +190,8 @@ impl Turn<'_> {
         if let Some(session) = session.filter(|_| handshake) {
             self.start_fresh_clock(session);
         }
-        if request.held && (exchange || answers.is_empty()) {
+        if request.held {
+            // It came alone (CN-4).
             if let Some(session) = session {
                 self.wake(session);
             }

@@ -126,7 +126,7 @@ impl Queue {
             .filter(|queued| queued.laziness == Laziness::Prompt)
             .count();
         self.in_flight = 0;
-        self.overdue |= count > 0;
+        self.overdue = true;
         count
     }
 
@@ -241,9 +241,9 @@ impl Queue {
             .map(|queued| (Some(queued.position), queued.event))
     }
 
-    /// A queue at rest takes no memory.
+    /// A queue at rest keeps room for one, so that not each event asks for memory anew.
     fn shrink(&mut self) {
-        if self.entries.is_empty() {
+        if self.entries.is_empty() && self.entries.capacity() > 1 {
             self.entries = VecDeque::new();
         }
     }
@@ -330,15 +330,15 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_queue_keeps_no_room() {
-        for count in [0, 1, 3, 100] {
+    fn an_empty_queue_keeps_room_for_one_and_no_more() {
+        for (count, room) in [(0, 0), (1, 1), (3, 0), (100, 0)] {
             let mut queue = filled(count);
 
             queue.take(Keep::Written, usize::MAX);
             queue.written();
 
             assert_eq!((queue.len(), queue.bytes()), (0, 0));
-            assert_eq!(queue.entries.capacity(), 0, "{count}");
+            assert_eq!(queue.entries.capacity(), room, "{count}");
         }
     }
 }

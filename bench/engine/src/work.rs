@@ -168,7 +168,7 @@ fn poll(count: u64) {
     let publisher = world.join(&[]);
     let client = world.join(&["/news".to_owned()]);
     world.stop_reading();
-    let connect = client.connect("long-polling", 45_000).to_string();
+    let connect = client.connect("long-polling").to_string();
     hold(&mut world, &connect);
     for _ in 0..count {
         publish(&mut world, &publisher, "/news", 1);

@@ -105,7 +105,7 @@ impl World {
             panic!("refused: {reply}");
         };
         let client = Client { session, socket };
-        self.ask(socket, &client.connect("websocket", 0));
+        self.ask(socket, &client.first_connect("websocket"));
         for names in subscriptions.chunks(500) {
             let subscribe = json!({
                 "channel": "/meta/subscribe", "clientId": client.session, "subscription": names,
@@ -114,7 +114,7 @@ impl World {
             let successful = reply.pointer("/0/successful");
             assert_eq!(successful, Some(&Value::Bool(true)), "{reply}");
         }
-        self.ask(socket, &client.connect("websocket", 45_000));
+        self.ask(socket, &client.connect("websocket"));
         client
     }
 
@@ -161,11 +161,19 @@ impl World {
 }
 
 impl Client {
-    /// A connect over this transport.
-    pub(crate) fn connect(&self, transport: &str, timeout: u64) -> Value {
+    /// A connect over this transport, to be answered at once.
+    fn first_connect(&self, transport: &str) -> Value {
         json!({
             "id": "7", "channel": "/meta/connect", "clientId": self.session,
-            "connectionType": transport, "advice": {"timeout": timeout},
+            "connectionType": transport, "advice": {"timeout": 0},
+        })
+    }
+
+    /// A connect over this transport, to be held: as clients send it, without advice of their own.
+    pub(crate) fn connect(&self, transport: &str) -> Value {
+        json!({
+            "id": "7", "channel": "/meta/connect", "clientId": self.session,
+            "connectionType": transport,
         })
     }
 

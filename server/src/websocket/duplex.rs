@@ -366,17 +366,15 @@ impl<T: Read + Write + Unpin + Send + 'static> Duplex for Shared<T> {
         if !inner.is_known_as(connection) {
             return Sent::Later;
         }
-        let stream = inner.stream.get_mut();
-        let mut cx = Context::from_waker(&inner.task);
-        match stream.poll_send(&mut cx, batch.frames(), frames) {
-            Poll::Ready(Ok(())) => {
-                inner.is_blocked = false;
-                inner.active = now;
-                return Sent::Written;
-            }
+        for frame in batch.frames() {
+            inner.stream.get_mut().push(frames.prepared(frame));
+        }
+        let task = inner.task.clone();
+        match inner.poll_drain(now, &mut Context::from_waker(&task)) {
+            Poll::Ready(Ok(())) => return Sent::Written,
             Poll::Ready(Err(_)) => {
                 inner.phase = Phase::Dead;
-                inner.task.wake_by_ref();
+                task.wake();
             }
             Poll::Pending => {
                 inner.is_blocked = true;

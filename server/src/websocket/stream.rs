@@ -14,7 +14,7 @@ use futures_util::io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBuf, Write};
 
 use super::scan::Scan;
-use crate::frames::{Frame, Frames};
+use crate::frames::Frame;
 
 /// How many bytes of tungstenite's may wait before nothing more is to be read: a peer that sends
 /// pings and reads nothing gets no more pongs.
@@ -64,9 +64,9 @@ impl<T> Stream<T> {
     }
 
     /// Adds a frame; it leaves with the next [`poll_drain`](Self::poll_drain).
-    fn push(&mut self, frame: Frame) {
+    pub(super) fn push(&mut self, frame: Frame) {
         if self.queue.is_empty() {
-            // More is seldom needed.
+            // One is what most sockets ever need room for.
             self.queue.reserve_exact(1);
         }
         self.queue.push_back(frame);
@@ -88,40 +88,6 @@ impl<T> Stream<T> {
 }
 
 impl<T: Write + Unpin> Stream<T> {
-    /// Writes these texts behind all that waits, as far as the socket takes it; the rest waits.
-    pub(super) fn poll_send<'b>(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut texts: impl ExactSizeIterator<Item = &'b Bytes>,
-        frames: &mut Frames,
-    ) -> Poll<io::Result<()>> {
-        if texts.len() == 1
-            && let Some(only) = texts.next()
-        {
-            return self.poll_send_one(cx, frames.prepared(only));
-        }
-        for text in texts {
-            self.push(frames.prepared(text).clone());
-        }
-        self.poll_drain(cx)
-    }
-
-    /// Most sockets take one frame at once: then the queue is not touched.
-    fn poll_send_one(&mut self, cx: &mut Context<'_>, frame: &Frame) -> Poll<io::Result<()>> {
-        let mut taken = 0;
-        if !self.is_waiting() && frame.payload.is_empty() {
-            if let Poll::Ready(count) = Pin::new(&mut self.io).poll_write(cx, &frame.head)? {
-                taken = count;
-            }
-            if taken == frame.head.len() {
-                return Pin::new(&mut self.io).poll_flush(cx);
-            }
-        }
-        self.push(frame.clone());
-        self.advance(taken);
-        self.poll_drain(cx)
-    }
-
     /// Writes everything, as far as the socket takes it.
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(first) = self.queue.front() {
@@ -148,8 +114,9 @@ impl<T: Write + Unpin> Stream<T> {
             self.advance(count);
         }
         self.own = 0;
-        // Nothing is kept at rest.
-        self.queue = VecDeque::new();
+        if self.queue.capacity() > SLICES {
+            self.queue = VecDeque::new();
+        }
         Pin::new(&mut self.io).poll_flush(cx)
     }
 }
@@ -262,39 +229,6 @@ mod tests {
         assert!(!drain(&mut stream, 7));
         assert!(drain(&mut stream, 100));
         assert_eq!(stream.io.written, b"first second pong");
-    }
-
-    fn send(stream: &mut Stream<Narrow>, room: usize, texts: &[&'static str]) -> bool {
-        let texts: Vec<_> = texts.iter().map(|text| Bytes::from(*text)).collect();
-        let mut cx = Context::from_waker(Waker::noop());
-        stream.io.room = room;
-        stream
-            .poll_send(&mut cx, texts.iter(), &mut Frames::default())
-            .is_ready()
-    }
-
-    #[test]
-    fn a_text_that_the_socket_takes_at_once_leaves_nothing_behind_and_what_is_left_of_others_waits()
-    {
-        let mut stream = Stream::new(
-            Narrow {
-                room: 0,
-                written: Vec::new(),
-            },
-            b"",
-        );
-
-        assert!(send(&mut stream, 100, &["first"]));
-        assert_eq!(stream.queue.capacity(), 0);
-        assert!(!send(&mut stream, 3, &["second"]));
-        assert!(!send(&mut stream, 0, &["third"]));
-        assert!(!send(&mut stream, 1, &["fourth", "fifth"]));
-        assert!(stream.is_waiting());
-        assert!(drain(&mut stream, 100));
-
-        assert_eq!(stream.queue.capacity(), 0);
-        let expected = b"\x81\x05first\x81\x06second\x81\x05third\x81\x06fourth\x81\x05fifth";
-        assert_eq!(stream.io.written, expected);
     }
 
     #[test]

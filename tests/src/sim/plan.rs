@@ -84,8 +84,10 @@ impl Plan {
         let trims = !gentle && dice.permille(150);
         let resets = !gentle && dice.permille(150);
         let trouble = dice.millis(20_000..120_000);
-        let mut config = Config::default();
-        config.reports = Reports { messages: true };
+        let mut config = Config {
+            reports: Reports { messages: true },
+            ..Config::default()
+        };
         let asks = dice.permille(250);
         if asks {
             config.deciders = deciders();

@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
-    Admission, Call, CallResult, ChannelName, ChannelRule, CloseReason, Config, ConnectionId,
-    Decider, DeciderId, Input, Laziness, Limits, Load, Operations, Payload, QueuePolicy, Role,
-    SessionId, SessionSettings, Transport, Verdict,
+    Admission, Call, CallResult, Change, ChannelName, ChannelRule, CloseReason, Config,
+    ConnectionId, Decider, DeciderId, Input, Laziness, Limits, Load, Operations, Payload,
+    QueuePolicy, Role, SessionId, SessionSettings, Transport, Verdict,
 };
 use bayeux_tests::talk::brought;
 use proptest::prelude::*;

@@ -396,3 +396,42 @@ fn a_connect_without_a_number_acknowledges_nothing() {
     brings(&probe(&mut script, &client, 2), [], 2);
     nothing_leaks(&mut script);
 }
+
+// Proves: AK-6, AK-7
+#[test]
+fn what_is_not_acknowledged_comes_again_at_once_over_whatever_carries_connects() {
+    for transport in [Transport::LongPolling, Transport::WebSocket] {
+        let mut script = Script::new(Config::default());
+        let alice = script.connected_over(transport, json!({"ack": true}));
+        script.subscribe(&alice, "/a");
+        script.publish("/a", json!(1));
+        let connection = script.connect(&alice);
+        assert_eq!(script.take(connection)[0], event("/a", json!(1)));
+
+        let connection = script.connect_with(&alice, json!({"ext": {"ack": 0}}));
+
+        assert_eq!(
+            script.take(connection)[0],
+            event("/a", json!(1)),
+            "{transport:?}"
+        );
+        script.expect_no_trace();
+    }
+}
+
+// Proves: AK-4
+#[test]
+fn a_session_that_the_log_outruns_waits_for_what_is_still_decided_on() {
+    let (mut script, client) = inspected();
+    let mut limits = Limits::default();
+    limits.max_log_span = 1;
+    let change = Change::Limits(Box::new(limits));
+    script.fact(Input::Configured { change });
+    script.publish("/news", json!(1)).publish("/news", json!(2));
+    script.decide(Verdict::Allow);
+
+    brings(&probe(&mut script, &client, 0), [1], 1);
+
+    script.decide(Verdict::Allow);
+    last(&mut script, &client, 1, &[2]);
+}

@@ -436,3 +436,25 @@ fn websockets_and_strangers_to_cookies_hold_as_they_like() {
         nothing_leaks(&mut script);
     }
 }
+
+// Proves: BR-1
+#[test]
+fn cookies_and_sessions_are_drawn_from_all_that_there_are() {
+    let mut script = Script::new(Config::default());
+    let (cookies, sessions): (Vec<_>, Vec<_>) = (0..200)
+        .map(|_| {
+            let (exchange, reply) = handshake(&mut script, HTTP, Peer::default());
+            let cookie = script.cookie(exchange).unwrap().text().to_string();
+            (cookie, reply[0]["clientId"].as_str().unwrap().to_owned())
+        })
+        .unzip();
+
+    for (texts, length) in [(cookies, 24), (sessions, 25)] {
+        // The first place of a session has less to say.
+        for place in 1..length {
+            let seen: BTreeSet<_> = texts.iter().map(|text| text.as_bytes()[place]).collect();
+            assert!(seen.len() > 30, "{place} of {length}: {seen:?}");
+        }
+    }
+    script.expect_no_trace();
+}

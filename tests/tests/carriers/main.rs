@@ -18,6 +18,7 @@ use bayeux_core::{
     Load, Peer, Phase, SessionId, SessionView, Transport, TransportOptions,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const HTTP: Transport = Transport::LongPolling;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use bayeux_core::{Decider, DeciderId, Role, Verdict};
-
 use super::rig::*;
 use super::*;
 
@@ -533,4 +531,20 @@ fn another_answer_takes_nothing_along_while_the_log_is_read() {
     assert_eq!(read(&script.take(exchange)), (vec![], None));
     script.stored(ticket, StoreReply::Entries(entries([115])));
     assert_eq!(read(&script.take(socket)), (vec![115, 121], None));
+}
+
+// Proves: WS-5
+#[test]
+fn with_a_handshake_required_for_each_socket_no_session_is_looked_for_elsewhere() {
+    let mut script = Script::with_scripted_store(Config {
+        require_handshake_per_connection: true,
+        ..Config::default()
+    });
+    let client = stranger(&mut script, SOCKET);
+
+    let socket = script.publish_as(&client, "/news", json!(1));
+
+    assert_eq!(script.take(socket)[0]["error"], "402::session_unknown");
+    assert!(!script.has_store_requests());
+    nothing_leaks(&mut script);
 }

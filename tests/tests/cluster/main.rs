@@ -25,10 +25,11 @@ use std::time::Duration;
 
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
-    Call, CallResult, ChannelRule, CloseReason, Config, ConnectionId, Destination, Echo, Entry,
-    Event, Fence, ForwardTicket, Id, Input, Laziness, Load, MessageId, Messages, Notice, Payload,
-    Peer, Position, ReportKind, SessionId, SessionRecord, SessionSettings, StoreReply,
-    StoreRequest, StoreTicket, StoredSubscription, Transport,
+    Call, CallResult, Change, ChannelRule, CloseReason, Config, ConnectionId, Decider, DeciderId,
+    DecodeLimits, Destination, Echo, Entry, Event, Fence, ForwardTicket, Id, Input, Laziness,
+    Limits, Load, MessageId, Messages, Notice, Operations, Payload, Peer, Position, ReportKind,
+    Role, SessionId, SessionRecord, SessionSettings, StoreReply, StoreRequest, StoreTicket,
+    StoredSubscription, Transport, Verdict,
 };
 use bayeux_tests::talk::{brought, connected_by_hand};
 use serde_json::{Value, json};

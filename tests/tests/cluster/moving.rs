@@ -1,6 +1,6 @@
 //! Messages whose session moves while they are on their way: what goes after it, what waits, and what does not.
 
-use bayeux_core::{Change, Decider, DeciderId, Input, Operations, Role, Verdict};
+use std::sync::Arc;
 
 use super::rig::*;
 use super::*;
@@ -134,7 +134,7 @@ fn a_session_that_the_log_outruns_waits_for_what_is_still_decided_on() {
     let mut script = Script::with_scripted_store(config);
     script.notify(Notice::Up { position: at(120) });
     let mut record = record(true, 100, 105);
-    record.settings.outgoing = vec![DeciderId(1)];
+    Arc::make_mut(&mut record.settings).outgoing = vec![DeciderId(1)];
     let (client, connection) = claim(&mut script, record, ack(0));
     let ticket = is_read(&mut script, 100, 120);
     script.stored(ticket, StoreReply::Entries(entries([115, 118])));

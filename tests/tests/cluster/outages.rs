@@ -202,7 +202,11 @@ fn whoever_comes_back_after_the_loss_of_the_log_is_spread_over_time_too() {
     assert!(intervals.iter().all(|interval| *interval <= 5_000));
     assert!(intervals.iter().max() > intervals.iter().min());
     // Who was away for longer than a session lives is no news of that loss.
-    script.at(100_000);
+    // Until it cannot live any more: the timeout and the grace, there being no interval.
+    script.at(39_999);
+    let last = [0; 5].map(|_| comes_back(&mut script, &away[0]));
+    assert_ne!(last, [0; 5]);
+    script.at(40_000);
     let late = [0; 5].map(|_| comes_back(&mut script, &away[0]));
     assert_eq!(late, [0; 5]);
     nothing_leaks(&mut script);
@@ -371,4 +375,64 @@ fn while_the_store_is_away_nothing_is_tried_again() {
     assert_eq!(script.engine().poll_timeout(), None);
     script.notify(Notice::Up { position: at(120) });
     nothing_leaks(&mut script);
+}
+
+// Proves: CN-12, ER-7
+#[test]
+fn advice_for_the_connect_of_a_session_that_has_gone_is_for_that_connect_alone() {
+    let mut script = engine(120);
+    let client = connected_by_hand(&mut script);
+    let decider = Decider {
+        id: DeciderId(1),
+        role: Role::Incoming,
+    };
+    let change = Change::AddDecider(decider);
+    script.fact(Input::Configured { change });
+    let session = &client.session;
+    let exchange = script.post(json!([
+        {"channel": "/news", "clientId": session, "data": 1},
+        {"channel": "/meta/connect", "clientId": session, "connectionType": "long-polling"},
+    ]));
+    let change = Change::RemoveDecider(DeciderId(1));
+    script.fact(Input::Configured { change });
+    script.notify(Notice::Down);
+    script.post(json!({"channel": "/meta/disconnect", "clientId": session}));
+
+    script.decide(Verdict::Allow);
+
+    let replies = script.take(exchange);
+    assert_eq!(replies[0]["error"], "402::session_unknown");
+    assert_eq!(replies[0].get("advice"), None);
+    assert_eq!(replies[1]["advice"], json!({"reconnect": "none"}));
+}
+
+#[test]
+fn what_waits_for_an_answer_as_its_socket_is_given_up_leaves_no_trace() {
+    let mut script = Script::with_scripted_store(Config {
+        allow_connectionless_publish: true,
+        ..Config::default()
+    });
+    let socket = script.open(SOCKET);
+    script.send(socket, json!({"channel": "/news", "data": 1}));
+    let (ticket, _) = script.take_store();
+    script.notify(Notice::Down);
+    let connect = json!({
+        "channel": "/meta/connect", "clientId": session_id().text().to_string(),
+        "connectionType": "websocket",
+    });
+
+    // The close is carried out only after the store has answered.
+    script.facts([
+        Input::Received {
+            connection: socket,
+            messages: Messages::decode(connect.to_string(), &DecodeLimits::default()).unwrap(),
+        },
+        Input::Stored {
+            ticket,
+            reply: StoreReply::Appended(at(1)),
+        },
+    ]);
+
+    script.expect_closed(socket, CloseReason::Unavailable);
+    assert_eq!(script.engine().load().requests, 0);
 }

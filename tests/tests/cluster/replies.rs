@@ -1,7 +1,5 @@
 //! What the store refuses, or says too late.
 
-use bayeux_core::{Change, Decider, DeciderId, Operations, Role, Verdict};
-
 use super::rig::*;
 use super::*;
 
@@ -393,5 +391,108 @@ fn what_a_fence_refuses_goes_after_its_session_in_the_order_in_which_it_came() {
             );
         }
         assert!(!script.has_store_requests(), "{transport:?}");
+    }
+}
+
+// Proves: MO-6
+#[test]
+fn what_is_stored_goes_after_its_session_and_not_what_is_decided_on_behind_it() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let publishes = Operations {
+        publish: true,
+        ..Operations::default()
+    };
+    let decider = Decider {
+        id: DeciderId(1),
+        role: Role::Policy(publishes),
+    };
+    let change = Change::AddDecider(decider);
+    script.fact(Input::Configured { change });
+    let publish =
+        |number: u8| json!({"channel": "/news", "clientId": client.session, "data": number});
+    script.post(json!([publish(1), publish(2)]));
+    script.decide(Verdict::Allow);
+    let (ticket, _) = script.take_store();
+
+    script.stored(ticket, StoreReply::Fenced);
+
+    let messages = goes_after(&mut script, StoreReply::Unknown);
+    assert_eq!(
+        messages.first().unwrap().data,
+        Some(Payload::from(json!(1)))
+    );
+    assert_eq!(script.engine().counters().forwarded, 1);
+}
+
+// Proves: ER-7
+#[test]
+fn no_more_late_claims_are_waited_for_than_there_may_be_sessions() {
+    let mut script = Script::with_scripted_store(Config {
+        limits: Limits {
+            max_sessions: 1,
+            ..Limits::default()
+        },
+        ..Config::default()
+    });
+    for _ in 0..2 {
+        let client = stranger(&mut script, HTTP);
+        script.connect(&client);
+    }
+    assert_eq!(script.engine().load().tickets, 2);
+
+    script.after(5_000);
+
+    assert_eq!(script.engine().load().tickets, 1);
+}
+
+// Proves: MO-6, CN-9
+#[test]
+fn a_connect_whose_socket_closes_before_its_turn_claims_nothing() {
+    for (first, is_done) in [
+        ("/meta/connect", true),
+        ("/more", true),
+        ("/meta/connect", false),
+    ] {
+        let mut script = engine(120);
+        let client = own(&mut script, SOCKET, json!({}));
+        let message =
+            |channel: &str| json!({"channel": channel, "clientId": client.session, "data": 1});
+        let socket = script.request(&client, json!([message("/news")]));
+        let (append, _) = script.take_store();
+        script.notify(Notice::Taken {
+            session: name(&client),
+            fence: Fence(2),
+        });
+        done(&mut script);
+        let frame = if is_done {
+            json!([message(first), message("/more")])
+        } else {
+            json!([message(first)])
+        };
+        script.send(socket, frame);
+        assert!(
+            !script.has_store_requests(),
+            "it waits for what came before it"
+        );
+
+        script.hang_up(socket);
+
+        if is_done {
+            let (ticket, request) = script.take_store();
+            let StoreRequest::Forward { messages, .. } = request else {
+                panic!("{request:?}");
+            };
+            let all = messages.iter();
+            assert!(
+                all.map(|it| it.channel.as_deref())
+                    .all(|it| it == Some("/more"))
+            );
+            script.stored(ticket, StoreReply::Unknown);
+        }
+        assert!(!script.has_store_requests(), "nobody would hear the answer");
+        script.stored(append, StoreReply::Appended(at(121)));
+        log(&mut script, [121]);
+        nothing_leaks(&mut script);
     }
 }

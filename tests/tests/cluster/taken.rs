@@ -129,3 +129,31 @@ fn what_is_under_way_as_its_session_is_taken_is_cut_off() {
     script.expect_closed(held, CloseReason::Superseded);
     nothing_leaks(&mut script);
 }
+
+// Proves: MO-6
+#[test]
+fn a_frame_of_a_session_that_was_taken_waits_for_no_more_than_the_store() {
+    let mut script = engine(120);
+    let client = own(&mut script, SOCKET, json!({}));
+    let session = &client.session;
+    script.request(
+        &client,
+        json!({"channel": "/news", "clientId": session, "data": 1}),
+    );
+    let (ticket, _) = script.take_store();
+    // Its answer waits until this engine has seen that.
+    script.stored(ticket, StoreReply::Appended(at(125)));
+    take(&mut script, &client, 2);
+    parts(&mut script, 2, 120);
+
+    script.request(
+        &client,
+        json!({"channel": "/news", "clientId": session, "data": 2}),
+    );
+
+    let (_, request) = script.take_store();
+    assert!(
+        matches!(request, StoreRequest::Forward { .. }),
+        "{request:?}"
+    );
+}

@@ -76,6 +76,9 @@ fn a_connect_that_is_worked_on_is_refused_for_good_when_the_disconnect_wins() {
                 let again = over(&mut script, &alice, ended_over);
 
                 let bye = disconnect(&mut script, &again);
+                if slow == Slow::Outgoing && worked_on != bye {
+                    script.expect_nothing(worked_on);
+                }
                 unblock(&mut script, slow);
 
                 script.expect(bye, goodbye());
@@ -468,5 +471,28 @@ fn what_goes_with_an_answer_is_counted_when_that_cannot_leave_any_more() {
     script.close(bye).resume_store();
 
     assert_eq!(script.engine().counters().events_discarded, 1);
+    script.expect_no_trace();
+}
+
+// Proves: DC-5, TM-6
+#[test]
+fn what_a_dismissed_session_says_does_not_lengthen_its_life() {
+    let mut script = script();
+    let alice = reader(&mut script, POLLING);
+    dismiss(&mut script, &alice);
+    ask(&mut script, Role::Incoming);
+    script.at(5_000);
+    let published = script.publish_as(&alice, "/other", json!(1));
+
+    script.at(8_000).decide(bayeux_core::Verdict::Allow);
+
+    assert_eq!(
+        script.take(published)[0]["error"],
+        json!("402::session_unknown")
+    );
+    script.at(9_999);
+    assert_eq!(script.engine().load().sessions, 1);
+    script.at(10_000);
+    assert_eq!(script.engine().load().sessions, 0);
     script.expect_no_trace();
 }

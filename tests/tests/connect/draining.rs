@@ -346,3 +346,14 @@ fn what_was_ready_before_the_window_is_not_the_last_on_its_connection() {
     });
     assert_eq!(sent, Some(false));
 }
+
+// Proves: DE-7
+#[test]
+fn a_connection_of_the_applications_own_is_the_applications_to_close() {
+    let mut script = script();
+    let (connection, _) = script.open_local();
+
+    drain(&mut script, 0);
+
+    assert_eq!(script.closed(connection), None);
+}

@@ -165,6 +165,7 @@ fn an_event_dropped_for_one_session_reaches_the_others() {
         .expect_nothing(first)
         .decide(Verdict::Drop)
         .expect_nothing(first);
+    assert_eq!(script.engine().counters().events_dropped, 1);
     script.publish("/n", json!(2)).decide(Verdict::Allow);
     assert_eq!(script.take(first)[0], event("/n", json!(2)));
 }
@@ -272,4 +273,26 @@ fn an_event_is_shown_once_before_it_is_frozen_and_then_to_each_session_that_want
     for held in held {
         assert_eq!(script.take(held)[0], event("/n", json!("frozen")));
     }
+}
+
+// Proves: PL-10, QU-5
+#[test]
+fn an_event_that_two_have_changed_counts_in_its_queue_as_it_is() {
+    let mut script = Script::new(Config::default());
+    let client = admitted(&mut script, &[8, 9]);
+    add(&mut script, 8, Role::SessionOutgoing);
+    add(&mut script, 9, Role::SessionOutgoing);
+    script.subscribe(&client, "/n").publish("/n", json!(1));
+    let longer = |data| Verdict::ReplaceEvent(Event::from_object(event("/n", data).to_string()));
+
+    script.decide(longer(json!("long")));
+    script.decide(longer(json!("a little longer")));
+
+    let connect = script.connect(&client);
+    assert_eq!(
+        script.take(connect)[0],
+        event("/n", json!("a little longer"))
+    );
+    let left = bayeux_tests::talk::view(&mut script, &client).queued;
+    assert_eq!(left, (0, 0));
 }

@@ -175,6 +175,9 @@ fn handshakes_that_wait_at_the_same_time_do_not_slip_past_a_bound() {
             assert_eq!(replies[0][0]["successful"], json!(true));
             assert_eq!(replies[1][0]["error"], json!("503::unavailable"));
             assert_eq!(script.engine().load().sessions, 1);
+            if per_address {
+                assert_eq!(script.engine().counters().handshakes_limited, 1);
+            }
             script.expect_no_trace();
         }
     }

@@ -154,3 +154,38 @@ fn an_event_for_a_session_that_is_being_welcomed_is_not_lost() {
     assert_eq!(script.take(first)[0], event("/notice", json!(2)));
     script.expect_no_trace();
 }
+
+#[test]
+fn a_session_belongs_to_the_shard_that_it_began_on() {
+    for index in 0..3 {
+        let shard = Shard { index, count: 3 };
+        let mut script = Script::new(Config {
+            shard,
+            ..Config::default()
+        });
+
+        for _ in 0..20 {
+            let client = script.handshaken();
+            let session = SessionId::parse(&client.session).unwrap();
+            assert_eq!(session.shard(3), index);
+        }
+        script.expect_no_trace();
+    }
+}
+
+// Proves: HS-9
+#[test]
+fn a_handshake_is_answered_when_everything_that_welcomes_it_is_in_the_log() {
+    let mut script = Script::with_scripted_store(asking());
+    let exchange = shake(&mut script, POLLING, handshake());
+    script.decide(welcoming(2));
+    let (ticket, _) = script.take_store();
+    script.stored(ticket, StoreReply::Done);
+    let welcomes = [script.take_store().0, script.take_store().0];
+
+    script.stored(welcomes[0], StoreReply::Failed);
+
+    script.expect_nothing(exchange);
+    script.stored(welcomes[1], StoreReply::Failed);
+    assert_eq!(script.take(exchange)[0]["successful"], json!(true));
+}

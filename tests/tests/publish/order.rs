@@ -2,7 +2,7 @@
 
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
-    Config, Fence, Notice, Position, StoreReply, StoreRequest, StoreTicket, Transport,
+    Config, Fence, Notice, Phase, Position, StoreReply, StoreRequest, StoreTicket, Transport,
 };
 use serde_json::{Value, json};
 
@@ -261,5 +261,19 @@ fn a_subscribe_is_behind_a_publish_of_its_frame_also_when_its_socket_has_closed(
         panic!("{request:?}")
     };
     assert_eq!(since, first);
+    script.expect_no_trace();
+}
+
+// Proves: MO-6
+#[test]
+fn a_connect_need_not_wait_for_what_was_published_before_it() {
+    let (mut script, alice) = subscriber(Transport::WebSocket);
+    script.stall_store();
+    script.request(&alice, publish(&alice, "/a", json!(1)));
+
+    script.connect(&alice);
+
+    assert_eq!(view(&mut script, &alice).phase, Phase::Held);
+    script.resume_store();
     script.expect_no_trace();
 }

@@ -1,7 +1,7 @@
 //! Batching by the application (QU-3).
 
 use bayeux_core::testing::{Client, Script, event};
-use bayeux_core::{Call, CallResult, Config, Transport};
+use bayeux_core::{Call, CallResult, CallTicket, Config, Input, Transport};
 use bayeux_tests::talk::*;
 use serde_json::{Value, json};
 
@@ -126,4 +126,26 @@ fn a_response_takes_along_what_a_batch_holds_back() {
         assert_eq!(got, [event("/a", json!(1)), ok("/b")], "{transport:?}");
         script.expect_no_trace();
     }
+}
+
+#[test]
+fn what_is_gathered_from_now_on_does_not_leave_although_it_was_about_to() {
+    let mut script = Script::with_scripted_store(Config::default());
+    let (connection, session) = super::calls::opened(&mut script);
+    script.call(super::calls::subscribing(session, "/a"));
+    let call = |ticket, call| Input::Called {
+        ticket: CallTicket::new(ticket),
+        call,
+    };
+
+    script.facts([
+        Input::Notified {
+            notice: entries(1, "/a", &[1]),
+        },
+        call(1_000, Call::Batch { session }),
+    ]);
+
+    script.expect_nothing(connection);
+    script.fact(call(1_001, Call::Flush { session }));
+    script.expect(connection, json!([event("/a", json!(1))]));
 }

@@ -1,9 +1,11 @@
 //! What bounds queues, subscriptions, channels, and the appends and frames of a session.
 
+use core::time::Duration;
+
 use bayeux_core::testing::{Client, Script, event};
 use bayeux_core::{
-    Call, CallResult, CloseReason, Config, Limits, QueuePolicy, Removal, ReportKind, Reports,
-    Transport,
+    Call, CallResult, ChannelRule, CloseReason, Config, Limits, QueuePolicy, Removal, ReportKind,
+    Reports, Transport,
 };
 use bayeux_tests::talk::*;
 use serde_json::{Value, json};
@@ -284,3 +286,75 @@ fn calls_obey_the_limits() {
 }
 
 // Appends and frames.
+
+// Proves: QU-5, CN-12
+#[test]
+fn a_socket_whose_session_has_outgrown_its_queue_may_shake_hands_again() {
+    let mut script = limited(three_events(), QueuePolicy::End);
+    let alice = script.connected_over(Transport::WebSocket, json!({"ack": true}));
+    let socket = alice.socket.unwrap();
+    script.subscribe(&alice, "/a");
+    for n in 1..=4 {
+        script.publish("/a", json!(n));
+    }
+    assert_eq!(script.engine().load().sessions, 0);
+
+    script.after(60_000);
+    script.send(
+        socket,
+        json!({"channel": "/meta/handshake", "version": "1.0"}),
+    );
+
+    assert_eq!(script.take(socket)[0]["successful"], true);
+    script.expect_no_trace();
+}
+
+// Proves: QU-5, QU-6
+#[test]
+fn an_event_that_was_dropped_hurries_no_lazy_one() {
+    let lazy = ChannelRule {
+        pattern: "/lazy".parse().unwrap(),
+        lazy: Some(Duration::from_secs(1)),
+        broadcast_to_publisher: None,
+        persistent: false,
+    };
+    let mut script = Script::new(Config {
+        limits: Limits {
+            max_queued_events: 1,
+            ..Limits::default()
+        },
+        queue_policy: QueuePolicy::DropOldest,
+        channels: vec![lazy],
+        ..Config::default()
+    });
+    let alice = script.connected();
+    script.subscribe(&alice, "/**");
+    script
+        .publish("/prompt", json!(1))
+        .publish("/lazy", json!(2));
+
+    let held = script.connect(&alice);
+
+    script.expect_nothing(held).after(1_000);
+    assert_eq!(script.take(held)[0], event("/lazy", json!(2)));
+    script.expect_no_trace();
+}
+
+#[test]
+fn the_store_does_not_hear_of_a_session_of_the_applications_own_that_overflows() {
+    let mut script = Script::with_scripted_store(Config {
+        limits: Limits {
+            max_queued_events: 1,
+            ..Limits::default()
+        },
+        ..Config::default()
+    });
+    let (_, session) = super::calls::opened(&mut script);
+    script.call(super::calls::subscribing(session, "/a"));
+    script.write_by_hand();
+
+    script.notify(entries(1, "/a", &[1, 2, 3]));
+
+    assert_eq!(script.engine().load().sessions, 0);
+    assert!(!script.has_store_requests());
+}

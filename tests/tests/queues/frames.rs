@@ -1,9 +1,9 @@
 //! Frames that nobody asked for, and peers that do not read.
 
-use bayeux_core::testing::Script;
+use bayeux_core::testing::{Script, event};
 use bayeux_core::{
-    CloseReason, Config, Decider, DeciderId, Input, Messages, Role, Scope, StoreReply, StoreTicket,
-    Transport, Verdict,
+    CloseReason, Config, Decider, DeciderId, Input, Limits, Messages, Role, Scope, StoreReply,
+    StoreTicket, Transport, Verdict,
 };
 use bayeux_tests::talk::*;
 use serde_json::{Value, json};
@@ -20,12 +20,16 @@ fn the_next_frame_is_asked_for_when_the_one_before_is_processed() {
     });
     let alice = script.connected_over(Transport::WebSocket, Value::Null);
     let socket = alice.socket.unwrap();
+    script.subscribe(&alice, "/a").write_by_hand();
+    script.publish("/a", json!(0));
     assert!(script.is_asked(socket));
 
     script.request(&alice, publish(&alice, "/service/x", json!(1)));
 
     assert!(!script.is_asked(socket));
-    script.decide(Verdict::Allow);
+    script.written(socket);
+    assert!(!script.is_asked(socket), "what was written changes nothing");
+    script.decide(Verdict::Allow).written(socket);
     assert!(script.is_asked(socket));
     script.connect(&alice);
     assert!(
@@ -144,4 +148,32 @@ fn what_concerns_nobody_is_counted_and_ignored() {
         "nothing was sent there"
     );
     script.expect_no_trace();
+}
+
+// Proves: RC-5
+#[test]
+fn a_frame_is_filled_to_its_last_byte_and_no_further() {
+    let pair = json!([event("/a", json!(1)), event("/a", json!(2))]).to_string();
+    for (max_frame_bytes, frames) in [(pair.len(), 1), (pair.len() - 1, 2)] {
+        let mut script = Script::new(Config {
+            limits: Limits {
+                max_frame_bytes,
+                ..Limits::default()
+            },
+            ..Config::default()
+        });
+        let alice = script.connected_over(Transport::WebSocket, Value::Null);
+        script.subscribe(&alice, "/a").write_by_hand();
+        let socket = script.publish_as(&alice, "/elsewhere", json!(0));
+        script.publish("/a", json!(1)).publish("/a", json!(2));
+        script.take(socket);
+
+        script.written(socket);
+
+        let sent = Vec::from_iter(std::iter::from_fn(|| script.take_bytes(socket)));
+        assert_eq!(sent.len(), frames, "{sent:?}");
+        assert!(sent.iter().all(|frame| frame.len() <= max_frame_bytes));
+        script.written(socket);
+        script.expect_no_trace();
+    }
 }

@@ -414,21 +414,21 @@ fn an_answer_without_events_holds_none_up() {
 #[test]
 fn what_speaks_for_another_session_waits_for_the_next_batch() {
     let mut script = Script::new(Config::default());
-    let alice = script.connected_over(Transport::WebSocket, Value::Null);
+    let alice = script.connected_over(Transport::WebSocket, json!({"ack": true}));
     let socket = alice.socket.unwrap();
-    script.write_by_hand();
+    script.subscribe(&alice, "/a").write_by_hand();
     script.request(&alice, publish(&alice, "/elsewhere", json!(1)));
+    script.publish("/a", json!(1));
     let at_once = json!({"advice": {"timeout": 0}});
     script.connect_with(&alice, at_once.clone());
     script.reports();
     script.send(socket, handshake());
-    let created = script
-        .reports()
-        .into_iter()
-        .find_map(|report| match report {
-            ReportKind::SessionCreated(id) => Some(id),
-            _ => None,
-        });
+    let created = script.reports().into_iter().find_map(|report| {
+        let ReportKind::SessionCreated(id) = report else {
+            return None;
+        };
+        Some(id)
+    });
     let bob = Client {
         session: created.unwrap().text().to_string(),
         ..alice
@@ -442,8 +442,29 @@ fn what_speaks_for_another_session_waits_for_the_next_batch() {
     });
 
     let channels = |sent: &[Value]| Vec::from_iter(sent.iter().map(|m| m["channel"].clone()));
-    assert_eq!(channels(&first), ["/meta/handshake", "/meta/connect"]);
+    assert_eq!(channels(&first), ["/meta/handshake", "/a", "/meta/connect"]);
+    assert_eq!(
+        first[0].get("ext"),
+        None,
+        "the numbers are not its session's"
+    );
     assert_eq!(channels(&second), ["/meta/connect"]);
     script.written(socket);
+    script.expect_no_trace();
+}
+
+// Proves: QU-2
+#[test]
+fn what_an_answer_was_to_take_along_goes_elsewhere_if_that_cannot_leave() {
+    let mut script = Script::new(Config::default());
+    let alice = script.connected();
+    script.subscribe(&alice, "/a");
+    let held = script.connect(&alice);
+    script.stall_store();
+    let published = script.publish_as(&alice, "/a", json!(1));
+
+    script.close(published).resume_store();
+
+    assert_eq!(script.take(held)[0], event("/a", json!(1)));
     script.expect_no_trace();
 }

@@ -5,11 +5,11 @@ use core::time::Duration;
 use super::calls::{opened, pattern};
 use bayeux_core::testing::Script;
 use bayeux_core::{
-    Call, CallResult, ChannelPattern, Config, Counters, Decider, DeciderId, Phase, Role, SessionId,
-    Transport,
+    BrowserId, Call, CallResult, ChannelPattern, Config, Counters, Decider, DeciderId, Load, Peer,
+    Phase, Role, SessionId, Transport,
 };
 use bayeux_tests::talk::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// All pages of a list, and how many there were.
 fn pages<T>(
@@ -195,6 +195,8 @@ fn what_was_counted_is_told() {
     };
     assert_eq!(counters.handshakes, 1);
     assert_eq!(*counters, *script.engine().counters());
+    script.call(Call::Count);
+    assert_eq!(script.engine().counters().facts, counters.facts + 1);
     assert!(
         counters
             .iter()
@@ -256,5 +258,54 @@ fn the_last_page_of_subscribers_is_full_without_another() {
 
     let all = clients.iter().map(session).collect();
     assert_eq!(listed, CallResult::Sessions(all, None));
+    script.expect_no_trace();
+}
+
+#[test]
+fn the_load_has_everything_that_is_there() {
+    let mut script = Script::with_scripted_store(Config::default());
+    assert_eq!(script.engine().load(), Load::default());
+    let alice = connected_by_hand(&mut script);
+    script.connect(&alice);
+    let decider = Decider {
+        id: DeciderId(1),
+        role: Role::Incoming,
+    };
+    let change = bayeux_core::Change::AddDecider(decider);
+    script.fact(bayeux_core::Input::Configured { change });
+
+    script.call_later(super::calls::subscribing(session(&alice), "/a"));
+    script.post(publish(&alice, "/b", json!(1)));
+
+    let load = script.engine().load();
+    assert_eq!((load.sessions, load.connections), (1, 2));
+    assert_eq!((load.channels, load.subscriptions), (1, 1));
+    assert_eq!((load.requests, load.tickets, load.unconfirmed), (1, 2, 1));
+    let timers = load.timers;
+    assert!(timers > 2, "the hold, both answers: {timers}");
+    script.expect_no_trace();
+}
+
+#[test]
+fn the_load_has_the_browsers_that_hold_connects_and_the_addresses_of_sessions() {
+    let mut script = Script::new(Config::default());
+    for number in 1..=3 {
+        let text = format!("{number:0>24}");
+        let alice = script.handshaken_as(
+            Peer {
+                browser: BrowserId::parse(&text),
+                address: format!("192.0.2.{number}").parse().ok(),
+                ..Peer::default()
+            },
+            Transport::LongPolling,
+            Value::Null,
+        );
+        script.first_connect(&alice);
+        script.connect(&alice);
+    }
+
+    let load = script.engine().load();
+
+    assert_eq!((load.browsers, load.addresses), (3, 3));
     script.expect_no_trace();
 }
