@@ -149,16 +149,22 @@ fn entries(store: &RedisStore, count: u64) -> Value {
 
 /// What the engine is told of claims, and that sessions are taken: in words.
 fn told(store: &mut RedisStore) -> Vec<String> {
-    let word = |input| match input {
-        Input::Stored {
-            ticket,
-            reply: StoreReply::Claimed(record),
-        } => Some(format!("{ticket:?} claimed {:?}", record.fence)),
-        Input::Stored { ticket, reply } => Some(format!("{ticket:?} {reply:?}")),
-        Input::Notified {
-            notice: Notice::Taken { fence, .. },
-        } => Some(format!("taken {fence:?}")),
-        _ => None,
+    let word = |input| {
+        if let Input::Stored { ticket, reply } = input {
+            let reply = if let StoreReply::Claimed(record) = reply {
+                format!("claimed {:?}", record.fence)
+            } else {
+                format!("{reply:?}")
+            };
+            return Some(format!("{ticket:?} {reply}"));
+        }
+        let Input::Notified { notice } = input else {
+            return None;
+        };
+        let Notice::Taken { fence, .. } = notice else {
+            return None;
+        };
+        Some(format!("taken {fence:?}"))
     };
     std::iter::from_fn(|| store.poll(0, START))
         .filter_map(word)
