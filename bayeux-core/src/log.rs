@@ -92,7 +92,7 @@ impl Turn<'_> {
         messages: Messages,
     ) {
         if self.sessions.find(session).is_some() {
-            self.begin(origin, peer, messages, None);
+            self.begin(origin, peer, messages, None, Some(session));
         } else if let Origin::Forward(forward, _) = origin {
             // It was let go of meanwhile: whoever forwarded them is to claim it.
             self.store(StoreRequest::Refuse { forward }, StoreUse::Nothing);
