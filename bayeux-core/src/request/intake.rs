@@ -29,10 +29,10 @@ impl Turn<'_> {
             return;
         }
         let origin = Origin::Connection(connection, entry.transport);
-        let (peer, bound) = (entry.peer.clone(), entry.session);
-        let bound = bound.filter(|session| self.sessions.get(*session).is_some());
+        let (peer, carried) = (entry.peer.clone(), entry.session);
+        let carried = carried.filter(|session| self.sessions.get(*session).is_some());
         let named = messages.session().and_then(SessionId::parse);
-        self.begin(origin, peer, messages, bound, named);
+        self.begin(origin, peer, messages, carried, named);
     }
 
     /// Begins to work on a frame that has waited, if it need not wait any longer. On a connection that is being
@@ -64,13 +64,13 @@ impl Turn<'_> {
         }
     }
 
-    /// Begins to work on messages that speak for the session a duplex is bound to, or else for the one `named`.
+    /// Begins to work on messages that speak for the session that their duplex carries, or else for the one `named`.
     pub(crate) fn begin(
         &mut self,
         origin: Origin,
         peer: Peer,
         messages: Messages,
-        bound: Option<SessionKey>,
+        carried: Option<SessionKey>,
         named: Option<SessionId>,
     ) {
         self.counters.messages_received += messages.len() as u64;
@@ -94,7 +94,7 @@ impl Turn<'_> {
         let found = if handshake {
             None
         } else {
-            bound.or_else(|| self.look_up(named, &request))
+            carried.or_else(|| self.look_up(named, &request))
         };
         if let Some(session) = found {
             request.messages = Vec::from_iter(messages).into_iter();
@@ -249,7 +249,7 @@ impl Turn<'_> {
             return;
         };
         if !transport.is_exchange() {
-            self.bind(connection, session);
+            self.bind_duplex(connection, session);
         }
     }
 
