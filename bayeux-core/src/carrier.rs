@@ -65,7 +65,7 @@ impl Turn<'_> {
 
     /// Lets a duplex carry messages of `session` (WS-5), and its events if nothing else does (WS-7,
     /// DE-1).
-    pub(crate) fn bind(&mut self, connection: ConnectionId, session: SessionKey) {
+    pub(crate) fn bind_duplex(&mut self, connection: ConnectionId, session: SessionKey) {
         self.end_grace(connection);
         let Some(entry) = self.connections.get_mut(connection) else {
             // It has closed meanwhile, and carries nothing any more.
@@ -140,13 +140,13 @@ impl Turn<'_> {
         if entry.sending.is_some() || entry.closing {
             return None;
         }
-        let (transport, bound, local) = (entry.transport, entry.session, entry.local);
+        let (transport, carried, local) = (entry.transport, entry.session, entry.local);
         if transport.is_exchange() {
             let response = entry.ready.pop_front()?;
             return Some(self.build_exchange(connection, response));
         }
         if entry.ready.is_empty() {
-            return self.build_push(connection, bound?, local);
+            return self.build_push(connection, carried?, local);
         }
         let mut responses = core::mem::take(&mut entry.ready);
         let mut frames = Frames::new(
@@ -175,7 +175,7 @@ impl Turn<'_> {
                 }
             }
         }
-        if let Some(session) = bound.filter(|_| sending.events.is_none())
+        if let Some(session) = carried.filter(|_| sending.events.is_none())
             && self.pushes_to(session, connection)
         {
             self.take_events(

@@ -9,7 +9,6 @@ use crate::decide::Arrived;
 use crate::decision::Verdict;
 use crate::id::{ConnectionId, DecisionTicket, Seed, StoreTicket};
 use crate::io::{Input, Output};
-use crate::message::ProtocolError;
 use crate::report::{Counters, Removal};
 use crate::session::{Census, Session};
 use crate::store::{Position, StoreReply};
@@ -258,25 +257,7 @@ impl Turn<'_> {
             StoreUse::Append { .. } => self.appended(ticket, what, &reply),
             StoreUse::Subscribe { .. } => self.subscribed(ticket, what, &reply),
             StoreUse::Follow { request, followers } => self.followed(request, followers, reply),
-            StoreUse::Slot { request, slot }
-                if matches!(reply, StoreReply::Fenced)
-                    && self.follow(request, slot, ProtocolError::unsubscribe_failed(), None) => {}
-            StoreUse::Slot { request, slot } => {
-                let outcome = match reply {
-                    StoreReply::Failed => Err(ProtocolError::unavailable()),
-                    StoreReply::Fenced | StoreReply::Unknown => {
-                        Err(ProtocolError::unsubscribe_failed())
-                    }
-                    StoreReply::Done
-                    | StoreReply::Appended(_)
-                    | StoreReply::Claimed(_)
-                    | StoreReply::Unowned
-                    | StoreReply::Entries(_)
-                    | StoreReply::Gap
-                    | StoreReply::Answered(_) => Ok(()),
-                };
-                self.fill(request, slot, outcome, Position::ZERO);
-            }
+            StoreUse::Unsubscribe { request, slot } => self.unsubscribed(request, slot, &reply),
             StoreUse::Read(session) => {
                 let reading = self.sessions.get(session).and_then(Session::reading);
                 if reading.is_some_and(|reading| reading.ticket == ticket) {

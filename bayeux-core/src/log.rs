@@ -27,6 +27,10 @@ use crate::time::Instant;
 use crate::timer::Alarm;
 use crate::turn::Turn;
 
+/// For how long at most those are spread who come back after the loss of the log (ER-7): whoever takes longer to
+/// come back does not come with the crowd.
+const LONGEST_SPREAD: Duration = Duration::from_secs(60 * 60);
+
 /// What is known of the log.
 #[derive(Default)]
 pub(crate) struct Log {
@@ -92,7 +96,7 @@ impl Turn<'_> {
         messages: Messages,
     ) {
         if self.sessions.find(session).is_some() {
-            self.begin(origin, peer, messages, None);
+            self.begin(origin, peer, messages, None, Some(session));
         } else if let Origin::Forward(forward, _) = origin {
             // It was let go of meanwhile: whoever forwarded them is to claim it.
             self.store(StoreRequest::Refuse { forward }, StoreUse::Nothing);
@@ -452,7 +456,8 @@ impl Turn<'_> {
         for ticket in self.tickets.open_requests() {
             self.stored(ticket, StoreReply::Failed);
         }
-        self.log.stray_until = Some(self.now + self.longest_cycle());
+        let until = self.now + self.longest_cycle().min(LONGEST_SPREAD);
+        self.log.stray_until = self.log.stray_until.max(Some(until));
         self.lose(position, Removal::Gap);
         for key in self.sessions.keys() {
             let Some(session) = self.sessions.get_mut(key) else {

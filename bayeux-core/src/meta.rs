@@ -198,7 +198,7 @@ impl Turn<'_> {
 
     /// The store has noted that a cookie came back, or has not: the next time it comes will do, or after an outage.
     pub(crate) fn bound(&mut self, key: SessionKey, reply: &StoreReply) {
-        if matches!(reply, StoreReply::Failed)
+        if matches!(reply, StoreReply::Failed | StoreReply::Fenced)
             && let Some(session) = self.sessions.get_mut(key)
         {
             session.binding = Binding::Unrecorded;

@@ -89,8 +89,8 @@ pub(crate) struct Request {
     pub(crate) gone: Option<Removal>,
     /// A newer connect has begun before its own: that is never answered (CN-9).
     pub(crate) overtaken: bool,
-    /// Its messages were handed to the owner of their session.
-    forwarding: Option<Vec<Message>>,
+    /// Its messages were handed to the owner of this session, or wait until that is here.
+    forwarding: Option<(SessionId, Vec<Message>)>,
     /// Messages that the store has refused, and that are yet to go after their session.
     refused: Vec<Refused>,
 }

@@ -35,7 +35,7 @@ pub(crate) enum StoreUse {
         patterns: Vec<ChannelPattern>,
     },
     /// Subscriptions to be forgotten before the reply in this slot.
-    Slot { request: RequestKey, slot: usize },
+    Unsubscribe { request: RequestKey, slot: usize },
     /// Messages of a request have gone after their session.
     Follow {
         request: RequestKey,

@@ -309,14 +309,18 @@ impl Turn<'_> {
         Flow::Silent
     }
 
-    /// Whether a connect has to wait until the log was read for its session.
+    /// Whether a connect has to wait until the log was read for its session, and the first of that is decided on if
+    /// a connect before it waits for that.
     fn waits_for_reading(&mut self, key: SessionKey, by: RequestKey) -> bool {
-        let session = self.sessions.get_mut(key);
-        let reading = session.filter(|session| session.reading().is_some());
-        reading.is_some_and(|session| {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return false;
+        };
+        let is_undecided = session.awaiting.is_some() && session.queue.is_undecided_in_front();
+        let waits = session.reading().is_some() || is_undecided;
+        if waits {
             session.awaiting = Some(by);
-            true
-        })
+        }
+        waits
     }
 
     /// The session ended while its connect was worked on (CN-12).

@@ -379,12 +379,30 @@ impl Turn<'_> {
         };
         self.store(
             store,
-            StoreUse::Slot {
+            StoreUse::Unsubscribe {
                 request: key,
                 slot: current.slot,
             },
         );
         self.wait_for_store(request, current, answer)
+    }
+
+    /// The store has forgotten subscriptions, or has not.
+    pub(crate) fn unsubscribed(&mut self, request: RequestKey, slot: usize, reply: &StoreReply) {
+        let error = ProtocolError::unsubscribe_failed;
+        let outcome = match reply {
+            StoreReply::Fenced if self.follow(request, slot, error(), None) => return,
+            StoreReply::Fenced | StoreReply::Unknown => Err(error()),
+            StoreReply::Failed => Err(ProtocolError::unavailable()),
+            StoreReply::Done
+            | StoreReply::Appended(_)
+            | StoreReply::Claimed(_)
+            | StoreReply::Unowned
+            | StoreReply::Entries(_)
+            | StoreReply::Gap
+            | StoreReply::Answered(_) => Ok(()),
+        };
+        self.fill(request, slot, outcome, Position::ZERO);
     }
 
     /// The store has remembered subscriptions, or has not.

@@ -29,47 +29,52 @@ impl Turn<'_> {
             return;
         }
         let origin = Origin::Connection(connection, entry.transport);
-        let (peer, bound) = (entry.peer.clone(), entry.session);
-        let bound = bound.filter(|session| self.sessions.get(*session).is_some());
-        self.begin(origin, peer, messages, bound);
+        let (peer, carried) = (entry.peer.clone(), entry.session);
+        let carried = carried.filter(|session| self.sessions.get(*session).is_some());
+        let named = messages.session().and_then(SessionId::parse);
+        self.begin(origin, peer, messages, carried, named);
     }
 
-    /// Begins to work on a frame that has waited, if it need not wait any longer.
+    /// Begins to work on a frame that has waited, if it need not wait any longer. On a connection that is being
+    /// closed it waits until that is gone.
     pub(super) fn begin_early(&mut self, connection: ConnectionId) {
+        let is_drained = self.is_drained();
         let entry = self.connections.get_mut(connection);
-        let Some(messages) = entry.and_then(|entry| entry.early.take()) else {
-            return;
-        };
-        if self.is_drained() {
-            return;
+        let open = entry.filter(|entry| !entry.closing && !is_drained);
+        if let Some(messages) = open.and_then(|entry| entry.early.take()) {
+            self.take_in(connection, *messages);
         }
-        self.take_in(connection, *messages);
     }
 
     /// Begins to work on a frame that has waited until its connection was gone. Its connects never begin: nobody
-    /// hears the answer, and they would take the session from where its client is by now.
+    /// hears the answer, and they would take the session from where its client is by now. Nor does a handshake,
+    /// which was not the first (HS-7). The rest speaks for whom the whole frame did (HT-9).
     pub(crate) fn begin_orphaned(&mut self, origin: Origin, peer: Peer, messages: Messages) {
         if self.is_drained() {
             return;
         }
+        let named = messages.session().and_then(SessionId::parse);
         let mut rest = Vec::from_iter(messages);
-        rest.retain(|message| !self.connects(message));
+        rest.retain(|message| {
+            let is_handshake = message.operation() == Some(MetaChannel::Handshake);
+            !is_handshake && !self.connects(message)
+        });
         if !rest.is_empty() {
-            self.begin(origin, peer, Messages::from(rest), None);
+            self.begin(origin, peer, Messages::from(rest), None, named);
         }
     }
 
-    /// Begins to work on messages.
+    /// Begins to work on messages that speak for the session that their duplex carries, or else for the one `named`.
     pub(crate) fn begin(
         &mut self,
         origin: Origin,
         peer: Peer,
         messages: Messages,
-        bound: Option<SessionKey>,
+        carried: Option<SessionKey>,
+        named: Option<SessionId>,
     ) {
         self.counters.messages_received += messages.len() as u64;
         let handshake = messages.is_handshake();
-        let named = messages.session().and_then(SessionId::parse);
         let has_connect = messages.iter().any(|message| self.connects(message));
         let mut request = Request::new(origin, peer, messages.len(), self.now);
         if let Origin::Connection(connection, transport) = origin
@@ -89,7 +94,7 @@ impl Turn<'_> {
         let found = if handshake {
             None
         } else {
-            bound.or_else(|| self.look_up(named, &request))
+            carried.or_else(|| self.look_up(named, &request))
         };
         if let Some(session) = found {
             request.messages = Vec::from_iter(messages).into_iter();
@@ -147,7 +152,7 @@ impl Turn<'_> {
             return;
         }
         self.part_before(session);
-        request.forwarding = Some(Vec::from_iter(messages.iter().cloned()));
+        request.forwarding = Some((session, Vec::from_iter(messages.iter().cloned())));
         if has_connect {
             self.claim(key, request, session);
         } else {
@@ -171,7 +176,9 @@ impl Turn<'_> {
 
     /// What the store says of a session that was looked for elsewhere.
     pub(super) fn sought(&mut self, key: RequestKey, request: &mut Request, reply: StoreReply) {
-        let messages = request.forwarding.take().unwrap_or_default();
+        let Some((session, messages)) = request.forwarding.take() else {
+            return;
+        };
         match reply {
             StoreReply::Claimed(record) => {
                 let session = self.claimed(*record);
@@ -188,15 +195,9 @@ impl Turn<'_> {
                 }
             }
             StoreReply::Unowned => {
-                let id = messages
-                    .first()
-                    .and_then(|message| message.session.as_deref());
-                let Some(id) = id.and_then(SessionId::parse) else {
-                    return;
-                };
-                request.forwarding = Some(messages);
-                self.part_before(id);
-                self.claim(key, request, id);
+                request.forwarding = Some((session, messages));
+                self.part_before(session);
+                self.claim(key, request, session);
             }
             StoreReply::Unknown => {
                 request.messages = messages.into_iter();
@@ -248,7 +249,7 @@ impl Turn<'_> {
             return;
         };
         if !transport.is_exchange() {
-            self.bind(connection, session);
+            self.bind_duplex(connection, session);
         }
     }
 

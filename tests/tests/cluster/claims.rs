@@ -516,6 +516,37 @@ fn a_connect_that_is_not_held_brings_what_was_read_once_that_is_decided_on() {
     }
 }
 
+// Proves: CN-4, CN-9
+#[test]
+fn a_newer_connect_waits_for_what_was_read_and_is_being_decided_on_too() {
+    let decider = Decider {
+        id: DeciderId(1),
+        role: Role::SessionOutgoing,
+    };
+    let mut script = Script::with_scripted_store(Config {
+        deciders: vec![decider],
+        ..Config::default()
+    });
+    script.notify(Notice::Up { position: at(120) });
+    let mut record = record(true, 100, 105);
+    Arc::make_mut(&mut record.settings).outgoing = vec![DeciderId(1)];
+    let ask = json!({"ext": {"ack": 0}, "advice": {"timeout": 0}});
+    let (client, first) = claim(&mut script, record, ask.clone());
+    let ticket = is_read(&mut script, 100, 120);
+    script.stored(ticket, StoreReply::Entries(entries([115])));
+
+    let second = script.connect_with(&client, ask.clone());
+    let third = script.connect_with(&client, ask);
+
+    for older in [first, second] {
+        script.expect_closed(older, CloseReason::Duplicate);
+    }
+    script.expect_nothing(third);
+    script.decide(Verdict::Allow);
+    assert_eq!(read(&script.take(third)), (vec![115], Some(20)));
+    nothing_leaks(&mut script);
+}
+
 // Proves: RC-3
 #[test]
 fn another_answer_takes_nothing_along_while_the_log_is_read() {

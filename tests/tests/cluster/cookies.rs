@@ -159,6 +159,25 @@ fn a_wrong_cookie_moves_nothing() {
     }
 }
 
+// Proves: BR-4
+#[test]
+fn a_cookie_that_came_back_under_an_older_fence_is_told_again_under_the_new_one() {
+    let mut script = super::rig::engine(0);
+    let exchange = shake_hands(&mut script);
+    super::rig::done(&mut script);
+    let (client, cookie) = welcomed(&mut script, exchange);
+    let own = seen_as(&client, &cookie);
+
+    for reply in [StoreReply::Fenced, StoreReply::Done] {
+        script.connect_with(&own, json!({"advice": {"timeout": 0}}));
+        let (ticket, request) = script.take_store();
+        assert!(matches!(request, StoreRequest::Bind { .. }), "{request:?}");
+        script.stored(ticket, reply);
+    }
+    script.connect_with(&own, json!({"advice": {"timeout": 0}}));
+    assert!(!script.has_store_requests());
+}
+
 // Proves: BR-6
 #[test]
 fn a_websocket_without_a_cookie_is_served_by_every_engine() {

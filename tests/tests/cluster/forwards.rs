@@ -125,6 +125,23 @@ fn forward(script: &mut Script, client: &Client, peer: Peer, message: Value) -> 
     forward
 }
 
+// Proves: HT-9, PL-3
+#[test]
+fn messages_speak_here_for_the_session_that_they_were_forwarded_for() {
+    let mut script = engine(120);
+    let [client, other] = [(); 2].map(|()| own(&mut script, HTTP, json!({})));
+    let publish = json!({"id": "m", "channel": "/x", "clientId": other.session, "data": 1});
+
+    forward(&mut script, &client, Peer::default(), publish);
+
+    let (_, request) = script.take_store();
+    let StoreRequest::Answer { replies, .. } = request else {
+        panic!("{request:?}");
+    };
+    assert!(replies[0].as_str().contains("402::session_unknown"));
+    nothing_leaks(&mut script);
+}
+
 #[test]
 fn messages_of_a_session_that_was_let_go_are_sent_back_to_be_claimed() {
     let mut script = engine(120);

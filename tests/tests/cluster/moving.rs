@@ -54,6 +54,112 @@ fn a_connect_whose_socket_closes_before_its_turn_claims_nothing() {
     }
 }
 
+// Proves: HS-7, HT-9, PL-3
+#[test]
+fn a_frame_whose_socket_closes_before_its_turn_speaks_for_whom_it_spoke() {
+    let mut script = engine(120);
+    let other = own(&mut script, HTTP, json!({}));
+    let (client, socket, append) = moves(&mut script);
+    script.send(
+        socket,
+        json!([
+            {"channel": "/meta/connect", "clientId": client.session},
+            {"id": "h", "channel": "/meta/handshake", "version": "1.0"},
+            {"channel": "/more", "clientId": other.session, "data": 1},
+            {"channel": "/more", "clientId": client.session, "data": 2},
+        ]),
+    );
+
+    script.hang_up(socket);
+
+    let (ticket, request) = script.take_store();
+    let StoreRequest::Forward {
+        session, messages, ..
+    } = request
+    else {
+        panic!("{request:?}");
+    };
+    assert_eq!(session, name(&client));
+    let channels: Vec<_> = messages.iter().map(|it| it.channel.as_deref()).collect();
+    assert_eq!(channels, [Some("/more"); 2], "no handshake");
+    script.stored(ticket, StoreReply::Unknown);
+    assert!(!script.has_store_requests(), "nothing of it is done");
+    script.stored(append, StoreReply::Appended(at(121)));
+    log(&mut script, [121]);
+    nothing_leaks(&mut script);
+}
+
+// Proves: PB-2, HT-9
+#[test]
+fn a_publish_without_a_session_does_not_change_for_whom_the_rest_of_an_orphaned_frame_speaks() {
+    let mut script = Script::with_scripted_store(Config {
+        allow_connectionless_publish: true,
+        ..Config::default()
+    });
+    script.notify(Notice::Up { position: at(120) });
+    let (client, socket, append) = moves(&mut script);
+    script.send(
+        socket,
+        json!([
+            {"channel": "/meta/connect", "clientId": client.session},
+            {"channel": "/more", "data": 1},
+        ]),
+    );
+
+    script.hang_up(socket);
+
+    let (ticket, request) = script.take_store();
+    assert!(
+        matches!(&request, StoreRequest::Forward { session, .. } if *session == name(&client)),
+        "{request:?}"
+    );
+    script.stored(ticket, StoreReply::Unowned);
+    let (ticket, request) = script.take_store();
+    assert!(
+        matches!(&request, StoreRequest::Claim { session, .. } if *session == name(&client)),
+        "{request:?}"
+    );
+    script.stored(ticket, StoreReply::Unknown);
+    let (ticket, request) = script.take_store();
+    assert!(
+        matches!(request, StoreRequest::Append { .. }),
+        "{request:?}"
+    );
+    script.stored(ticket, StoreReply::Appended(at(122)));
+    script.stored(append, StoreReply::Appended(at(121)));
+    log(&mut script, [121, 122]);
+    nothing_leaks(&mut script);
+}
+
+// Proves: MO-6, CN-9
+#[test]
+fn a_connect_whose_turn_comes_as_its_socket_is_being_closed_claims_nothing() {
+    let mut script = engine(120);
+    let (client, socket, append) = moves(&mut script);
+    let connect = json!({"channel": "/meta/connect", "clientId": client.session});
+    script.send(socket, connect);
+    assert!(!script.has_store_requests(), "it waits for what came first");
+
+    script.facts([
+        // A frame that was not asked for is the end of a socket.
+        Input::Received {
+            connection: socket,
+            messages: Messages::default(),
+        },
+        Input::Stored {
+            ticket: append,
+            reply: StoreReply::Appended(at(121)),
+        },
+        Input::Notified {
+            notice: Notice::Entries(entries([121])),
+        },
+    ]);
+
+    script.expect_closed(socket, CloseReason::Unasked);
+    assert!(!script.has_store_requests(), "nobody would hear the answer");
+    nothing_leaks(&mut script);
+}
+
 // Proves: MO-6, HS-1
 #[test]
 fn a_handshake_waits_for_no_message_of_the_session_before() {

@@ -272,6 +272,61 @@ fn clients_that_take_longer_are_spread_for_longer() {
     }
 }
 
+/// The intervals that clients are told whose session is not known, 20 of them.
+fn pauses(script: &mut Script, client: &Client) -> Vec<u64> {
+    let pause = |_| {
+        let connection = script.connect(client);
+        let (ticket, _) = script.take_store();
+        script.stored(ticket, StoreReply::Unknown);
+        let reply = script.take(connection);
+        reply[0]["advice"]["interval"].as_u64().unwrap()
+    };
+    (0..20).map(pause).collect()
+}
+
+fn reset(script: &mut Script) {
+    script.notify(Notice::Reset { position: at(3) });
+    while script.has_store_requests() {
+        done(script);
+    }
+}
+
+// Proves: ER-7
+#[test]
+fn a_second_loss_of_the_log_ends_the_spread_of_the_first_no_sooner() {
+    let mut script = engine(120);
+    let client = own(&mut script, HTTP, json!({}));
+    let advice = json!({"advice": {"timeout": 0, "interval": 60_000}});
+    script.connect_with(&client, advice);
+    reset(&mut script);
+
+    script.after(1_000);
+    reset(&mut script);
+
+    script.at(90_000);
+    assert_ne!(pauses(&mut script, &client), [0; 20]);
+    script.at(101_000);
+    assert_eq!(pauses(&mut script, &client), [0; 20]);
+    nothing_leaks(&mut script);
+}
+
+// Proves: ER-7
+#[test]
+fn nobody_is_spread_for_longer_than_an_hour() {
+    let mut script = Script::with_scripted_store(Config {
+        max_interval: Duration::from_secs(30 * 24 * 60 * 60),
+        ..Config::default()
+    });
+    script.notify(Notice::Up { position: at(120) });
+    let client = own(&mut script, HTTP, json!({}));
+    reset(&mut script);
+
+    script.at(3_599_999);
+    assert_ne!(pauses(&mut script, &client), [0; 20]);
+    script.at(3_600_000);
+    assert_eq!(pauses(&mut script, &client), [0; 20]);
+}
+
 // Proves: ER-7, AK-7
 #[test]
 fn an_engine_without_the_store_resends_nothing_to_a_client_that_has_been_elsewhere() {
