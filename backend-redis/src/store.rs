@@ -56,6 +56,17 @@ struct Command {
     words: Cmd,
 }
 
+/// A session on its way to an engine.
+#[derive(Default)]
+struct Coming {
+    /// How many requests for it are not answered.
+    under_way: usize,
+    /// One of those that are was not done, or nobody knows.
+    has_failed: bool,
+    /// The fence under which it was claimed away since.
+    gone: Option<Fence>,
+}
+
 /// What a command is for.
 enum Purpose {
     Join,
@@ -65,11 +76,13 @@ enum Purpose {
     /// Nobody waits for it.
     Nothing,
     KeepAlive(Holding),
-    Open(Asker, SessionId, Duration),
+    Open(Asker, SessionId, Hold),
     Claim(Asker, SessionId),
     Disown(Holding),
     /// A write that ends in `Done` or `Fenced`.
     Write(Asker),
+    /// The same, which notes that the cookie of this browser has come back.
+    Bind(Asker, SessionId, BrowserId),
     /// The same, which changes a session.
     Change(Asker, SessionId),
     /// The same, after which the session is no longer here.
@@ -117,8 +130,8 @@ pub struct RedisStore {
     ring: Ring,
     seats: Seats,
     owned: Owned,
-    /// Sessions that are being opened or claimed, and the fence under which they were claimed away since.
-    coming: BTreeMap<Holding, Option<Fence>>,
+    /// Sessions that are being opened or claimed.
+    coming: BTreeMap<Holding, Coming>,
     /// Sessions whose claim has failed, and may have been done.
     doubtful: BTreeSet<Holding>,
     appends: BTreeMap<u64, Asker>,
@@ -224,7 +237,7 @@ impl RedisStore {
             } => {
                 let mut words = self.fenced(Script::Bind, session, fence);
                 words.arg(browser.text());
-                self.order(Purpose::Change(asker, session), words);
+                self.order(Purpose::Bind(asker, session, browser), words);
             }
             StoreRequest::Subscribe {
                 session,
@@ -401,8 +414,9 @@ impl RedisStore {
         for kept in &record.subscriptions {
             words.arg(kept.pattern.as_str()).arg(kept.since.number());
         }
-        self.coming.insert((record.session, asker.0), None);
-        self.order(Purpose::Open(asker, record.session, ttl), words);
+        self.comes((record.session, asker.0));
+        let hold = Hold::new(Fence(1), 0, ttl, record);
+        self.order(Purpose::Open(asker, record.session, hold), words);
     }
 
     fn claim(&mut self, asker: Asker, session: SessionId, access: Access) {
@@ -424,8 +438,13 @@ impl RedisStore {
             Access::Browserless => words.arg("browserless"),
             Access::Browser(cookie) => words.arg(cookie.text()),
         };
-        self.coming.insert((session, asker.0), None);
+        self.comes((session, asker.0));
         self.order(Purpose::Claim(asker, session), words);
+    }
+
+    /// Notes that an engine asks for a session.
+    fn comes(&mut self, holding: Holding) {
+        self.coming.entry(holding).or_default().under_way += 1;
     }
 
     fn append(&mut self, asker: Asker, entry: &NewEntry) {

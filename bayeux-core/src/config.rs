@@ -88,7 +88,7 @@ pub struct Config {
     pub deciders: Vec<Decider>,
     /// How long a decider may take.
     pub decision_timeout: Duration,
-    /// How long the store may take.
+    /// How long the store may take: so long for each message, if several go to another engine together.
     pub store_timeout: Duration,
     /// Over how long clients are told to spread when all of them must come back at once (ER-7).
     pub spread: Duration,

@@ -442,6 +442,7 @@ impl Turn<'_> {
             // What lies between was trimmed while nobody could see it.
             self.lose(position, Removal::Gap);
         }
+        self.record_bindings();
         self.pay_debts();
     }
 
@@ -476,7 +477,7 @@ impl Turn<'_> {
             let timings = self.timings(key);
             let session = self.sessions.get(key);
             let interval = session.and_then(|session| session.client_interval);
-            timings.cycle() + interval.unwrap_or_default()
+            timings.cycle().saturating_add(interval.unwrap_or_default())
         });
         usual.chain(own).max().unwrap_or_default()
     }

@@ -185,7 +185,18 @@ impl Turn<'_> {
         self.store(bind, StoreUse::Binding(key));
     }
 
-    /// The store has noted that a cookie came back, or has not: the next time it comes will do.
+    /// The store is there again: it is told whose cookie has come back meanwhile.
+    pub(crate) fn record_bindings(&mut self) {
+        for key in self.sessions.keys() {
+            let session = self.sessions.get(key);
+            let unrecorded = session.filter(|session| session.binding == Binding::Unrecorded);
+            if let Some(cookie) = unrecorded.and_then(|session| session.browser) {
+                self.bind_to_browser(key, cookie);
+            }
+        }
+    }
+
+    /// The store has noted that a cookie came back, or has not: the next time it comes will do, or after an outage.
     pub(crate) fn bound(&mut self, key: SessionKey, reply: &StoreReply) {
         if matches!(reply, StoreReply::Failed)
             && let Some(session) = self.sessions.get_mut(key)

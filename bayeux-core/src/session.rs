@@ -171,7 +171,7 @@ pub(crate) enum State {
 pub(crate) enum Binding {
     /// It has not.
     Open,
-    /// It has, and the store is to be told so when it comes again.
+    /// It has, and the store is to be told so when it comes again, or once there is a store again.
     Unrecorded,
     /// It has, and the store knows or is being told.
     Recorded,

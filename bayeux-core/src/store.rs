@@ -225,7 +225,7 @@ pub enum StoreRequest {
     },
     /// Note that the cookie of this browser has come back for a session: from now on its record is
     /// `bound`, to this browser (BR-4, BR-13). Asked for once in the life of a session, and again if it
-    /// failed. Ends in [`StoreReply::Done`] or [`StoreReply::Fenced`].
+    /// failed; a store that loses that alone mends it by itself. Ends in [`StoreReply::Done`] or [`StoreReply::Fenced`].
     Bind {
         /// Which.
         session: SessionId,

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use core::net::IpAddr;
+use core::time::Duration;
 
 use crate::channel::{Channels, Characters};
 use crate::config::{Config, Limits};
@@ -131,11 +132,20 @@ impl<'a> Turn<'a> {
 
     /// Asks the store; the reply goes to `what`.
     pub(crate) fn store(&mut self, request: StoreRequest, what: StoreUse) -> StoreTicket {
-        let deadline = self.now + self.config.store_timeout;
+        let deadline = self.now + self.patience(&request);
         let ticket = self.tickets.open_store(what, deadline);
         self.timers.set(deadline, Alarm::Store(ticket));
         self.outbox.push(Output::Store { ticket, request });
         ticket
+    }
+
+    /// How long this may take: the owner of a session does what is forwarded to it one after the other.
+    fn patience(&self, request: &StoreRequest) -> Duration {
+        let mut count = 1;
+        if let StoreRequest::Forward { messages, .. } = request {
+            count = u32::try_from(messages.len()).unwrap_or(u32::MAX).max(1);
+        }
+        self.config.store_timeout.saturating_mul(count)
     }
 
     /// Asks a decider; the verdict goes to `asker`.

@@ -204,6 +204,7 @@ promises! { $
         a_former_owner_is_told_before_what_comes_after_the_claim
         a_claim_that_is_answered_late_says_where_it_was_made
         a_claim_by_the_owner_gives_the_same_record_again
+        claims_are_all_answered_though_the_former_owner_is_silent
         a_session_goes_back_and_forth
         of_many_claims_the_last_one_counts
         a_write_under_another_fence_changes_nothing
@@ -263,5 +264,6 @@ promises! { $
         who_comes_back_late_takes_nothing_from_a_newer_log
         who_knows_of_no_loss_is_told_of_it_by_others
         a_session_whose_last_change_is_lost_is_gone
+        a_session_whose_binding_is_lost_is_bound_again
         a_store_that_kept_all_it_was_told_goes_on;
 }

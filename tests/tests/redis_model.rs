@@ -28,7 +28,7 @@ const NODES: usize = 3;
 /// What a node asks. Whatever makes no sense is asked all the same.
 #[derive(Clone, Debug)]
 enum Step {
-    Open(u8, Vec<(usize, u64)>, Option<usize>),
+    Open(u8, Vec<(usize, u64)>, Option<usize>, bool),
     Claim(u8, usize),
     Bind(u8, u64, usize),
     Subscribe(u8, u64, Vec<usize>, u64),
@@ -38,7 +38,7 @@ enum Step {
     Publish(usize, Option<(u8, u64)>),
     Deliver(u8),
     Read(u8, Vec<(usize, u64)>, u64, u64),
-    Forward(u8),
+    Forward(u8, usize),
 }
 
 fn step() -> impl Strategy<Value = (usize, Step)> {
@@ -48,8 +48,8 @@ fn step() -> impl Strategy<Value = (usize, Step)> {
     let subscriptions = || prop::collection::vec((0..PATTERNS.len(), 0..20_u64), 0..4);
     let origin = prop::option::of((session(), fence()));
     let step = prop_oneof![
-        3 => (session(), subscriptions(), prop::option::of(0..2_usize))
-            .prop_map(|(s, list, b)| Step::Open(s, list, b)),
+        3 => (session(), subscriptions(), prop::option::of(0..2_usize), any::<bool>())
+            .prop_map(|(s, list, b, bound)| Step::Open(s, list, b, bound)),
         4 => (session(), 0..5_usize).prop_map(|(s, a)| Step::Claim(s, a)),
         2 => (session(), fence(), 0..2_usize).prop_map(|(s, f, b)| Step::Bind(s, f, b)),
         3 => (session(), fence(), patterns(), 0..20_u64)
@@ -61,7 +61,7 @@ fn step() -> impl Strategy<Value = (usize, Step)> {
         1 => session().prop_map(Step::Deliver),
         2 => (session(), subscriptions(), 0..20_u64, 0..25_u64)
             .prop_map(|(s, list, after, until)| Step::Read(s, list, after, until)),
-        2 => session().prop_map(Step::Forward),
+        2 => (session(), 0..Transport::ALL.len()).prop_map(|(s, t)| Step::Forward(s, t)),
     ];
     (0..NODES, step)
 }
@@ -130,10 +130,10 @@ impl Pair {
     fn step(&mut self, node: usize, step: &Step) {
         let request = request(step);
         let ticket = self.submit(node, &request);
-        if let Step::Forward(session) = step
+        if let Step::Forward(session, transport) = step
             && let Some(owner) = self.owner_to_answer(id(*session))
         {
-            self.answer(owner);
+            self.answer(owner, Transport::ALL[*transport]);
         }
         let model = self.reply_of_memory(node, ticket);
         let redis = self.reply_of_redis(node, ticket);
@@ -176,7 +176,7 @@ impl Pair {
         None
     }
 
-    fn answer(&mut self, (owner, answer): (usize, StoreRequest)) {
+    fn answer(&mut self, (owner, answer): (usize, StoreRequest), came_by: Transport) {
         self.tickets += 1;
         let now = Instant::EPOCH;
         let ticket = StoreTicket::new(self.tickets);
@@ -184,9 +184,13 @@ impl Pair {
         loop {
             let input = self.redis.next(Node(owner), Wait::Long).unwrap();
             if let Input::Notified {
-                notice: Notice::Forwarded { forward, .. },
+                notice:
+                    Notice::Forwarded {
+                        forward, transport, ..
+                    },
             } = input
             {
+                assert_eq!(transport, came_by);
                 let replies = vec![Payload::parse("{}").unwrap()];
                 let answer = StoreRequest::Answer { forward, replies };
                 self.redis.submit(Node(owner), ticket, answer);
@@ -302,7 +306,7 @@ fn request(step: &Step) -> StoreRequest {
             .collect()
     };
     match step {
-        Step::Open(session, list, of) => StoreRequest::Open(Box::new(SessionRecord {
+        Step::Open(session, list, of, bound) => StoreRequest::Open(Box::new(SessionRecord {
             settings: SessionSettings {
                 acknowledged: true,
                 ..SessionSettings::default()
@@ -310,6 +314,7 @@ fn request(step: &Step) -> StoreRequest {
             .into(),
             subscriptions: stored(list),
             browser: of.map(browser),
+            bound: *bound && of.is_some(),
             ..SessionRecord::new(id(*session))
         })),
         Step::Claim(session, access) => StoreRequest::Claim {
@@ -358,7 +363,7 @@ fn request(step: &Step) -> StoreRequest {
             until: Position::new(*until),
             limit: 1_000,
         },
-        Step::Forward(session) => StoreRequest::Forward {
+        Step::Forward(session, transport) => StoreRequest::Forward {
             session: id(*session),
             messages: Messages::decode(
                 r#"{"channel":"/x"}"#,
@@ -366,7 +371,7 @@ fn request(step: &Step) -> StoreRequest {
             )
             .unwrap(),
             peer: Peer::default(),
-            transport: Transport::WebSocket,
+            transport: Transport::ALL[*transport],
         },
     }
 }

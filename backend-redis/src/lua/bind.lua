@@ -1,9 +1,6 @@
--- The cookie of a browser has come back for a session.
+-- The cookie of a browser has come back for a session. That counts as no change: if it is lost, it is written again.
 -- KEYS: session
 -- ARGV: fence, browser
--- Gives how often the session was changed.
-local kept = redis.call('HMGET', KEYS[1], 'f', 'v')
-if kept[1] ~= ARGV[1] then return 0 end
-local version = tonumber(kept[2] or '0') + 1
-redis.call('HSET', KEYS[1], 'b', ARGV[2], 'd', '1', 'v', version)
-return version
+if redis.call('HGET', KEYS[1], 'f') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'b', ARGV[2], 'd', '1')
+return 1

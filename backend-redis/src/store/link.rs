@@ -205,7 +205,8 @@ impl RedisStore {
                     .arg(self.owner(*shard))
                     .arg(hold.fence.0)
                     .arg(hold.version)
-                    .arg(millis(hold.ttl));
+                    .arg(millis(hold.ttl))
+                    .arg(hold.bound.map_or_else(Default::default, BrowserId::text));
             }
             let asked = some.iter().map(|(holding, hold)| (*holding, hold.fence));
             self.order(Purpose::Verify(asked.collect()), words);

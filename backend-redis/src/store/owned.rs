@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bayeux_core::{Fence, Instant, SessionId};
+use bayeux_core::{BrowserId, Fence, Instant, SessionId, SessionRecord};
 
 /// A session, and the engine that has it.
 pub(super) type Holding = (SessionId, u32);
@@ -20,19 +20,22 @@ pub(super) struct Owned {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hold {
     pub(super) fence: Fence,
-    /// How often it was changed, as far as Redis has said so.
+    /// How often its subscriptions were changed, as far as Redis has said so.
     pub(super) version: u64,
     /// How long Redis keeps it untouched: it is touched before a quarter of that is over.
     pub(super) ttl: Duration,
+    /// The browser whose cookie has come back, as far as Redis has said that it knows.
+    pub(super) bound: Option<BrowserId>,
     due: Instant,
 }
 
 impl Hold {
-    pub(super) fn new(fence: Fence, version: u64, ttl: Duration) -> Self {
+    pub(super) fn new(fence: Fence, version: u64, ttl: Duration, record: &SessionRecord) -> Self {
         Self {
             fence,
             version,
             ttl,
+            bound: record.browser.filter(|_| record.bound),
             due: Instant::EPOCH,
         }
     }
@@ -44,6 +47,13 @@ impl Owned {
         let due = now + hold.ttl / 4;
         self.all.insert(holding, Hold { due, ..hold });
         self.due.insert((due, holding));
+    }
+
+    /// The cookie of this browser has come back.
+    pub(super) fn bound(&mut self, holding: Holding, browser: BrowserId) {
+        if let Some(hold) = self.all.get_mut(&holding) {
+            hold.bound = Some(browser);
+        }
     }
 
     /// It was changed, so many times by now.

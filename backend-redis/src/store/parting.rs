@@ -16,20 +16,42 @@ pub(super) struct Partings {
     asked: BTreeMap<(SessionId, Fence), (Instant, Box<str>)>,
 }
 
-/// A claim that is not answered yet.
+/// Claims of one session that are not answered yet.
 struct Waiter {
-    asker: Asker,
+    askers: Vec<Asker>,
+    /// What the last of them that moved the session was given.
     record: Box<SessionRecord>,
     due: Instant,
 }
 
 impl RedisStore {
-    /// A session has come from an owner that lives: the claim is answered when that has spoken.
-    pub(super) fn await_parting(&mut self, asker: Asker, record: Box<SessionRecord>) {
-        let due = self.now + PATIENCE;
-        let waiter = Waiter { asker, record, due };
-        let holding = (waiter.record.session, asker.0);
+    /// A session has come: the claim is answered when its former owner has spoken, if that `may_speak`, and so is
+    /// one that was done while another waits for that.
+    pub(super) fn await_parting(
+        &mut self,
+        asker: Asker,
+        record: Box<SessionRecord>,
+        may_speak: bool,
+    ) {
+        let holding = (record.session, asker.0);
+        let mut askers = Vec::new();
+        if let Some(waiter) = self.partings.waiting.get_mut(&holding) {
+            if waiter.record.fence == record.fence {
+                waiter.askers.push(asker);
+                return;
+            }
+            askers = std::mem::take(&mut waiter.askers);
+        }
+        askers.push(asker);
+        let waiter = Waiter {
+            askers,
+            record,
+            due: self.now + PATIENCE,
+        };
         self.partings.waiting.insert(holding, waiter);
+        if !may_speak {
+            self.parted(holding, None);
+        }
     }
 
     /// When a claim has waited for long enough.
@@ -66,9 +88,21 @@ impl RedisStore {
             return;
         };
         waiter.record.released = cursor.or(waiter.record.released);
-        self.seats
-            .reply(waiter.asker, StoreReply::Claimed(waiter.record));
-        self.arrived(holding);
+        for asker in &waiter.askers {
+            let record = waiter.record.clone();
+            self.seats.reply(*asker, StoreReply::Claimed(record));
+        }
+        for _ in waiter.askers {
+            self.arrived(holding);
+        }
+    }
+
+    /// A session that has come has gone on, under this fence: the claim waits for nobody any more.
+    pub(super) fn parted_before(&mut self, holding: Holding, fence: Fence) {
+        let waiter = self.partings.waiting.get(&holding);
+        if waiter.is_some_and(|waiter| waiter.record.fence < fence) {
+            self.parted(holding, None);
+        }
     }
 
     /// A letter from the former owner of a session that was claimed under this fence.
@@ -86,7 +120,9 @@ impl RedisStore {
     pub(super) fn partings_failed(&mut self) {
         for (holding, waiter) in std::mem::take(&mut self.partings.waiting) {
             self.owned.remove(holding);
-            self.claim_failed(waiter.asker, holding.0);
+            for asker in waiter.askers {
+                self.claim_failed(asker, holding.0);
+            }
         }
     }
 

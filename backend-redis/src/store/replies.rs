@@ -45,12 +45,19 @@ impl RedisStore {
                 }
                 Ok(())
             }
-            Purpose::Open(asker, session, ttl) => {
-                self.opened(asker, session, ttl, reply == Value::Int(1));
+            Purpose::Open(asker, session, hold) => {
+                self.opened(asker, session, hold, reply == Value::Int(1));
                 Ok(())
             }
             Purpose::Claim(asker, session) => self.claimed(asker, session, reply),
             Purpose::Write(asker) => {
+                self.written(asker, &reply);
+                Ok(())
+            }
+            Purpose::Bind(asker, session, browser) => {
+                if reply == Value::Int(1) {
+                    self.owned.bound((session, asker.0), browser);
+                }
                 self.written(asker, &reply);
                 Ok(())
             }
@@ -94,14 +101,14 @@ impl RedisStore {
     pub(super) fn failed(&mut self, purpose: Purpose) {
         match purpose {
             Purpose::Open(asker, session, _) => {
-                self.coming.remove(&(session, asker.0));
+                self.came((session, asker.0), false);
                 self.seats.reply(asker, StoreReply::Failed);
             }
             Purpose::Claim(asker, session) => self.claim_failed(asker, session),
             Purpose::Disown(holding) => {
                 self.doubtful.insert(holding);
             }
-            Purpose::Write(asker) | Purpose::Change(asker, _) => {
+            Purpose::Write(asker) | Purpose::Bind(asker, ..) | Purpose::Change(asker, _) => {
                 self.seats.reply(asker, StoreReply::Failed)
             }
             Purpose::Part(asker, session) => {
@@ -171,9 +178,8 @@ impl RedisStore {
         self.seats.reply(asker, reply);
     }
 
-    fn opened(&mut self, asker: Asker, session: SessionId, ttl: Duration, is_new: bool) {
+    fn opened(&mut self, asker: Asker, session: SessionId, hold: Hold, is_new: bool) {
         if is_new {
-            let hold = Hold::new(Fence(1), 0, ttl);
             self.hold((session, asker.0), hold);
         }
         let reply = if is_new {
@@ -192,7 +198,7 @@ impl RedisStore {
         reply: Value,
     ) -> Result<(), Unreadable> {
         if reply == Value::Nil {
-            self.coming.remove(&(session, asker.0));
+            self.came((session, asker.0), false);
             self.seats.reply(asker, StoreReply::Unknown);
             return Ok(());
         }
@@ -212,11 +218,8 @@ impl RedisStore {
         self.counts.takeovers += u64::from(!former.is_empty() && former != self.owner(asker.0));
         self.log.known = self.log.known.max(end);
         self.hold((session, asker.0), hold);
-        let may_part = former_lives && !record.settings.acknowledged;
-        self.await_parting(asker, record);
-        if !may_part {
-            self.parted((session, asker.0), None);
-        }
+        let may_speak = former_lives && !record.settings.acknowledged;
+        self.await_parting(asker, record, may_speak);
         Ok(())
     }
 
@@ -228,20 +231,39 @@ impl RedisStore {
 
     /// A claim was not done, or nobody knows: its engine is not to be the owner.
     pub(super) fn claim_failed(&mut self, asker: Asker, session: SessionId) {
-        let holding = (session, asker.0);
-        self.coming.remove(&holding);
         self.seats.reply(asker, StoreReply::Failed);
-        if self.link.is_up() {
-            self.disown(holding);
-        } else {
-            self.doubtful.insert(holding);
-        }
+        self.came((session, asker.0), true);
     }
 
     /// A session has come, and may have gone on already.
     pub(super) fn arrived(&mut self, holding: Holding) {
-        if let Some(Some(fence)) = self.coming.remove(&holding) {
+        let gone = self.coming.get(&holding).and_then(|coming| coming.gone);
+        self.came(holding, false);
+        if let Some(fence) = gone {
             self.taken(holding, fence);
+        }
+    }
+
+    /// An opening or a claim has ended. After the last one is undone what has failed, unless another made its engine
+    /// the owner.
+    fn came(&mut self, holding: Holding, has_failed: bool) {
+        let Some(coming) = self.coming.get_mut(&holding) else {
+            return;
+        };
+        coming.under_way = coming.under_way.saturating_sub(1);
+        coming.has_failed |= has_failed;
+        if coming.under_way > 0 {
+            return;
+        }
+        let is_doubtful = coming.has_failed && self.owned.get(holding).is_none();
+        self.coming.remove(&holding);
+        if !is_doubtful {
+            return;
+        }
+        if self.link.is_up() {
+            self.disown(holding);
+        } else {
+            self.doubtful.insert(holding);
         }
     }
 
@@ -311,7 +333,7 @@ fn parse_claim(session: SessionId, reply: Value) -> Result<Claim, Unreadable> {
         former: reply::text(former)?,
         former_lives: former_lives == Value::Int(1),
         end,
-        hold: Hold::new(record.fence, version, ttl),
+        hold: Hold::new(record.fence, version, ttl, &record),
         record: Box::new(record),
     })
 }

@@ -122,10 +122,10 @@ impl RedisStore {
 
     /// A session of an engine here was claimed.
     pub(super) fn taken(&mut self, holding: Holding, fence: Fence) {
-        self.parted(holding, None);
-        if let Some(later) = self.coming.get_mut(&holding) {
+        self.parted_before(holding, fence);
+        if let Some(coming) = self.coming.get_mut(&holding) {
             // It is on its way here and gone again: the engine hears of both in order.
-            *later = (*later).max(Some(fence));
+            coming.gone = coming.gone.max(Some(fence));
         }
         if self
             .owned

@@ -6,8 +6,9 @@ use super::SessionRecord;
 
 /// Which sessions a request may act for, by the browser cookie that it has or has not (BR-3, BR-4, BR-6).
 ///
-/// An engine says it with each claim, so that whoever knows no more than the name of a session cannot move
-/// it. A store need not know the rules: [`SessionRecord::admits`] has them.
+/// An engine says it with each claim, so that a wrong cookie moves nothing, nor does none where one is asked for: it is
+/// not of a duplex, nor in lenient mode before the cookie has come back. A store need not know the rules:
+/// [`SessionRecord::admits`] has them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
     /// All of them: cookies are not looked at, or a duplex has none.

@@ -922,7 +922,7 @@ pub(crate) static KEYS: &[Key] = &[
         Table::Limits,
         "storeTimeout",
         time!(1, DAY, settings.engine.store_timeout),
-        "How long the store may take.",
+        "How long the store may take: so long for each message, if several go to another server together.",
     ),
     key(
         Table::Limits,

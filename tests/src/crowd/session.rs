@@ -18,6 +18,8 @@ pub struct Session {
     address: SocketAddr,
     /// Its `clientId`.
     pub id: String,
+    /// What its browser is told to show: it goes with each request, and with no websocket.
+    cookie: Option<String>,
     ack: u64,
     /// What it has received, in order.
     pub received: Vec<u64>,
@@ -44,6 +46,7 @@ impl Session {
         let mut session = Self {
             address,
             id: String::new(),
+            cookie: None,
             ack: 0,
             received: Vec::new(),
             delivery,
@@ -76,7 +79,7 @@ impl Session {
     pub fn connect(&mut self, timeout: u32) -> bool {
         let mut connect = self.connecting("long-polling");
         connect["advice"] = json!({"timeout": timeout});
-        let Some(replies) = post(self.address, &json!([connect])) else {
+        let Some(replies) = self.post(&json!([connect])) else {
             return false;
         };
         self.take(&replies);
@@ -116,7 +119,7 @@ impl Session {
     }
 
     fn send(&mut self, messages: &Value) -> Option<bool> {
-        let replies = post(self.address, messages)?;
+        let replies = self.post(messages)?;
         self.take(&replies);
         let reply = replies.iter().find(|reply| reply["id"] == "p")?;
         Some(reply["successful"] == true)
@@ -155,7 +158,9 @@ impl Session {
             "channel": "/meta/connect", "clientId": self.id, "connectionType": "long-polling",
             "advice": {"timeout": 0}
         }]);
-        let replies = post(self.address, &connect).unwrap_or_default();
+        let cookie = self.cookie.as_deref();
+        let replies = exchange(self.address, cookie, &connect);
+        let replies = replies.map(|(_, replies)| replies).unwrap_or_default();
         replies
             .iter()
             .any(|reply| reply["advice"]["reconnect"] == "handshake")
@@ -177,11 +182,24 @@ impl Session {
         }
     }
 
+    /// What is answered; `None` if nothing whole is.
+    fn post(&mut self, messages: &Value) -> Option<Vec<Value>> {
+        let (head, replies) = exchange(self.address, self.cookie.as_deref(), messages)?;
+        let told = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            let (cookie, _) = value.split_once(';')?;
+            let is_it = name.eq_ignore_ascii_case("Set-Cookie");
+            is_it.then(|| cookie.to_owned())
+        });
+        self.cookie = told.or(self.cookie.take());
+        Some(replies)
+    }
+
     /// Sends it until it is answered so.
-    fn insist(&self, messages: &Value, is_it: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    fn insist(&mut self, messages: &Value, is_it: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let deadline = Deadline::usual();
         while deadline.left().is_some() {
-            if let Some(replies) = post(self.address, messages)
+            if let Some(replies) = self.post(messages)
                 && is_it(&replies)
             {
                 return replies;
@@ -214,11 +232,22 @@ fn next(socket: &mut WebSocket) -> Option<Vec<Value>> {
 
 /// What is answered; `None` if nothing whole is.
 pub fn post(address: SocketAddr, messages: &Value) -> Option<Vec<Value>> {
+    exchange(address, None, messages).map(|(_, replies)| replies)
+}
+
+/// The head of the answer, and what it carries.
+fn exchange(
+    address: SocketAddr,
+    cookie: Option<&str>,
+    messages: &Value,
+) -> Option<(String, Vec<Value>)> {
     let body = messages.to_string();
+    let cookie = cookie.map(|cookie| format!("Cookie: {cookie}\r\n"));
     let mut wire = Wire::open(address);
     let request = format!(
-        "POST {} HTTP/1.1\r\nHost: cluster\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST {} HTTP/1.1\r\nHost: cluster\r\n{}Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
         Server::PATH,
+        cookie.unwrap_or_default(),
         body.len()
     );
     wire.send(request.as_bytes());
@@ -228,5 +257,5 @@ pub fn post(address: SocketAddr, messages: &Value) -> Option<Vec<Value>> {
         return None;
     }
     // One that broke off is no JSON.
-    serde_json::from_str(body).ok()
+    Some((head.to_owned(), serde_json::from_str(body).ok()?))
 }

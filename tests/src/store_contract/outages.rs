@@ -1,8 +1,12 @@
 //! Promises about a store that cannot be reached for a while, or loses its log.
 
-use bayeux_core::{Fence, Notice, Position, SessionId, StoreReply, StoreRequest};
+use bayeux_core::{
+    Access, Fence, Notice, Position, SessionId, SessionRecord, StoreReply, StoreRequest,
+};
 
-use super::trial::{Trial, claim, data, entry, forward, read, release, subscribe};
+use super::trial::{
+    Trial, bind, browser, claim, claim_with, data, entry, forward, read, record, release, subscribe,
+};
 use super::{Make, Node, Setup};
 
 const OUTAGES: Setup = Setup {
@@ -354,6 +358,34 @@ pub(super) fn a_session_whose_last_change_is_lost_is_gone(make: Make<'_>) {
     expect_up(&mut trial, one);
     expect_unknown(&mut trial, one, changed);
     trial.expect_done(one, subscribe(same, Fence(1), &["/a"], 0));
+}
+
+pub(super) fn a_session_whose_binding_is_lost_is_bound_again(make: Make<'_>) {
+    let Some(mut trial) = Trial::with(make, &LOSSES) else {
+        return;
+    };
+    let one = trial.node();
+    let cookie = browser("a");
+    let opened = SessionRecord {
+        browser: Some(cookie),
+        ..record(1)
+    };
+    let ids = [opened.session, trial.open(one, 2)];
+    trial.expect_done(one, StoreRequest::Open(Box::new(opened)));
+    trial.store().keep();
+    for id in ids {
+        trial.expect_done(one, bind(id, Fence(1), cookie));
+    }
+
+    lose(&mut trial, one);
+    expect_up(&mut trial, one);
+
+    for id in ids {
+        let reply = trial.ask(one, claim_with(id, Access::Unbound));
+        assert!(matches!(reply, StoreReply::Unknown), "{reply:?}");
+        let reply = trial.ask(one, claim_with(id, Access::Browser(cookie)));
+        assert!(matches!(reply, StoreReply::Claimed(_)), "{reply:?}");
+    }
 }
 
 pub(super) fn a_store_that_kept_all_it_was_told_goes_on(make: Make<'_>) {

@@ -217,6 +217,24 @@ pub(super) fn a_claim_by_the_owner_gives_the_same_record_again(make: Make<'_>) {
     trial.expect_silence(two);
 }
 
+pub(super) fn claims_are_all_answered_though_the_former_owner_is_silent(make: Make<'_>) {
+    let mut trial = Trial::new(make);
+    let [one, two] = trial.nodes();
+    let id = trial.open(one, 1);
+    let first = trial.submit(two, claim(id));
+    expect_taken(&mut trial, one, id, Fence(2));
+
+    let second = trial.submit(two, claim(id));
+
+    for ticket in [first, second] {
+        match trial.reply(two, ticket) {
+            StoreReply::Claimed(record) => assert_eq!(record.fence, Fence(2)),
+            other => panic!("{other:?}"),
+        }
+    }
+    trial.expect_silence(two);
+}
+
 pub(super) fn a_session_goes_back_and_forth(make: Make<'_>) {
     let mut trial = Trial::new(make);
     let nodes: [_; 2] = trial.nodes();

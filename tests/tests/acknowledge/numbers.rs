@@ -423,8 +423,10 @@ fn what_is_not_acknowledged_comes_again_at_once_over_whatever_carries_connects()
 #[test]
 fn a_session_that_the_log_outruns_waits_for_what_is_still_decided_on() {
     let (mut script, client) = inspected();
-    let mut limits = Limits::default();
-    limits.max_log_span = 1;
+    let limits = Limits {
+        max_log_span: 1,
+        ..Limits::default()
+    };
     let change = Change::Limits(Box::new(limits));
     script.fact(Input::Configured { change });
     script.publish("/news", json!(1)).publish("/news", json!(2));

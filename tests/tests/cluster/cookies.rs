@@ -191,13 +191,21 @@ fn the_store_is_told_once_that_a_cookie_came_back_and_again_if_it_failed() {
         script.connect_with(&own, json!({"advice": {"timeout": 0}}));
     };
 
-    // While it is away nothing is asked, and once it is back it is told.
+    // While it is away nothing is asked, and once it is back it is told, or else with the next connect.
     script.notify(Notice::Down);
     poll(&mut script);
     assert!(!script.has_store_requests());
-    script.notify(Notice::Up { position: at(0) });
-    for reply in [StoreReply::Failed, StoreReply::Done] {
-        poll(&mut script);
+    for (outage, reply) in [
+        (true, StoreReply::Failed),
+        (false, StoreReply::Failed),
+        (true, StoreReply::Done),
+    ] {
+        if outage {
+            script.notify(Notice::Up { position: at(0) });
+        } else {
+            poll(&mut script);
+            script.notify(Notice::Down);
+        }
         let (ticket, request) = script.take_store();
         assert!(
             matches!(request, StoreRequest::Bind { browser, .. } if Some(browser) == cookie.browser),
@@ -207,6 +215,8 @@ fn the_store_is_told_once_that_a_cookie_came_back_and_again_if_it_failed() {
     }
     for _ in 0..5 {
         poll(&mut script);
+        script.notify(Notice::Down);
+        script.notify(Notice::Up { position: at(0) });
         assert!(!script.has_store_requests());
     }
 }

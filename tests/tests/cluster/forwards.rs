@@ -297,6 +297,43 @@ fn whether_a_socket_may_carry_a_session_is_for_its_own_engine_to_say() {
     nothing_leaks(&mut script);
 }
 
+#[test]
+fn many_messages_are_given_more_time_at_their_owner_than_one() {
+    const COUNT: usize = 4;
+    let patience = Config::default().store_timeout;
+    let patience = u64::try_from(patience.as_millis()).unwrap();
+    for (at, is_late) in [
+        (COUNT as u64 * patience - 1, false),
+        (COUNT as u64 * patience, true),
+    ] {
+        let mut script = engine(120);
+        let client = stranger(&mut script, HTTP);
+        let message = |id: usize| json!({"id": id.to_string(), "channel": "/x", "clientId": client.session, "data": 1});
+        let connection = script.request(&client, (0..COUNT).map(message).collect());
+        let (ticket, request) = script.take_store();
+        assert!(
+            matches!(request, StoreRequest::Forward { .. }),
+            "{request:?}"
+        );
+
+        script.at(at);
+
+        if is_late {
+            assert_eq!(script.take(connection)[0]["error"], "503::unavailable");
+        } else {
+            let reply = |id: usize| {
+                json!({"id": id.to_string(), "channel": "/x", "successful": true}).into()
+            };
+            script.stored(
+                ticket,
+                StoreReply::Answered((0..COUNT).map(reply).collect()),
+            );
+            assert_eq!(script.take(connection)[COUNT - 1]["successful"], true);
+        }
+        nothing_leaks(&mut script);
+    }
+}
+
 /// The one message that is handed to whoever has its session.
 #[track_caller]
 fn is_forwarded(script: &mut Script, id: &str) -> StoreTicket {

@@ -214,6 +214,32 @@ fn whoever_comes_back_after_the_loss_of_the_log_is_spread_over_time_too() {
 
 // Proves: ER-7
 #[test]
+fn clients_that_may_take_for_ever_are_spread_too() {
+    let mut script = Script::with_scripted_store(Config {
+        timeout: Duration::MAX,
+        interval: Duration::MAX,
+        max_interval: Duration::MAX,
+        ..Config::default()
+    });
+    script.notify(Notice::Up { position: at(120) });
+    let client = own(&mut script, HTTP, json!({}));
+    let advice = json!({"advice": {"timeout": 0, "interval": 1}});
+    let connection = script.connect_with(&client, advice);
+    script.take(connection);
+
+    script.notify(Notice::Reset { position: at(3) });
+
+    while script.has_store_requests() {
+        done(&mut script);
+    }
+    let connection = script.connect(&client);
+    let (ticket, _) = script.take_store();
+    script.stored(ticket, StoreReply::Unknown);
+    is_told_to_handshake(&script.take(connection));
+}
+
+// Proves: ER-7
+#[test]
 fn clients_that_take_longer_are_spread_for_longer() {
     let mut by_transport = Config::default();
     by_transport.callback_polling.max_interval = Some(Duration::from_secs(100));

@@ -17,6 +17,12 @@ fn polls_and_deliveries_cost_redis_nothing_and_a_publish_one_entry() {
     }
     let mut writer = Session::open(server.address());
     writer.connect(0);
+    // What is told once is told by then: that the cookies have come back.
+    writer.subscribe("/b");
+    for session in readers.iter().chain([&writer]) {
+        let key = format!("{{bayeux}}:s:{}", session.id);
+        assert_eq!(redis.say(&["HGET", &key, "d"]), "1");
+    }
     redis.say(&["CONFIG", "RESETSTAT"]);
 
     for number in 1..=10 {

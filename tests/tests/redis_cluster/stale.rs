@@ -164,6 +164,7 @@ fn a_write_of_a_server_that_stood_still_is_refused_if_its_session_was_taken() {
     let reply = answer(&mut socket);
     let granted = if reply["successful"] == true {
         // The answer of Redis was waiting for it, and the message went after its session.
+        assert_eq!(refused(&pair.first), 1, "by Redis, and counted");
         vec![1]
     } else {
         assert_eq!(reply["error"], "503::unavailable", "{reply}");
