@@ -89,8 +89,8 @@ struct Interest {
     since: Option<u64>,
     /// After which place it surely does not hold any more.
     until: Option<u64>,
-    /// How often it was asked for without an answer: any of these may still come to a node.
-    asked: u32,
+    /// When it was asked for without an answer: any of these may still come to a node.
+    asked: Vec<Instant>,
 }
 
 impl Judge {
@@ -213,9 +213,9 @@ impl Judge {
 
     /// It asks for a subscription, which begins where its node stands: a little behind at most.
     pub(super) fn subscribes(&mut self, session: &str, pattern: &str, now: Instant) {
-        if let Some(interest) = self.interest(session, pattern) {
-            interest.until = None;
-            interest.asked += 1;
+        let before = self.interest(session, pattern);
+        if let Some(interest) = before.filter(|interest| interest.until.is_none()) {
+            interest.asked.push(now);
             return;
         }
         let late = |logged: &Instant| now.saturating_duration_since(*logged) < BEHIND;
@@ -233,7 +233,7 @@ impl Judge {
             from,
             since: None,
             until: None,
-            asked: 1,
+            asked: vec![now],
         });
     }
 
@@ -242,18 +242,27 @@ impl Judge {
         let end = self.end;
         if let Some(interest) = self.interest(session, pattern) {
             interest.since = interest.since.or(Some(end));
-            interest.asked = interest.asked.saturating_sub(1);
+            interest.asked.pop();
+        }
+    }
+
+    /// The answer has come, and is no: nobody has this one in hand any more.
+    pub(super) fn refused(&mut self, session: &str, pattern: &str) {
+        if let Some(interest) = self.interest(session, pattern) {
+            interest.asked.pop();
         }
     }
 
     /// The answer to an unsubscribe has come: what is published from here on does not come (SU-5), unless
     /// somebody still has a subscription in hand. Whether it is over.
-    pub(super) fn unsubscribed(&mut self, session: &str, pattern: &str) -> bool {
+    pub(super) fn unsubscribed(&mut self, session: &str, pattern: &str, now: Instant) -> bool {
         let end = self.end;
-        let interest = self.interest(session, pattern);
-        let Some(interest) = interest.filter(|interest| interest.asked == 0) else {
+        let Some(interest) = self.interest(session, pattern) else {
             return false;
         };
+        if interest.asked.iter().any(|sent| now < *sent + STRAY) {
+            return false;
+        }
         interest.until = interest.until.or(Some(end));
         true
     }
@@ -294,9 +303,10 @@ impl Judge {
         session.owed = owed;
     }
 
+    /// The newest interest of a session in what matches this.
     fn interest(&mut self, session: &str, pattern: &str) -> Option<&mut Interest> {
         let session = self.sessions.get_mut(session)?;
-        let mut interests = session.interests.iter_mut();
+        let mut interests = session.interests.iter_mut().rev();
         interests.find(|interest| interest.pattern.as_str() == pattern)
     }
 
@@ -433,7 +443,7 @@ impl Judge {
         };
         let all = self.channels.iter();
         let waiting =
-            all.filter(|(place, channel)| session.may_have(**place, channel) && waits(place));
+            all.filter(|(place, channel)| session.may_get(**place, channel) && waits(place));
         let sizes = waiting.filter_map(|(place, _)| self.sizes.get(place));
         let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
         count > self.bounds.events || bytes > self.bounds.bytes
@@ -478,17 +488,12 @@ impl Session {
         })
     }
 
+    /// Whether it came while it may have been asked for.
     fn may_get(&self, place: u64, channel: &ChannelName) -> bool {
         let mut all = self.interests.iter();
         all.any(|interest| {
-            interest.until.is_none_or(|until| place <= until) && interest.pattern.matches(channel)
+            let is_over = interest.until.is_some_and(|until| place > until);
+            interest.from < place && !is_over && interest.pattern.matches(channel)
         })
-    }
-
-    /// Whether a queue may have had it.
-    fn may_have(&self, place: u64, channel: &ChannelName) -> bool {
-        let mut all = self.interests.iter();
-        let late = all.any(|interest| interest.from < place && interest.pattern.matches(channel));
-        late && self.may_get(place, channel)
     }
 }

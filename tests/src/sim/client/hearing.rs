@@ -101,6 +101,11 @@ impl World {
             return;
         }
         if let What::Subscribe(pattern) = &what
+            && error.starts_with("403")
+        {
+            self.is_refused(number, pattern);
+        }
+        if let What::Subscribe(pattern) = &what
             && error.starts_with("403:too_many_subscriptions")
         {
             self.has_too_many(number, pattern);
@@ -179,7 +184,7 @@ impl World {
             What::Unsubscribe(pattern) => {
                 if let Some(session) = &mut client.session {
                     let wanted = client.wants.contains(pattern);
-                    if wanted || self.judge.unsubscribed(&session.id, pattern) {
+                    if wanted || self.judge.unsubscribed(&session.id, pattern, now) {
                         session.doubtful.remove(pattern);
                     }
                 }
@@ -248,6 +253,13 @@ impl World {
                 }
             }
             What::Unsubscribe(_) | What::Publish(_) | What::Disconnect => {}
+        }
+    }
+
+    /// A subscription was decided on, and never comes about.
+    fn is_refused(&mut self, number: usize, pattern: &str) {
+        if let Some(session) = self.clients.get(number).and_then(Client::session_id) {
+            self.judge.refused(session, pattern);
         }
     }
 

@@ -26,12 +26,14 @@ impl World {
         }
     }
 
-    /// A session whose connect was held is away from now on.
+    /// A session whose connect was held is away from now on; whoever reads nothing was so before.
     pub(super) fn may_have_let_go(&mut self, link: u64) {
         let Some(entry) = self.links.get(&link) else {
             return;
         };
+        let reads = !entry.stuck || entry.unwritten.is_none();
         if let Some((session, _)) = entry.holds
+            && reads
             && self.store.keeps(entry.life, session)
         {
             self.judge.alive(&session.text(), self.now);
