@@ -103,7 +103,9 @@ impl Turn<'_> {
     }
 
     fn owe_parting(&mut self, session: SessionId, fence: Fence, parting: Parting) {
-        let most = self.config.limits.max_sessions;
+        // Those that were here, and those that were about to begin.
+        let limits = &self.config.limits;
+        let most = limits.max_sessions.saturating_add(limits.max_connections);
         let here = self
             .sessions
             .find(session)

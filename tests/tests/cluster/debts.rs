@@ -1,5 +1,7 @@
 //! What the store has still to be told, having been out of reach or having failed.
 
+use std::collections::BTreeSet;
+
 use super::rig::*;
 use super::*;
 
@@ -223,6 +225,44 @@ fn what_is_to_be_withdrawn_is_bounded_as_subscriptions_are() {
     }
 
     assert_eq!(script.engine().load().debts, 2);
+    nothing_leaks(&mut script);
+}
+
+// Those that begin are more than may be there when all of them fail at once.
+#[test]
+fn each_session_that_could_not_begin_is_ended_though_there_may_be_only_one() {
+    let mut config = Config::default();
+    config.limits.max_sessions = 1;
+    let mut script = Script::with_scripted_store(config);
+    let handshake = json!({
+        "channel": "/meta/handshake",
+        "version": "1.0",
+        "supportedConnectionTypes": ["long-polling"],
+    });
+    for _ in 0..3 {
+        script.post(handshake.clone());
+    }
+    script.notify(Notice::Down);
+    let opened = [(); 3].map(|()| {
+        let (_, request) = script.take_store();
+        let StoreRequest::Open(record) = request else {
+            panic!("{request:?}");
+        };
+        record.session
+    });
+    script.notify(Notice::Reset { position: at(0) });
+
+    script.notify(Notice::Up { position: at(0) });
+
+    let ended = [(); 3].map(|()| {
+        let (ticket, request) = script.take_store();
+        script.stored(ticket, StoreReply::Done);
+        let StoreRequest::End { session, .. } = request else {
+            panic!("{request:?}");
+        };
+        session
+    });
+    assert_eq!(BTreeSet::from(ended), BTreeSet::from(opened));
     nothing_leaks(&mut script);
 }
 
