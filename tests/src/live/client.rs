@@ -184,7 +184,10 @@ impl Client {
 
     /// Publishes the numbers from 1 to that one without waiting, and gives back when all are granted.
     pub fn publish_burst(&mut self, channel: &str, count: u64) {
-        self.order(&json!({"do": "burst", "channel": channel, "count": count}));
+        let command = json!({"do": "burst", "channel": channel, "count": count});
+        // A polling client sends one at a time, which takes a page on a busy machine a while.
+        let reply = self.answer(&command, Deadline::after(Deadline::USUAL * 4));
+        self.expect_granted(&command, &reply);
     }
 
     /// Publishes what is refused, and gives the error.
@@ -255,25 +258,28 @@ impl Client {
     }
 
     fn order(&mut self, command: &Value) {
-        let reply = self.answer(command);
+        let reply = self.answer(command, Deadline::usual());
+        self.expect_granted(command, &reply);
+    }
+
+    fn expect_granted(&mut self, command: &Value, reply: &Value) {
         if reply["successful"] != true {
             self.seat.fail(&format!("was refused {command}: {reply}"));
         }
     }
 
     fn refused(&mut self, command: &Value) -> String {
-        let reply = self.answer(command);
+        let reply = self.answer(command, Deadline::usual());
         if reply["successful"] != false {
             self.seat.fail(&format!("was granted {command}: {reply}"));
         }
         reply["error"].as_str().unwrap_or_default().to_owned()
     }
 
-    fn answer(&mut self, command: &Value) -> Value {
+    fn answer(&mut self, command: &Value, deadline: Deadline) -> Value {
         let number = self.send(command);
-        self.take(&format!("be through with {command}"), |said| {
-            said["reply"] == number
-        })
+        let what = format!("be through with {command}");
+        self.take_before(deadline, &what, |said| said["reply"] == number)
     }
 
     fn send(&mut self, command: &Value) -> u64 {
@@ -286,12 +292,20 @@ impl Client {
 
     /// The oldest thing said that matches and has not been taken; waits for it.
     fn take(&mut self, what: &str, matches: impl Fn(&Value) -> bool) -> Value {
+        self.take_before(Deadline::usual(), what, matches)
+    }
+
+    fn take_before(
+        &mut self,
+        deadline: Deadline,
+        what: &str,
+        matches: impl Fn(&Value) -> bool,
+    ) -> Value {
         if let Some(place) = self.said.iter().position(&matches)
             && let Some(said) = self.said.remove(place)
         {
             return said;
         }
-        let deadline = Deadline::usual();
         while let Some(line) = self.seat.next_line(what, deadline) {
             // Lines that are no JSON come from standard error; a failure prints them.
             let Ok(said) = serde_json::from_str::<Value>(&line) else {
