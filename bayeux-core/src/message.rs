@@ -8,6 +8,7 @@ mod encode;
 mod error;
 mod event;
 mod extensions;
+mod id;
 mod members;
 mod payload;
 mod reply;
@@ -17,6 +18,7 @@ pub use self::decode::{DecodeError, DecodeLimits};
 pub use self::error::ProtocolError;
 pub use self::event::Event;
 pub use self::extensions::Extensions;
+pub use self::id::MessageId;
 pub use self::payload::Payload;
 pub use self::reply::{Advice, HandshakeFields, Reconnect, Reply};
 
@@ -175,28 +177,6 @@ pub enum Id {
     Given(MessageId),
     /// A boolean, an object or a list: `405::message_id_invalid`.
     Invalid,
-}
-
-/// A string or a number that a client tells its requests apart by, kept as the JSON text it came as.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct MessageId(Box<str>);
-
-impl MessageId {
-    /// The id `text`, a string.
-    pub fn new(text: &str) -> Self {
-        Self(Payload::string(text).as_str().into())
-    }
-
-    /// The JSON text to echo: `"12"` with its quotes, or `12`.
-    pub fn as_json(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// `advice` of a client's connect or handshake, in milliseconds; what is negative or no number is absent

@@ -321,7 +321,7 @@ fn string(json: &str) -> Option<Box<str>> {
 
 fn id(json: &str) -> Id {
     match json.as_bytes().first() {
-        Some(b'"' | b'-' | b'0'..=b'9') => Id::Given(MessageId(json.into())),
+        Some(b'"' | b'-' | b'0'..=b'9') => Id::Given(MessageId::from_json(json)),
         Some(b'n') => Id::Absent,
         _ => Id::Invalid,
     }
@@ -580,7 +580,7 @@ mod tests {
     #[test]
     fn an_id_is_echoed_as_it_came() {
         // FI-2, DE-13
-        let given = |json: &str| Id::Given(MessageId(json.into()));
+        let given = |json: &str| Id::Given(MessageId::from_json(json));
         let table = [
             (r#"{"id":"12"}"#, given("\"12\"")),
             (r#"{"id":12}"#, given("12")),
