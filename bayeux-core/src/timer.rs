@@ -37,37 +37,97 @@ pub(crate) enum Alarm {
     Landing,
 }
 
+/// What is to happen, in order of time.
+struct Deadlines<T> {
+    set: BTreeSet<(Instant, T)>,
+    /// Before this none of it is due, which is mostly all that has to be known.
+    soonest: Option<Instant>,
+}
+
+impl<T> Default for Deadlines<T> {
+    fn default() -> Self {
+        Self {
+            set: BTreeSet::new(),
+            soonest: None,
+        }
+    }
+}
+
+impl<T: Copy + Ord> Deadlines<T> {
+    fn insert(&mut self, at: Instant, what: T) {
+        self.soonest = Some(self.soonest.map_or(at, |soonest| soonest.min(at)));
+        self.set.insert((at, what));
+    }
+
+    fn remove(&mut self, at: Instant, what: T) {
+        self.set.remove(&(at, what));
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.set.first().map(|&(at, _)| at)
+    }
+
+    /// When the first of it was due, if it is by `now`.
+    fn due(&mut self, now: Instant) -> Option<Instant> {
+        self.soonest.filter(|soonest| *soonest <= now)?;
+        self.soonest = self.next();
+        self.soonest.filter(|soonest| *soonest <= now)
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        self.set.pop_first().map(|(_, what)| what)
+    }
+
+    fn len(&self) -> usize {
+        self.set.len()
+    }
+}
+
 /// Alarms in order of time. Whoever sets one keeps its time, to clear it.
 #[derive(Default)]
-pub(crate) struct Timers(BTreeSet<(Instant, Alarm)>);
+pub(crate) struct Timers {
+    /// Those of sessions, before all others of the same time: nearly each session has one, so they are kept small.
+    sessions: Deadlines<SessionKey>,
+    others: Deadlines<Alarm>,
+}
 
 impl Timers {
     pub(crate) fn set(&mut self, at: Instant, alarm: Alarm) {
-        self.0.insert((at, alarm));
+        if let Alarm::Session(session) = alarm {
+            self.sessions.insert(at, session);
+        } else {
+            self.others.insert(at, alarm);
+        }
     }
 
     pub(crate) fn clear(&mut self, at: Instant, alarm: Alarm) {
-        self.0.remove(&(at, alarm));
+        if let Alarm::Session(session) = alarm {
+            self.sessions.remove(at, session);
+        } else {
+            self.others.remove(at, alarm);
+        }
     }
 
     /// Takes out the first alarm that is due.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Alarm> {
-        let &(at, alarm) = self.0.first()?;
-        if at > now {
-            return None;
+        match (self.sessions.due(now), self.others.due(now)) {
+            (None, None) => None,
+            (Some(session), other) if other.is_none_or(|other| session <= other) => {
+                self.sessions.pop().map(Alarm::Session)
+            }
+            (_, _) => self.others.pop(),
         }
-        self.0.pop_first();
-        Some(alarm)
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.0.first().map(|&(at, _)| at)
+        let (sessions, others) = (self.sessions.next(), self.others.next());
+        sessions.into_iter().chain(others).min()
     }
 
     /// Takes out the ends of all admissions. It walks all alarms, which only a clock that was set is worth.
     pub(crate) fn take_admissions(&mut self) -> Vec<SessionKey> {
         let mut taken = Vec::new();
-        self.0.retain(|(_, alarm)| match alarm {
+        self.others.set.retain(|(_, alarm)| match alarm {
             Alarm::Admission(session) => {
                 taken.push(*session);
                 false
@@ -87,7 +147,7 @@ impl Timers {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.sessions.len() + self.others.len()
     }
 }
 
@@ -95,8 +155,7 @@ impl Timers {
 /// session because *we* could not be reached (ER-7).
 #[derive(Default)]
 pub(crate) struct Expiries {
-    /// In order of time.
-    set: BTreeSet<(Instant, SessionKey)>,
+    set: Deadlines<SessionKey>,
     /// Since when the clock stands.
     stopped: Option<Instant>,
     /// For how long it has stood before.
@@ -113,12 +172,12 @@ impl Expiries {
     /// Lets `session` expire `after` from now, and says when that is on this clock.
     pub(crate) fn set(&mut self, now: Instant, after: Duration, session: SessionKey) -> Instant {
         let at = self.reading(now) + after;
-        self.set.insert((at, session));
+        self.set.insert(at, session);
         at
     }
 
     pub(crate) fn clear(&mut self, at: Instant, session: SessionKey) {
-        self.set.remove(&(at, session));
+        self.set.remove(at, session);
     }
 
     /// How long it is from `now` until `at` on this clock.
@@ -140,12 +199,11 @@ impl Expiries {
 
     /// Takes out the first session that has expired.
     pub(crate) fn due(&mut self, now: Instant) -> Option<SessionKey> {
-        let &(at, session) = self.set.first()?;
-        if self.stopped.is_some() || at > self.reading(now) {
+        if self.stopped.is_some() {
             return None;
         }
-        self.set.pop_first();
-        Some(session)
+        self.set.due(self.reading(now))?;
+        self.set.pop()
     }
 
     /// When the first one does, on the driver's clock.
@@ -153,7 +211,7 @@ impl Expiries {
         if self.stopped.is_some() {
             return None;
         }
-        self.set.first().map(|&(at, _)| at + self.lost)
+        self.set.next().map(|at| at + self.lost)
     }
 
     pub(crate) fn len(&self) -> usize {
