@@ -46,7 +46,9 @@ impl Turn<'_> {
                 return self.call_unsubscribe(ticket, session, pattern);
             }
             Call::Disconnect { session } => self.call_disconnect(session),
-            Call::Batch { session } => self.with_session(session, |session| session.batches += 1),
+            Call::Batch { session } => {
+                self.with_session(session, |session| session.make_special().batches += 1)
+            }
             Call::Flush { session } => self.call_flush(session),
             Call::Configure {
                 session,
@@ -172,10 +174,10 @@ impl Turn<'_> {
         session.state = State::Local;
         session.socket = Some(connection);
         let key = self.sessions.insert(session);
-        let mut entry = Connection::new(Transport::WebSocket, Peer::default());
+        let mut entry = Connection::new(connection, Transport::WebSocket, Peer::default());
         entry.session = Some(key);
         entry.local = true;
-        self.connections.insert(connection, entry);
+        self.connections.insert(entry);
         self.report(ReportKind::SessionCreated(id));
         self.give_back(ticket, CallResult::Opened(id));
     }
@@ -290,7 +292,9 @@ impl Turn<'_> {
 
     fn call_flush(&mut self, id: SessionId) -> CallResult {
         let result = self.with_session(id, |session| {
-            session.batches = session.batches.saturating_sub(1)
+            if let Some(special) = session.special_mut() {
+                special.batches = special.batches.saturating_sub(1);
+            }
         });
         if let Some(key) = self.sessions.find(id) {
             self.wake(key);

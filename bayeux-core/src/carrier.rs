@@ -5,7 +5,6 @@
 
 mod frames;
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -24,6 +23,14 @@ use crate::session::{SessionKey, State, Taken};
 use crate::store::Position;
 use crate::turn::Turn;
 
+/// The events of a batch, in order.
+#[derive(Default)]
+struct Gathered {
+    events: Vec<Arc<Event>>,
+    /// The last of those that belong to a session, if some of it had to stay behind.
+    cut_off: Option<Position>,
+}
+
 impl Turn<'_> {
     /// A connection has begun.
     pub(crate) fn opened_connection(
@@ -32,8 +39,8 @@ impl Turn<'_> {
         transport: Transport,
         peer: Peer,
     ) {
-        self.connections
-            .insert(connection, Connection::new(transport, peer));
+        let entry = Connection::new(connection, transport, peer);
+        self.connections.insert(entry);
         if self.connections.len() > self.config.limits.max_connections {
             self.counters.connections_limited += 1;
             self.close(connection, CloseReason::Limit);
@@ -100,18 +107,14 @@ impl Turn<'_> {
         if session.is_batching() || session.reading().is_some() || !session.queue.is_prompt() {
             return;
         }
-        if let State::Held(hold) = &session.state {
-            let transport = self
-                .connections
-                .get(hold.connection)
-                .map(|entry| entry.transport);
-            let transport = transport.unwrap_or(Transport::LongPolling);
-            if transport.is_exchange() || self.is_deliver_only(session, transport) {
-                if session.in_flight.is_none() {
-                    self.release_hold(key);
-                }
-                return;
+        // What is held on a duplex is held on the one that carries the session.
+        let by_connect =
+            session.socket.is_none() || self.is_deliver_only(session, Transport::WebSocket);
+        if by_connect && session.hold().is_some() {
+            if session.in_flight.is_none() {
+                self.release_hold(key);
             }
+            return;
         }
         if let Some(socket) = session.socket {
             self.due(socket);
@@ -121,7 +124,7 @@ impl Turn<'_> {
     /// Lets a response leave on a connection. If that is gone, so is what the response carries.
     pub(crate) fn send_response(&mut self, connection: ConnectionId, response: Response) {
         match self.connections.get_mut(connection) {
-            Some(entry) => entry.ready.push_back(response),
+            Some(entry) => entry.push_ready(response),
             None => self.counters.events_discarded += response.losses(),
         }
         self.due(connection);
@@ -142,20 +145,20 @@ impl Turn<'_> {
         }
         let (transport, carried, local) = (entry.transport, entry.session, entry.local);
         if transport.is_exchange() {
-            let response = entry.ready.pop_front()?;
+            let response = entry.pop_ready()?;
             return Some(self.build_exchange(connection, response));
         }
-        if entry.ready.is_empty() {
+        if entry.ready() == 0 {
             return self.build_push(connection, carried?, local);
         }
-        let mut responses = core::mem::take(&mut entry.ready);
+        let mut responses = entry.take_ready();
         let mut frames = Frames::new(
             self.config.messages_per_frame,
             self.config.limits.max_frame_bytes,
         );
         let mut sending = Sending::default();
         let mut answers = Vec::new();
-        let mut events = Vec::new();
+        let mut gathered = Gathered::default();
         while let Some(mut response) = responses.pop_front() {
             // One batch carries the events of one session: what speaks for another waits (RC-5).
             let other = matches!(response.carries, Carries::Queue(key)
@@ -165,9 +168,9 @@ impl Turn<'_> {
                 break;
             }
             let carries = core::mem::take(&mut response.carries);
-            self.take_events(connection, carries, &mut sending, &mut events);
+            self.take_events(connection, carries, &mut sending, &mut gathered);
             for mut answer in response.answers {
-                self.complete(&mut answer, &mut sending);
+                self.complete(&mut answer, &mut sending, gathered.cut_off);
                 if answer.kind == AnswerKind::Handshake {
                     frames.alone(&answer);
                 } else {
@@ -182,18 +185,17 @@ impl Turn<'_> {
                 connection,
                 Carries::Queue(session),
                 &mut sending,
-                &mut events,
+                &mut gathered,
             );
         }
-        // An idle connection keeps no empty list: most have nothing left.
         if !responses.is_empty()
             && let Some(entry) = self.connections.get_mut(connection)
         {
-            entry.ready = responses;
+            entry.put_ready(responses);
         }
         let together = sending.connect.and_then(|key| self.sessions.get(key));
         let together = together.is_some_and(|session| session.settings.acknowledged);
-        frames.fill(&events, &answers, together);
+        frames.fill(&gathered.events, &answers, together);
         self.sent(connection, sending);
         Some(Batch {
             frames: frames.done,
@@ -205,11 +207,11 @@ impl Turn<'_> {
     /// The one response of an exchange.
     fn build_exchange(&mut self, connection: ConnectionId, mut response: Response) -> Batch {
         let mut sending = Sending::default();
-        let mut events = Vec::new();
+        let mut gathered = Gathered::default();
         let carries = core::mem::take(&mut response.carries);
-        self.take_events(connection, carries, &mut sending, &mut events);
+        self.take_events(connection, carries, &mut sending, &mut gathered);
         for answer in &mut response.answers {
-            self.complete(answer, &mut sending);
+            self.complete(answer, &mut sending, gathered.cut_off);
         }
         let first = response
             .answers
@@ -221,7 +223,8 @@ impl Turn<'_> {
             .filter(|a| a.kind != AnswerKind::Handshake);
         let mut array = Array::new();
         first.for_each(|answer| array.answer(answer));
-        events.iter().for_each(|event| array.event(event));
+        let events = gathered.events.iter();
+        events.for_each(|event| array.event(event));
         rest.for_each(|answer| array.answer(answer));
         self.sent(connection, sending);
         let last = self.draining.is_some();
@@ -287,14 +290,18 @@ impl Turn<'_> {
         connection: ConnectionId,
         carries: Carries,
         sending: &mut Sending,
-        events: &mut Vec<Arc<Event>>,
+        gathered: &mut Gathered,
     ) {
         let key = match carries {
             Carries::Nothing => return,
             Carries::Rest(rest) => {
                 let positions = rest.positions().collect();
-                sending.rest = rest.session.map(|session| Box::new((session, positions)));
-                events.extend(rest.events.into_iter().map(|(_, event)| event));
+                if let Some(session) = rest.session {
+                    let told = sending.positions.get_or_insert_default();
+                    told.rest = Some((session, positions));
+                }
+                let events = rest.events.into_iter();
+                gathered.events.extend(events.map(|(_, event)| event));
                 return;
             }
             Carries::Queue(key) => key,
@@ -315,16 +322,13 @@ impl Turn<'_> {
         };
         let taken = session.queue.take(keep, max_bytes);
         let count = taken.count;
-        events.extend(
-            session
-                .queue
-                .front(count)
-                .map(|queued| Arc::clone(&queued.event)),
-        );
+        let front = session.queue.front(count);
+        let events = front.map(|queued| Arc::clone(&queued.event));
+        gathered.events.extend(events);
         sending.events = Some(key);
         if taken.count < session.queue.len() {
             let last = session.queue.last_of(taken.count);
-            sending.cut_off = Some(last.unwrap_or(session.acknowledged));
+            gathered.cut_off = Some(last.unwrap_or(session.acknowledged));
         }
         self.note_taken(key, connection, taken, sending);
     }
@@ -356,13 +360,14 @@ impl Turn<'_> {
         }
         if reports {
             let taken = session.queue.front(count);
-            sending.positions = taken.map(|queued| queued.position).collect();
+            let told = sending.positions.get_or_insert_default();
+            told.events = taken.map(|queued| queued.position).collect();
         }
         self.calm(key);
     }
 
     /// What is known of an answer only as it leaves: the acknowledgement number, the time it took.
-    fn complete(&self, answer: &mut Answer, sending: &mut Sending) {
+    fn complete(&self, answer: &mut Answer, sending: &mut Sending, cut_off: Option<Position>) {
         if let Some(sync) = answer.timesync.take()
             && let Some(value) = sync.answer(self.now, self.config.wall_clock)
         {
@@ -390,7 +395,7 @@ impl Turn<'_> {
         if !session.settings.acknowledged {
             return;
         }
-        let number = self.ack_number(session, sending.cut_off);
+        let number = self.ack_number(session, cut_off);
         let number = Payload::from(serde_json::Value::from(number));
         let handshake = answer.kind == AnswerKind::Handshake;
         let value = if handshake { enabled(&number) } else { number };
@@ -418,7 +423,7 @@ impl Turn<'_> {
             self.counters.facts_ignored += 1;
             return;
         };
-        let (exchange, more) = (entry.transport.is_exchange(), !entry.ready.is_empty());
+        let (exchange, more) = (entry.transport.is_exchange(), entry.ready() > 0);
         if entry.finishing && !more && entry.requests.is_empty() {
             self.close(connection, CloseReason::SessionOver);
         }
@@ -428,7 +433,8 @@ impl Turn<'_> {
         if let Some(key) = sending.events {
             self.events_written(key, connection, &sending);
         }
-        if let Some((session, positions)) = sending.rest.as_deref() {
+        let rest = sending.positions.as_ref();
+        if let Some((session, positions)) = rest.and_then(|told| told.rest.as_ref()) {
             self.rest_written(*session, positions);
         }
         if let Some(key) = sending.connect {
@@ -444,14 +450,16 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        let id = session.id;
+        let id = sending.positions.as_ref().map(|_| session.id);
         if session.in_flight == Some(connection) {
             session.in_flight = None;
             session.queue.written();
         }
         self.counters.events_written += u64::from(sending.count);
-        for position in &sending.positions {
-            self.report(ReportKind::Delivered(id, *position));
+        if let (Some(id), Some(positions)) = (id, &sending.positions) {
+            for position in &positions.events {
+                self.report(ReportKind::Delivered(id, *position));
+            }
         }
         self.wake(key);
         self.has_landed(key);
@@ -480,7 +488,7 @@ impl Turn<'_> {
 
     /// A connection is gone (CN-14, CN-15, TM-10, WS-11).
     pub(crate) fn closed(&mut self, connection: ConnectionId) {
-        let Some(entry) = self.drop_connection(connection) else {
+        let Some(mut entry) = self.drop_connection(connection) else {
             self.counters.facts_ignored += 1;
             return;
         };
@@ -491,22 +499,24 @@ impl Turn<'_> {
             // The application has hung up on a session of its own.
             self.remove(key, Removal::DisconnectedByServer);
         }
+        let backlog = entry.take_backlog();
         let sending = entry.sending.unwrap_or_default();
         if let Some(key) = sending.events {
             self.return_events(key, connection);
         }
-        let lost = sending.rest.map_or(0, |rest| rest.1.len() as u64);
+        let rest = sending.positions.and_then(|told| told.rest);
+        let lost = rest.map_or(0, |(_, positions)| positions.len() as u64);
         self.counters.events_discarded += lost;
         // Those that only waited for their turn here are over.
         for request in entry.requests {
             self.stand_alone(request);
             self.finish(request);
         }
-        if let Some(messages) = entry.early {
+        if let Some(messages) = backlog.early {
             let origin = Origin::Connection(connection, entry.transport);
-            self.begin_orphaned(origin, entry.peer, *messages);
+            self.begin_orphaned(origin, entry.peer, messages);
         }
-        for response in entry.ready {
+        for response in backlog.ready {
             self.counters.events_discarded += response.losses();
             if let Carries::Queue(key) = response.carries {
                 self.wake(key);
@@ -544,7 +554,7 @@ impl Turn<'_> {
         }
     }
 
-    fn drop_connection(&mut self, connection: ConnectionId) -> Option<Box<Connection>> {
+    fn drop_connection(&mut self, connection: ConnectionId) -> Option<Connection> {
         self.end_grace(connection);
         self.connections.remove(connection)
     }

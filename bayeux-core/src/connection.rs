@@ -5,13 +5,12 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
 use crate::id::{BrowserId, ConnectionId, SessionId};
 use crate::io::{Peer, Transport};
 use crate::message::{Event, Messages, Reply};
+use crate::named::{ByName, Named};
 use crate::request::RequestKey;
 use crate::session::SessionKey;
 use crate::store::Position;
@@ -19,21 +18,12 @@ use crate::time::Instant;
 use crate::timesync::Timesync;
 
 /// An exchange or a duplex.
+///
+/// What each batch has to look at stands in front: two lines of the cache, wherever it begins.
+#[repr(C, align(32))]
 pub(crate) struct Connection {
+    pub(crate) id: ConnectionId,
     pub(crate) transport: Transport,
-    pub(crate) peer: Peer,
-    /// The session that a duplex is bound to (WS-5).
-    pub(crate) session: Option<SessionKey>,
-    /// The session whose connect it holds.
-    pub(crate) held: Option<SessionKey>,
-    /// What came in and is not answered yet, in order.
-    pub(crate) requests: SmallVec<[RequestKey; 1]>,
-    /// A frame that waits until those before it have found their session again.
-    pub(crate) early: Option<Box<Messages>>,
-    /// What is answered and not sent yet, in order.
-    pub(crate) ready: VecDeque<Response>,
-    /// What was sent and is not written yet.
-    pub(crate) sending: Option<Sending>,
     /// It stands in the outbox to be built.
     pub(crate) due: bool,
     /// It was told to close.
@@ -42,30 +32,119 @@ pub(crate) struct Connection {
     pub(crate) finishing: bool,
     /// The driver may hand over a frame.
     pub(crate) reading: bool,
-    /// When it is closed for having no session (DE-8).
-    pub(crate) grace: Option<Instant>,
     /// The connection of a session of the application's own.
     pub(crate) local: bool,
+    /// The session that a duplex is bound to (WS-5).
+    pub(crate) session: Option<SessionKey>,
+    /// What was sent and is not written yet.
+    pub(crate) sending: Option<Sending>,
+    /// What waits for its turn.
+    backlog: Option<Box<Backlog>>,
+    /// What came in and is not answered yet, in order.
+    pub(crate) requests: SmallVec<[RequestKey; 1]>,
+    /// The session whose connect it holds.
+    pub(crate) held: Option<SessionKey>,
+    /// When it is closed for having no session (DE-8).
+    pub(crate) grace: Option<Instant>,
+    pub(crate) peer: Peer,
+}
+
+impl Named for Connection {
+    type Name = ConnectionId;
+
+    fn name(&self) -> ConnectionId {
+        self.id
+    }
+}
+
+/// What waits for its turn on a connection, if something does.
+#[derive(Default)]
+pub(crate) struct Backlog {
+    /// A frame that waits until those before it have found their session again.
+    pub(crate) early: Option<Messages>,
+    /// What is answered and not sent yet, in order.
+    pub(crate) ready: VecDeque<Response>,
 }
 
 impl Connection {
-    pub(crate) fn new(transport: Transport, peer: Peer) -> Self {
+    pub(crate) fn new(id: ConnectionId, transport: Transport, peer: Peer) -> Self {
         Self {
+            id,
             transport,
-            peer,
-            session: None,
-            held: None,
-            requests: SmallVec::new(),
-            early: None,
-            ready: VecDeque::new(),
-            sending: None,
             due: false,
             closing: false,
             finishing: false,
             reading: true,
-            grace: None,
             local: false,
+            session: None,
+            sending: None,
+            backlog: None,
+            requests: SmallVec::new(),
+            held: None,
+            grace: None,
+            peer,
         }
+    }
+
+    /// Lets a frame wait.
+    pub(crate) fn postpone(&mut self, early: Messages) {
+        self.backlog.get_or_insert_default().early = Some(early);
+    }
+
+    /// Takes the frame that waits.
+    pub(crate) fn take_early(&mut self) -> Option<Messages> {
+        self.change_backlog(|backlog| backlog.early.take())
+    }
+
+    /// Whether a frame waits.
+    pub(crate) fn has_early(&self) -> bool {
+        let backlog = self.backlog.as_ref();
+        backlog.is_some_and(|backlog| backlog.early.is_some())
+    }
+
+    /// Adds what is ready to be sent.
+    pub(crate) fn push_ready(&mut self, response: Response) {
+        let backlog = self.backlog.get_or_insert_default();
+        backlog.ready.push_back(response);
+    }
+
+    /// Takes the first of what is ready to be sent.
+    pub(crate) fn pop_ready(&mut self) -> Option<Response> {
+        self.change_backlog(|backlog| backlog.ready.pop_front())
+    }
+
+    /// Takes all that is ready to be sent.
+    pub(crate) fn take_ready(&mut self) -> VecDeque<Response> {
+        let all = self.change_backlog(|backlog| Some(core::mem::take(&mut backlog.ready)));
+        all.unwrap_or_default()
+    }
+
+    /// Puts back what of that has to wait.
+    pub(crate) fn put_ready(&mut self, ready: VecDeque<Response>) {
+        self.backlog.get_or_insert_default().ready = ready;
+    }
+
+    /// How many responses are ready to be sent.
+    pub(crate) fn ready(&self) -> usize {
+        let backlog = self.backlog.as_ref();
+        backlog.map_or(0, |backlog| backlog.ready.len())
+    }
+
+    /// All that still waits, once it is gone.
+    pub(crate) fn take_backlog(&mut self) -> Backlog {
+        self.backlog
+            .take()
+            .map_or_else(Backlog::default, |all| *all)
+    }
+
+    /// A connection at rest keeps no empty backlog: most have none.
+    fn change_backlog<T>(&mut self, change: impl FnOnce(&mut Backlog) -> Option<T>) -> Option<T> {
+        let backlog = self.backlog.as_mut()?;
+        let taken = change(backlog);
+        if backlog.early.is_none() && backlog.ready.is_empty() {
+            self.backlog = None;
+        }
+        taken
     }
 }
 
@@ -76,14 +155,19 @@ pub(crate) struct Sending {
     pub(crate) events: Option<SessionKey>,
     /// How many.
     pub(crate) count: u32,
-    /// The last of those events, if some had to stay behind.
-    pub(crate) cut_off: Option<Position>,
     /// Whose connect is answered with it: its clock starts when this is written (TM-4).
     pub(crate) connect: Option<SessionKey>,
+    /// What else has to be known of it, which mostly is nothing.
+    pub(crate) positions: Option<Box<Positions>>,
+}
+
+/// Which events are on their way.
+#[derive(Default)]
+pub(crate) struct Positions {
     /// To be reported as delivered, if that is wanted.
-    pub(crate) positions: Box<[Position]>,
+    pub(crate) events: Vec<Position>,
     /// What it carries of a session that has ended.
-    pub(crate) rest: Option<Box<(SessionId, Vec<Position>)>>,
+    pub(crate) rest: Option<(SessionId, Vec<Position>)>,
 }
 
 /// The answer to one message.
@@ -156,41 +240,12 @@ impl Response {
     }
 }
 
-/// All connections of an engine.
-#[derive(Default)]
-pub(crate) struct Connections {
-    /// Looked up many times for each event. Their names are the driver's, so that no peer can choose
-    /// them to collide.
-    map: HashMap<ConnectionId, Box<Connection>, FxBuildHasher>,
-}
-
-impl Connections {
-    pub(crate) fn insert(&mut self, id: ConnectionId, connection: Connection) {
-        self.map.insert(id, Box::new(connection));
-    }
-
-    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Box<Connection>> {
-        self.map.remove(&id)
-    }
-
-    pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
-        self.map.get_mut(&id).map(Box::as_mut)
-    }
-
-    pub(crate) fn get(&self, id: ConnectionId) -> Option<&Connection> {
-        self.map.get(&id).map(Box::as_ref)
-    }
-
+impl ByName<Connection> {
     /// All duplexes in order, for a shutdown to close.
     pub(crate) fn duplexes(&self) -> Vec<ConnectionId> {
-        let all = self.map.iter();
-        let duplexes = all.filter(|(_, connection)| !connection.transport.is_exchange());
-        let mut duplexes: Vec<_> = duplexes.map(|(id, _)| *id).collect();
+        let duplexes = self.iter().filter(|entry| !entry.transport.is_exchange());
+        let mut duplexes: Vec<_> = duplexes.map(|entry| entry.id).collect();
         duplexes.sort_unstable();
         duplexes
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.map.len()
     }
 }

@@ -27,8 +27,9 @@ impl BuildHasher for Keys {
 }
 
 /// Numbers of slots by the hash of what is in them: the key itself is there and not kept twice.
-pub(crate) struct Index {
-    keys: Keys,
+#[derive(Default)]
+pub(crate) struct Index<H = Keys> {
+    keys: H,
     table: HashTable<u32>,
 }
 
@@ -39,9 +40,11 @@ impl Index {
             table: HashTable::new(),
         }
     }
+}
 
+impl<H: BuildHasher + Copy> Index<H> {
     /// Adds a slot that is not there; `rehash` finds the hash of what is in another.
-    pub(crate) fn insert(&mut self, hash: u64, slot: u32, rehash: impl Fn(Keys, u32) -> u64) {
+    pub(crate) fn insert(&mut self, hash: u64, slot: u32, rehash: impl Fn(H, u32) -> u64) {
         let keys = self.keys;
         self.table
             .insert_unique(hash, slot, |slot| rehash(keys, *slot));
@@ -61,7 +64,7 @@ impl Index {
         self.keys.hash_one(key)
     }
 
-    pub(crate) fn hasher(&self) -> SipHasher13 {
+    pub(crate) fn hasher(&self) -> H::Hasher {
         self.keys.build_hasher()
     }
 

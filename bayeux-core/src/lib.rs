@@ -168,10 +168,12 @@ mod log;
 mod memory;
 mod message;
 mod meta;
+mod named;
 mod page;
 mod report;
 mod request;
 mod session;
+mod slots;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

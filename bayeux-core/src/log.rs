@@ -18,7 +18,7 @@ use crate::io::{Peer, Transport};
 use crate::message::{Event, Messages};
 use crate::report::{Removal, ReportKind};
 use crate::request::Origin;
-use crate::session::{Queued, SessionKey};
+use crate::session::{Queued, Session, SessionKey};
 use crate::store::{
     Destination, Echo, Entry, Laziness, Notice, Position, StoreReply, StoreRequest,
 };
@@ -207,7 +207,8 @@ impl Turn<'_> {
                 return;
             }
         }
-        self.offer(key, position, event, lazy);
+        session.received = position;
+        self.enqueue(key, position, event, lazy);
     }
 
     /// QU-6: its publisher may call an event lazy, or the configuration its channel.
@@ -464,8 +465,9 @@ impl Turn<'_> {
                 continue;
             };
             session.received = session.received.min(position);
-            if let Some(takeover) = &mut session.takeover {
-                takeover.floor = takeover.floor.min(position);
+            if let Some(special) = session.special_mut() {
+                let floor = &mut special.takeover.floor;
+                *floor = position.min(*floor);
             }
             for subscribed in &mut session.subscriptions {
                 subscribed.since = subscribed.since.min(position);
@@ -481,7 +483,7 @@ impl Turn<'_> {
         let own = keys.into_iter().map(|key| {
             let timings = self.timings(key);
             let session = self.sessions.get(key);
-            let interval = session.and_then(|session| session.client_interval);
+            let interval = session.and_then(Session::client_interval);
             timings.cycle().saturating_add(interval.unwrap_or_default())
         });
         usual.chain(own).max().unwrap_or_default()

@@ -281,7 +281,7 @@ impl MemoryStore {
                 let entries = self.log.read(session, &subscriptions, range, limit);
                 entries.map_or(StoreReply::Gap, StoreReply::Entries)
             }
-            StoreRequest::Open(record) => self.open(node, record),
+            StoreRequest::Open(record) => self.open(node, *record),
             StoreRequest::Claim { session, access } => self.claim(node, session, access),
             StoreRequest::Bind {
                 session,
@@ -423,7 +423,7 @@ impl MemoryStore {
         StoreReply::Appended(position)
     }
 
-    fn open(&mut self, node: NodeId, record: Box<SessionRecord>) -> StoreReply {
+    fn open(&mut self, node: NodeId, record: SessionRecord) -> StoreReply {
         if self.sessions.len() >= self.options.max_sessions {
             return StoreReply::Failed;
         }

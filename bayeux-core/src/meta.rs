@@ -298,8 +298,8 @@ impl Turn<'_> {
         let timings = self.timings_of(self.sessions.get(key), transport);
         Advised {
             transport,
-            timeout: millis(timings.timeout),
-            interval: millis(timings.interval),
+            timeout: clamped(timings.timeout),
+            interval: clamped(timings.interval),
         }
     }
 }
@@ -327,6 +327,10 @@ impl Timings {
 /// Whole milliseconds, as the wire has them.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn clamped(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Advice that ends it (AD-6).

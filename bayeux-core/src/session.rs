@@ -20,11 +20,9 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::BuildHasher;
-use core::net::IpAddr;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use slab::Slab;
 use smallvec::SmallVec;
 
 pub use self::census::Census;
@@ -39,8 +37,10 @@ use crate::io::Transport;
 use crate::keyed::Index;
 use crate::page::page;
 use crate::request::RequestKey;
+use crate::slots::Slots;
 use crate::store::{Fence, Position, SessionRecord, SessionSettings};
 use crate::time::Instant;
+use crate::turn::CountedAddress;
 
 /// Where a session is in [`Sessions`]; finds nothing once the session is gone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -57,55 +57,67 @@ impl SessionKey {
 }
 
 /// One session.
+///
+/// What each event of it has to look at stands in front, in as few lines of the cache as it takes: with many sessions
+/// that is most of what an event costs.
+#[repr(C, align(64))]
 pub(crate) struct Session {
     generation: NonZeroU32,
-    pub(crate) id: SessionId,
-    pub(crate) fence: Fence,
-    pub(crate) state: State,
-    /// The duplex that carries its events, if one does (WS-7, DE-1).
-    pub(crate) socket: Option<ConnectionId>,
-    /// Whether it has connected once (CN-2).
-    pub(crate) connected: bool,
-    /// What its last connect came by.
-    pub(crate) transport: Option<Transport>,
-    /// The `interval` that its client asked for with the last connect (AD-7).
-    pub(crate) client_interval: Option<Duration>,
-    /// What its client was last told of timings (AD-3).
-    pub(crate) advised: Option<Advised>,
-    pub(crate) settings: Arc<SessionSettings>,
-    pub(crate) browser: Option<BrowserId>,
-    pub(crate) binding: Binding,
-    /// It was told to poll slowly, its browser having another (BR-9).
-    pub(crate) multiple: bool,
-    pub(crate) address: Option<IpAddr>,
-    pub(crate) subscriptions: SmallVec<[Subscribed; 2]>,
-    pub(crate) queue: Queue,
-    /// Where what is in flight is in flight.
-    pub(crate) in_flight: Option<ConnectionId>,
     /// How many requests that are worked on hold back its events (QU-2).
     pub(crate) batching: u32,
-    /// How many batches the application has begun and not ended (QU-3).
-    pub(crate) batches: u32,
+    /// Entries up to here have been queued for it, or need not be.
+    pub(crate) received: Position,
+    /// What few sessions have.
+    special: Option<Box<Special>>,
+    pub(crate) settings: Arc<SessionSettings>,
+    /// The duplex that carries its events, if one does (WS-7, DE-1).
+    pub(crate) socket: Option<ConnectionId>,
+    /// Where what is in flight is in flight.
+    pub(crate) in_flight: Option<ConnectionId>,
+    pub(crate) queue: Queue,
+    pub(crate) state: State,
+    pub(crate) id: SessionId,
+    pub(crate) subscriptions: SmallVec<[Subscribed; 2]>,
+    pub(crate) fence: Fence,
+    pub(crate) browser: Option<BrowserId>,
     /// The position that its acknowledgement numbers count from.
     pub(crate) start: Position,
     /// Up to here its client has everything (with acknowledgement).
     pub(crate) acknowledged: Position,
-    /// Entries up to here have been queued for it, or need not be.
-    pub(crate) received: Position,
-    /// What is particular to a session that was claimed from another engine.
-    pub(crate) takeover: Option<Box<Takeover>>,
     /// Requests that bring a connect which has not begun yet, in order of arrival.
     pub(crate) arriving: SmallVec<[RequestKey; 1]>,
     /// Where the answer to its last connect is on its way.
     pub(crate) answering: Option<ConnectionId>,
-    /// The request of its connect, which waits until the log was read.
-    pub(crate) awaiting: Option<RequestKey>,
-    /// Appends that the store has not answered.
-    pub(crate) open_appends: usize,
-    /// Until when it was admitted, if there is an end to that (HS-18).
-    pub(crate) until: Option<Instant>,
     /// When it last did something but connect (EX-3).
     pub(crate) active: Instant,
+    /// What its client was last told of timings (AD-3).
+    pub(crate) advised: Option<Advised>,
+    /// Appends that the store has not answered.
+    pub(crate) open_appends: u32,
+    /// What it counts for among the sessions of its address.
+    pub(crate) address: Option<CountedAddress>,
+    pub(crate) binding: Binding,
+    /// Whether it has connected once (CN-2).
+    pub(crate) connected: bool,
+    /// What its last connect came by.
+    pub(crate) transport: Option<Transport>,
+    /// It was told to poll slowly, its browser having another (BR-9).
+    pub(crate) multiple: bool,
+}
+
+/// What few sessions have, kept apart.
+#[derive(Default)]
+pub(crate) struct Special {
+    /// What is particular to a session that was claimed from another engine.
+    pub(crate) takeover: Takeover,
+    /// The request of its connect, which waits until the log was read.
+    pub(crate) awaiting: Option<RequestKey>,
+    /// The `interval` that its client asked for with the last connect (AD-7).
+    pub(crate) client_interval: Option<Duration>,
+    /// Until when it was admitted, if there is an end to that (HS-18).
+    pub(crate) until: Option<Instant>,
+    /// How many batches the application has begun and not ended (QU-3).
+    pub(crate) batches: u32,
 }
 
 /// What a session that was claimed has still to get from the log.
@@ -136,12 +148,12 @@ pub(crate) struct Subscribed {
     pub(crate) since: Position,
 }
 
-/// Timings as a client knows them, in milliseconds.
+/// Timings as a client knows them, in milliseconds; what is longer than seven weeks counts as that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Advised {
     pub(crate) transport: Transport,
-    pub(crate) timeout: u64,
-    pub(crate) interval: u64,
+    pub(crate) timeout: u32,
+    pub(crate) interval: u32,
 }
 
 /// Where a session stands between two of its connects.
@@ -160,7 +172,7 @@ pub(crate) enum State {
     /// Disconnected by the server between two connects; the next one takes the rest (DC-5).
     Leaving {
         expires: Instant,
-        rest: Vec<Leftover>,
+        rest: Box<[Leftover]>,
     },
     /// The application's own: events leave on this connection.
     Local,
@@ -182,38 +194,34 @@ impl Session {
     pub(crate) fn new(record: SessionRecord, now: Instant, seen: Position) -> Self {
         Self {
             generation: NonZeroU32::MIN,
-            id: record.session,
-            fence: record.fence,
-            state: State::Fresh { expires: now },
-            socket: None,
-            connected: false,
-            transport: None,
-            client_interval: None,
-            advised: None,
+            batching: 0,
+            received: record.start.max(seen),
+            special: None,
             settings: record.settings,
+            socket: None,
+            in_flight: None,
+            queue: Queue::default(),
+            state: State::Fresh { expires: now },
+            id: record.session,
+            subscriptions: SmallVec::new(),
+            fence: record.fence,
             browser: record.browser,
+            start: record.start,
+            acknowledged: record.start,
+            arriving: SmallVec::new(),
+            answering: None,
+            active: now,
+            advised: None,
+            open_appends: 0,
+            address: None,
             binding: if record.bound {
                 Binding::Recorded
             } else {
                 Binding::Open
             },
+            connected: false,
+            transport: None,
             multiple: false,
-            address: None,
-            subscriptions: SmallVec::new(),
-            queue: Queue::default(),
-            in_flight: None,
-            batching: 0,
-            batches: 0,
-            start: record.start,
-            acknowledged: record.start,
-            received: record.start.max(seen),
-            takeover: None,
-            arriving: SmallVec::new(),
-            answering: None,
-            awaiting: None,
-            open_appends: 0,
-            until: None,
-            active: now,
         }
     }
 
@@ -233,9 +241,29 @@ impl Session {
         }
     }
 
+    /// What is special about it, if something is.
+    pub(crate) fn special(&self) -> Option<&Special> {
+        self.special.as_deref()
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn special_mut(&mut self) -> Option<&mut Special> {
+        self.special.as_deref_mut()
+    }
+
+    /// Makes something special about it.
+    pub(crate) fn make_special(&mut self) -> &mut Special {
+        self.special.get_or_insert_default()
+    }
+
+    /// The `interval` that its client asked for with the last connect (AD-7).
+    pub(crate) fn client_interval(&self) -> Option<Duration> {
+        self.special()?.client_interval
+    }
+
     /// Whether its events are held back for company.
-    pub(crate) const fn is_batching(&self) -> bool {
-        self.batching > 0 || self.batches > 0
+    pub(crate) fn is_batching(&self) -> bool {
+        self.batching > 0 || self.special().is_some_and(|special| special.batches > 0)
     }
 
     /// Whether its events may leave: none of them is in flight, and none is still to be read that
@@ -246,13 +274,13 @@ impl Session {
 
     /// The part of the log that is being read for it.
     pub(crate) fn reading(&self) -> Option<Reading> {
-        self.takeover.as_ref()?.reading
+        self.special()?.takeover.reading
     }
 
     /// After which position every one of its subscriptions has begun.
     pub(crate) fn floor(&self) -> Position {
-        let takeover = self.takeover.as_ref();
-        takeover.map_or(Position::ZERO, |takeover| takeover.floor)
+        self.special()
+            .map_or(Position::ZERO, |special| special.takeover.floor)
     }
 
     pub(crate) const fn hold(&self) -> Option<&Hold> {
@@ -343,7 +371,7 @@ impl Session {
 
 /// All sessions of an engine, by key and by name.
 pub(crate) struct Sessions {
-    slots: Slab<Box<Session>>,
+    slots: Slots<Session>,
     names: Index,
     /// What sessions mostly agree on: those that do share it.
     usual: [Arc<SessionSettings>; 2],
@@ -355,7 +383,7 @@ pub(crate) struct Sessions {
 impl Sessions {
     pub(crate) fn new(entropy: &mut Entropy) -> Self {
         Self {
-            slots: Slab::new(),
+            slots: Slots::default(),
             names: Index::new((entropy.word(), entropy.word())),
             usual: [false, true].map(|acknowledged| {
                 Arc::new(SessionSettings {
@@ -375,11 +403,10 @@ impl Sessions {
         session.settings = self.share(session.settings);
         let hash = self.names.hash(session.id);
         self.census.add(&session);
-        let slot = self.slots.insert(Box::new(session));
-        let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+        let slot = self.slots.insert(session);
         let (names, slots) = (&mut self.names, &self.slots);
         names.insert(hash, slot, |keys, slot| {
-            let session = slots.get(slot as usize);
+            let session = slots.get(slot);
             session.map_or(0, |session| keys.hash_one(session.id))
         });
         SessionKey {
@@ -394,10 +421,10 @@ impl Sessions {
         usual.map_or(settings, Arc::clone)
     }
 
-    pub(crate) fn remove(&mut self, key: SessionKey) -> Option<Box<Session>> {
+    pub(crate) fn remove(&mut self, key: SessionKey) -> Option<Session> {
         self.get(key)?;
-        let session = self.slots.try_remove(key.slot as usize)?;
-        let hash = self.names.hash(&session.id);
+        let session = self.slots.remove(key.slot)?;
+        let hash = self.names.hash(session.id);
         self.names.remove(hash, key.slot);
         self.census.remove(&session);
         Some(session)
@@ -411,7 +438,7 @@ impl Sessions {
         state: State,
         transport: Option<Transport>,
     ) -> Option<State> {
-        let session = self.slots.get_mut(key.slot as usize)?;
+        let session = self.slots.get_mut(key.slot)?;
         if session.generation != key.generation {
             return None;
         }
@@ -426,53 +453,47 @@ impl Sessions {
     pub(crate) fn census(&self) -> &Census {
         debug_assert_eq!(
             self.census,
-            Census::of(self.slots.iter().map(|(_, session)| &**session)),
+            Census::of(self.slots.iter().map(|(_, session)| session)),
             "each change is counted"
         );
         &self.census
     }
 
     pub(crate) fn get_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
-        let session = self.slots.get_mut(key.slot as usize)?;
+        let session = self.slots.get_mut(key.slot)?;
         (session.generation == key.generation).then_some(session)
     }
 
     pub(crate) fn get(&self, key: SessionKey) -> Option<&Session> {
-        let session = self.slots.get(key.slot as usize)?;
+        let session = self.slots.get(key.slot)?;
         (session.generation == key.generation).then_some(session)
     }
 
     pub(crate) fn find(&self, id: SessionId) -> Option<SessionKey> {
-        let is_it = |slot| {
-            self.slots
-                .get(slot as usize)
-                .is_some_and(|session| session.id == id)
-        };
+        let is_it = |slot| self.slots.get(slot).is_some_and(|session| session.id == id);
         let slot = self.names.find(self.names.hash(id), is_it)?;
-        Some(self.slots.get(slot as usize)?.key(slot))
+        Some(self.slots.get(slot)?.key(slot))
     }
 
     /// The session that a channel knows by this number.
     pub(crate) fn at_slot(&mut self, slot: u32) -> Option<(SessionKey, &mut Session)> {
-        let session = self.slots.get_mut(slot as usize)?;
+        let session = self.slots.get_mut(slot)?;
         Some((session.key(slot), session))
     }
 
     /// The sessions from slot `from` on, at most `limit` of them, and the slot where to go on if there
     /// may be more.
     pub(crate) fn page(&self, from: u32, limit: u32) -> (Vec<SessionKey>, Option<u32>) {
-        page(from, limit, self.slots.capacity(), |slot| {
-            let session = self.slots.get(slot)?;
-            Some(session.key(u32::try_from(slot).unwrap_or(u32::MAX)))
+        page(from, limit, self.slots.end(), |slot| {
+            let slot = u32::try_from(slot).ok()?;
+            Some(self.slots.get(slot)?.key(slot))
         })
     }
 
     /// All of them, for what concerns all of them: a shutdown, the loss of the log.
     pub(crate) fn keys(&self) -> Vec<SessionKey> {
         let slots = self.slots.iter();
-        slots
-            .map(|(slot, session)| session.key(u32::try_from(slot).unwrap_or(u32::MAX)))
-            .collect()
+        slots.map(|(slot, session)| session.key(slot)).collect()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -482,22 +503,30 @@ impl Sessions {
 
 #[cfg(all(test, target_pointer_width = "64"))]
 mod tests {
+    use core::mem::offset_of;
+
     use super::*;
     use crate::connection::{Connection, Sending};
     use crate::io::Peer;
+
+    #[test]
+    fn an_event_looks_at_two_lines_of_its_session() {
+        assert_eq!(align_of::<Session>(), 64);
+        assert!(offset_of!(Session, state) <= 128);
+    }
 
     #[test]
     fn what_there_is_one_of_for_each_session_stays_small() {
         // What makes one larger costs every session of every server that much: it belongs into a box, or the
         // figure here goes up for a reason.
         for (name, size, most) in [
-            ("Session", size_of::<Session>(), 416),
-            ("State", size_of::<State>(), 56),
-            ("Queue", size_of::<Queue>(), 80),
+            ("Session", size_of::<Session>(), 320),
+            ("State", size_of::<State>(), 32),
+            ("Queue", size_of::<Queue>(), 72),
             ("Queued", size_of::<Queued>(), 32),
             ("Subscribed", size_of::<Subscribed>(), 16),
-            ("Connection", size_of::<Connection>(), 208),
-            ("Sending", size_of::<Sending>(), 64),
+            ("Connection", size_of::<Connection>(), 160),
+            ("Option<Sending>", size_of::<Option<Sending>>(), 40),
             ("Peer", size_of::<Peer>(), 48),
             ("SessionRecord", size_of::<SessionRecord>(), 112),
             ("Option<ConnectionId>", size_of::<Option<ConnectionId>>(), 8),

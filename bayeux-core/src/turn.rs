@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use crate::channel::{Channels, Characters};
 use crate::config::{Config, Limits};
-use crate::connection::Connections;
+use crate::connection::Connection;
 use crate::debts::Debts;
 use crate::decide::Deciders;
 use crate::decision::Question;
@@ -16,6 +16,7 @@ use crate::id::{BrowserId, ConnectionId, DecisionTicket, Entropy, Seed, StoreTic
 use crate::io::{CloseReason, Output};
 use crate::keyed::Keyed;
 use crate::log::Log;
+use crate::named::ByName;
 use crate::report::{Counters, Report, ReportKind};
 use crate::request::Requests;
 use crate::session::{SessionKey, Sessions, Unconfirmed};
@@ -29,7 +30,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) deciders: Deciders,
     pub(crate) sessions: Sessions,
-    pub(crate) connections: Connections,
+    pub(crate) connections: ByName<Connection>,
     pub(crate) channels: Channels,
     pub(crate) requests: Requests,
     pub(crate) tickets: Tickets,
@@ -61,7 +62,7 @@ impl Parts {
         Self {
             deciders: Deciders::new(config.deciders.clone()),
             sessions: Sessions::new(&mut entropy),
-            connections: Connections::default(),
+            connections: ByName::default(),
             channels: Channels::new((entropy.word(), entropy.word())),
             requests: Requests::default(),
             tickets: Tickets::default(),
@@ -190,12 +191,31 @@ impl Outbox {
     }
 }
 
-/// What is counted per address (HS-17, DE-16), as [`counted_as`] has it.
+/// What is counted per address (HS-17, DE-16).
 pub(crate) struct Addresses {
-    sessions: Keyed<IpAddr, usize>,
-    handshakes: Keyed<IpAddr, usize>,
+    sessions: Keyed<CountedAddress, usize>,
+    handshakes: Keyed<CountedAddress, usize>,
     /// The second that `handshakes` counts.
     second: u64,
+}
+
+/// What is counted together, as [`counted_as`] has it: an IPv4 address, or the first half of an IPv6 one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum CountedAddress {
+    V4([u8; 4]),
+    V6([u8; 8]),
+}
+
+impl From<IpAddr> for CountedAddress {
+    fn from(address: IpAddr) -> Self {
+        match counted_as(address) {
+            IpAddr::V4(address) => Self::V4(address.octets()),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h, ..] = address.octets();
+                Self::V6([a, b, c, d, e, f, g, h])
+            }
+        }
+    }
 }
 
 impl Addresses {
@@ -209,23 +229,19 @@ impl Addresses {
 
     /// Counts a handshake from `address`; whether the limits permit it.
     pub(crate) fn admit(&mut self, address: IpAddr, now: Instant, limits: &Limits) -> bool {
-        let address = counted_as(address);
         let second = now.since_epoch().as_secs();
         if self.second != second {
             self.second = second;
             self.handshakes.clear();
         }
-        let handshakes = self.handshakes.or_default(address);
+        let handshakes = self.handshakes.or_default(address.into());
         *handshakes += 1;
         *handshakes <= limits.max_handshakes_per_second
     }
 
     /// How many sessions `address` has.
     pub(crate) fn sessions_of(&self, address: IpAddr) -> usize {
-        self.sessions
-            .get(&counted_as(address))
-            .copied()
-            .unwrap_or(0)
+        self.sessions.get(&address.into()).copied().unwrap_or(0)
     }
 
     /// How many addresses have sessions.
@@ -234,13 +250,12 @@ impl Addresses {
     }
 
     /// Counts a session of `address`.
-    pub(crate) fn add(&mut self, address: IpAddr) {
-        *self.sessions.or_default(counted_as(address)) += 1;
+    pub(crate) fn add(&mut self, address: CountedAddress) {
+        *self.sessions.or_default(address) += 1;
     }
 
     /// Counts it no longer.
-    pub(crate) fn remove(&mut self, address: IpAddr) {
-        let address = counted_as(address);
+    pub(crate) fn remove(&mut self, address: CountedAddress) {
         let Some(sessions) = self.sessions.get_mut(&address) else {
             return;
         };

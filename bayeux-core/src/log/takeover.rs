@@ -3,7 +3,6 @@
 //! What the log has for a session from before it came is read back and stands before what has come
 //! since; while it is read, none of it leaves.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -55,11 +54,11 @@ impl Turn<'_> {
         let mut session = Session::new(record, self.now, seen);
         session.connected = connected;
         session.acknowledged = released;
-        session.takeover = Some(Box::new(Takeover {
+        session.make_special().takeover = Takeover {
             floor: floor.unwrap_or_default(),
             reading: None,
             unread: acknowledged.then_some(seen),
-        }));
+        };
         if !acknowledged {
             session.received = released.max(seen);
         }
@@ -83,8 +82,8 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        let takeover = session.takeover.as_mut();
-        let Some(until) = takeover.and_then(|takeover| takeover.unread.take()) else {
+        let special = session.special_mut();
+        let Some(until) = special.and_then(|special| special.takeover.unread.take()) else {
             return;
         };
         if let Some(number) = presented {
@@ -116,8 +115,7 @@ impl Turn<'_> {
         };
         let ticket = self.store(read, StoreUse::Read(key));
         if let Some(session) = self.sessions.get_mut(key) {
-            let takeover = session.takeover.get_or_insert_default();
-            takeover.reading = Some(Reading { ticket, after });
+            session.make_special().takeover.reading = Some(Reading { ticket, after });
         }
     }
 
@@ -167,8 +165,8 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if let Some(takeover) = &mut session.takeover {
-            takeover.reading = None;
+        if let Some(special) = session.special_mut() {
+            special.takeover.reading = None;
         }
         self.end_awaiting(key);
         self.wake(key);
@@ -180,10 +178,11 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if session.reading().is_none()
-            && !session.queue.is_undecided_in_front()
-            && let Some(request) = session.awaiting.take()
-        {
+        if session.reading().is_some() || session.queue.is_undecided_in_front() {
+            return;
+        }
+        let special = session.special_mut();
+        if let Some(request) = special.and_then(|special| special.awaiting.take()) {
             self.advance(request);
         }
     }

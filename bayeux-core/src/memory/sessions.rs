@@ -3,29 +3,39 @@
 //! A session is in `unowned` exactly if it has no owner; an owner is always an attached node.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::channel::ChannelPattern;
 use crate::id::{BrowserId, SessionId};
+use crate::named::{ByName, Named};
 use crate::store::{Access, Fence, Position, SessionRecord, SessionSettings, StoredSubscription};
 use crate::time::Instant;
 
 use super::{NodeId, STEP};
 
+/// Up to so many subscriptions are kept without room for more.
+const FEW: usize = 4;
+
 #[derive(Default)]
 pub(super) struct Sessions {
-    table: BTreeMap<SessionId, Held>,
+    table: ByName<Held>,
     /// By when they are forgotten.
     unowned: BTreeSet<(Instant, SessionId)>,
 }
 
 struct Held {
     owner: Owner,
-    /// Here and not in the record, so that an append looks no further.
-    fence: Fence,
-    record: Box<SessionRecord>,
+    record: SessionRecord,
+}
+
+impl Named for Held {
+    type Name = SessionId;
+
+    fn name(&self) -> SessionId {
+        self.record.session
+    }
 }
 
 /// Who may speak for a session.
@@ -54,7 +64,7 @@ impl Sessions {
         &mut self,
         now: Instant,
         node: NodeId,
-        mut record: Box<SessionRecord>,
+        mut record: SessionRecord,
     ) -> Result<(), Stale> {
         if self.owner(now, record.session).is_some() {
             return Err(Stale);
@@ -62,17 +72,14 @@ impl Sessions {
         self.forget(record.session);
         let given = core::mem::take(&mut record.subscriptions);
         record.released = None;
+        record.fence = Fence(1);
         for StoredSubscription { pattern, since } in given {
             add(&mut record.subscriptions, pattern, since);
         }
-        self.table.insert(
-            record.session,
-            Held {
-                owner: Owner::Node(node),
-                fence: Fence(1),
-                record,
-            },
-        );
+        self.table.insert(Held {
+            owner: Owner::Node(node),
+            record,
+        });
         Ok(())
     }
 
@@ -86,7 +93,7 @@ impl Sessions {
         end: Position,
     ) -> Option<Claimed> {
         let owner = self.owner(now, session)?;
-        let held = self.table.get_mut(&session)?;
+        let held = self.table.get_mut(session)?;
         if !held.record.admits(access) {
             return None;
         }
@@ -94,20 +101,19 @@ impl Sessions {
         let former = match owner {
             Owner::Node(former) if former == node => None,
             Owner::Node(former) => {
-                held.fence.0 += 1;
+                held.record.fence.0 += 1;
                 held.record.released = None;
                 Some(former)
             }
             Owner::Nobody { expires } => {
-                held.fence.0 += 1;
+                held.record.fence.0 += 1;
                 self.unowned.remove(&(expires, session));
                 None
             }
         };
-        held.record.fence = held.fence;
         held.record.end = end;
         Some(Claimed {
-            record: held.record.clone(),
+            record: Box::new(held.record.clone()),
             former,
         })
     }
@@ -137,7 +143,7 @@ impl Sessions {
     ) -> Result<(), Stale> {
         let held = self.under(now, session, fence)?;
         let subscriptions = &mut held.record.subscriptions;
-        if subscriptions.is_empty() {
+        if subscriptions.len() < FEW {
             // Most sessions never have more.
             subscriptions.reserve_exact(patterns.len());
         }
@@ -200,11 +206,8 @@ impl Sessions {
 
     /// Leaves what `node` owned without an owner. The one walk over all sessions there is.
     pub(super) fn orphan(&mut self, now: Instant, ttl: Duration, node: NodeId) {
-        let owned = self
-            .table
-            .values_mut()
-            .filter(|held| held.owner == Owner::Node(node));
-        for held in owned {
+        let all = self.table.iter_mut();
+        for held in all.filter(|held| held.owner == Owner::Node(node)) {
             let expires = now + lifetime(ttl, &held.record.settings);
             held.record.released = None;
             held.owner = Owner::Nobody { expires };
@@ -224,19 +227,19 @@ impl Sessions {
 
     /// Who owns it; `None` if there is no such session, or its time is over.
     pub(super) fn owner(&self, now: Instant, session: SessionId) -> Option<Owner> {
-        let held = self.table.get(&session)?;
+        let held = self.table.get(session)?;
         (!held.is_over(now)).then_some(held.owner)
     }
 
     /// Whether `fence` is the one that the session is held under.
     pub(super) fn is_current(&self, now: Instant, session: SessionId, fence: Fence) -> bool {
         self.table
-            .get(&session)
+            .get(session)
             .is_some_and(|held| held.is_under(now, fence))
     }
 
     pub(super) fn record(&self, session: SessionId) -> Option<&SessionRecord> {
-        self.table.get(&session).map(|held| &*held.record)
+        self.table.get(session).map(|held| &held.record)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -249,7 +252,7 @@ impl Sessions {
         session: SessionId,
         fence: Fence,
     ) -> Result<&mut Held, Stale> {
-        let held = self.table.get_mut(&session);
+        let held = self.table.get_mut(session);
         held.filter(|held| held.is_under(now, fence)).ok_or(Stale)
     }
 
@@ -257,7 +260,7 @@ impl Sessions {
         if let Some(Held {
             owner: Owner::Nobody { expires },
             ..
-        }) = self.table.remove(&session)
+        }) = self.table.remove(session)
         {
             self.unowned.remove(&(expires, session));
         }
@@ -279,7 +282,7 @@ impl Held {
     }
 
     fn is_under(&self, now: Instant, fence: Fence) -> bool {
-        self.fence == fence && !self.is_over(now)
+        self.record.fence == fence && !self.is_over(now)
     }
 }
 

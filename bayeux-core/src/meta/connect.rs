@@ -200,7 +200,9 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        session.client_interval = None;
+        if let Some(special) = session.special_mut() {
+            special.client_interval = None;
+        }
         session.answering = None;
         // A socket that has closed meanwhile carries nothing any more.
         session.socket = duplex;
@@ -219,7 +221,8 @@ impl Turn<'_> {
         let longest = self.config.limits.max_client_interval;
         let longest = longest.unwrap_or_else(|| own.max(Duration::from_secs(60)));
         if let Some(session) = self.sessions.get_mut(key) {
-            session.client_interval = Some(Duration::from_millis(asked).min(longest));
+            let interval = Duration::from_millis(asked).min(longest);
+            session.make_special().client_interval = Some(interval);
         }
     }
 
@@ -315,10 +318,13 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get_mut(key) else {
             return false;
         };
-        let is_undecided = session.awaiting.is_some() && session.queue.is_undecided_in_front();
+        let awaits = session
+            .special()
+            .is_some_and(|special| special.awaiting.is_some());
+        let is_undecided = awaits && session.queue.is_undecided_in_front();
         let waits = session.reading().is_some() || is_undecided;
         if waits {
-            session.awaiting = Some(by);
+            session.make_special().awaiting = Some(by);
         }
         waits
     }
@@ -470,7 +476,7 @@ impl Turn<'_> {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        timings.interval = session.client_interval.unwrap_or(timings.interval);
+        timings.interval = session.client_interval().unwrap_or(timings.interval);
         self.start_clock(key, timings.until_expiry());
     }
 

@@ -155,6 +155,7 @@ impl Turn<'_> {
         };
         let id = session.id;
         if let State::Away { expires } = session.state {
+            let rest = rest.into_boxed_slice();
             self.sessions
                 .change(key, State::Leaving { expires, rest }, None);
         }
@@ -222,7 +223,8 @@ impl Turn<'_> {
         }
         let connecting = session.connecting();
         let paused = self.requests.paused.remove(&key).unwrap_or_default();
-        let waiting = paused.into_iter().chain(session.awaiting);
+        let awaiting = session.special().and_then(|special| special.awaiting);
+        let waiting = paused.into_iter().chain(awaiting);
         for request in Vec::from_iter(waiting.chain(connecting)) {
             self.advance(request);
         }
@@ -283,7 +285,7 @@ impl Turn<'_> {
             return;
         }
         entry.finishing = true;
-        let busy = entry.sending.is_some() || !entry.ready.is_empty() || !entry.requests.is_empty();
+        let busy = entry.sending.is_some() || entry.ready() > 0 || !entry.requests.is_empty();
         if !busy {
             return self.close(connection, CloseReason::SessionOver);
         }

@@ -268,10 +268,9 @@ impl Turn<'_> {
         let id = record.session;
         let seen = self.log.seen();
         let mut session = Session::new(record, self.now, seen);
-        session.address = request
-            .peer
-            .address
-            .filter(|address| !address.is_loopback());
+        let address = request.peer.address;
+        let address = address.filter(|address| !address.is_loopback());
+        session.address = address.map(Into::into);
         if let Some(address) = session.address {
             self.addresses.add(address);
         }
@@ -310,13 +309,14 @@ impl Turn<'_> {
             return;
         };
         let at = Instant::EPOCH + until.saturating_sub(wall_clock);
-        session.until = Some(at);
+        session.make_special().until = Some(at);
         self.timers.set(at, Alarm::Admission(key));
     }
 
     pub(crate) fn end_admission(&mut self, key: SessionKey) {
         let session = self.sessions.get_mut(key);
-        if let Some(at) = session.and_then(|session| session.until.take()) {
+        let special = session.and_then(Session::special_mut);
+        if let Some(at) = special.and_then(|special| special.until.take()) {
             self.timers.clear(at, Alarm::Admission(key));
         }
     }

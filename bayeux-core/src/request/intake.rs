@@ -3,7 +3,6 @@
 //! A session that is not here is looked for elsewhere: a connect claims it, anything else is handed to
 //! the engine that has it. No message is begun before it is known whose it is.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Origin, Request, RequestKey};
@@ -25,7 +24,7 @@ impl Turn<'_> {
             return;
         };
         if is_early {
-            entry.early = Some(Box::new(messages));
+            entry.postpone(messages);
             return;
         }
         let origin = Origin::Connection(connection, entry.transport);
@@ -41,8 +40,8 @@ impl Turn<'_> {
         let is_drained = self.is_drained();
         let entry = self.connections.get_mut(connection);
         let open = entry.filter(|entry| !entry.closing && !is_drained);
-        if let Some(messages) = open.and_then(|entry| entry.early.take()) {
-            self.take_in(connection, *messages);
+        if let Some(messages) = open.and_then(|entry| entry.take_early()) {
+            self.take_in(connection, messages);
         }
     }
 
@@ -267,7 +266,7 @@ impl Turn<'_> {
         let busy = under_way.any(|key| requests.get_mut(*key).is_none_or(|r| !r.processed));
         let limit = parts.config.limits.max_open_appends;
         // WS-13: what its peer does not read does not gather either.
-        if !busy && entry.early.is_none() && entry.requests.len() + entry.ready.len() < limit {
+        if !busy && !entry.has_early() && entry.requests.len() + entry.ready() < limit {
             entry.reading = true;
             parts.outbox.push(crate::io::Output::Receive { connection });
         }

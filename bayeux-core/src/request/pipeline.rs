@@ -100,7 +100,7 @@ impl Turn<'_> {
             .session
             .and_then(|session| Some((session, self.sessions.get(session)?)));
         match entry {
-            Some((session, entry)) if entry.open_appends >= limit => {
+            Some((session, entry)) if entry.open_appends as usize >= limit => {
                 let paused = self.requests.paused.entry(session).or_default();
                 if !paused.contains(&key) {
                     paused.push_back(key);
@@ -119,7 +119,7 @@ impl Turn<'_> {
         }
         // Those that append nothing leave the room to the ones behind them.
         while let Some(entry) = self.sessions.get(session) {
-            if entry.open_appends >= limit {
+            if entry.open_appends as usize >= limit {
                 return;
             }
             let Some(key) = self.requests.next_paused(session) else {

@@ -12,8 +12,6 @@ use crate::time::Instant;
 pub(crate) struct Hold {
     pub(crate) connection: ConnectionId,
     pub(crate) until: Instant,
-    /// The browser whose hold this is, if it counts (BR-7).
-    pub(crate) browser: Option<BrowserId>,
     answer: Kept,
 }
 
@@ -21,7 +19,9 @@ pub(crate) struct Hold {
 enum Kept {
     /// As nearly all are: that it succeeded, with its id.
     Success(Option<MessageId>),
-    Other(Box<Answer>),
+    /// The same, of a hold that counts for its browser (BR-7).
+    Counted(Box<(Option<MessageId>, BrowserId)>),
+    Other(Box<(Answer, Option<BrowserId>)>),
 }
 
 impl Hold {
@@ -33,30 +33,31 @@ impl Hold {
         browser: Option<BrowserId>,
     ) -> Self {
         let id = answer.reply.id.take();
-        let answer = if *answer == success(session) {
-            Kept::Success(id)
-        } else {
+        let answer = if *answer != success(session) {
             answer.reply.id = id;
-            Kept::Other(answer)
+            Kept::Other(Box::new((*answer, browser)))
+        } else if let Some(browser) = browser {
+            Kept::Counted(Box::new((id, browser)))
+        } else {
+            Kept::Success(id)
         };
         Self {
             connection,
             until,
-            browser,
             answer,
         }
     }
 
-    /// The answer, now that the connect of `session` is not held any longer.
-    pub(crate) fn into_answer(self, session: SessionKey) -> Box<Answer> {
-        match self.answer {
-            Kept::Success(id) => {
-                let mut answer = success(session);
-                answer.reply.id = id;
-                Box::new(answer)
-            }
-            Kept::Other(answer) => answer,
-        }
+    /// The answer, now that the connect of `session` is not held any longer, and the browser that it counts for.
+    pub(crate) fn into_answer(self, session: SessionKey) -> (Box<Answer>, Option<BrowserId>) {
+        let (id, browser) = match self.answer {
+            Kept::Success(id) => (id, None),
+            Kept::Counted(counted) => (counted.0, Some(counted.1)),
+            Kept::Other(other) => return (Box::new(other.0), other.1),
+        };
+        let mut answer = success(session);
+        answer.reply.id = id;
+        (Box::new(answer), browser)
     }
 }
 

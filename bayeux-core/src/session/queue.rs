@@ -4,9 +4,11 @@
 //! it; without, until it was written. Those in flight stay at the front, so that a connection that
 //! closes too early gives them back by doing nothing (QU-9).
 
-use alloc::collections::VecDeque;
+mod entries;
+
 use alloc::sync::Arc;
 
+use self::entries::Entries;
 use crate::config::Limits;
 use crate::connection::Leftover;
 use crate::id::DecisionTicket;
@@ -27,14 +29,14 @@ pub(crate) struct Queued {
 /// A session's queue.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    entries: VecDeque<Queued>,
+    entries: Entries,
     bytes: usize,
     /// How many at the front are on their way to a connection (never with acknowledgement).
-    in_flight: usize,
+    in_flight: u32,
+    /// How many that were not sent yet do not want to wait.
+    prompt: u32,
     /// The last one that was sent at least once (with acknowledgement only).
     sent: Position,
-    /// How many that were not sent yet do not want to wait.
-    prompt: usize,
     /// The lazy ones have waited long enough.
     overdue: bool,
     /// When they will have.
@@ -62,20 +64,16 @@ pub(crate) struct Taken {
 impl Queue {
     pub(crate) fn push(&mut self, queued: Queued) {
         self.bytes += queued.event.size();
-        self.prompt += usize::from(queued.laziness == Laziness::Prompt);
-        if self.entries.capacity() == 0 {
-            // Most are alone.
-            self.entries.reserve_exact(1);
-        }
-        self.entries.push_back(queued);
+        self.prompt += u32::from(queued.laziness == Laziness::Prompt);
+        self.entries.push(queued);
     }
 
     /// Takes everything out, for what was read from the log to be put before it.
-    pub(crate) fn lift(&mut self) -> VecDeque<Queued> {
+    pub(crate) fn lift(&mut self) -> impl Iterator<Item = Queued> + use<> {
         debug_assert!(self.in_flight == 0, "nothing leaves while the log is read");
         self.bytes = 0;
         self.prompt = 0;
-        core::mem::take(&mut self.entries)
+        self.entries.drain()
     }
 
     /// Chooses what leaves now: everything settled from the front, within `max_bytes` but for the
@@ -83,21 +81,21 @@ impl Queue {
     pub(crate) fn take(&mut self, keep: Keep, max_bytes: usize) -> Taken {
         debug_assert!(self.in_flight == 0, "one batch is in flight at a time");
         let mut bytes = 0;
-        let (mut count, mut again) = (0, 0);
-        for queued in &self.entries {
+        let (mut count, mut again) = (0_usize, 0);
+        for queued in self.entries.iter() {
             bytes += queued.event.size() + 1;
             if queued.pending.is_some() || (count > 0 && bytes > max_bytes) {
                 break;
             }
             count += 1;
             if keep == Keep::Written || queued.position > self.sent {
-                self.prompt -= usize::from(queued.laziness == Laziness::Prompt);
+                self.prompt -= u32::from(queued.laziness == Laziness::Prompt);
             } else {
                 again += 1;
             }
         }
         match keep {
-            Keep::Written => self.in_flight = count,
+            Keep::Written => self.in_flight = u32::try_from(count).unwrap_or(u32::MAX),
             Keep::Acknowledged => {
                 let last = count.checked_sub(1).and_then(|last| self.entries.get(last));
                 self.sent = last.map_or(self.sent, |last| last.position.max(self.sent));
@@ -110,21 +108,25 @@ impl Queue {
 
     /// What was in flight has arrived.
     pub(crate) fn written(&mut self) {
-        let count = self.in_flight;
-        for queued in self.entries.drain(..count) {
+        let count = core::mem::take(&mut self.in_flight);
+        if count as usize == self.entries.len() {
+            self.entries = Entries::None;
+            self.bytes = 0;
+        }
+        for _ in 0..count {
+            let Some(queued) = self.entries.remove(0) else {
+                return;
+            };
             self.bytes -= queued.event.size();
         }
-        self.in_flight = 0;
-        self.shrink();
     }
 
     /// What was in flight has not arrived. Says how many.
     pub(crate) fn requeue(&mut self) -> usize {
-        let count = self.in_flight;
-        let returned = self.entries.iter().take(count);
-        self.prompt += returned
-            .filter(|queued| queued.laziness == Laziness::Prompt)
-            .count();
+        let count = self.in_flight as usize;
+        for queued in self.entries.iter().take(count) {
+            self.prompt += u32::from(queued.laziness == Laziness::Prompt);
+        }
         self.in_flight = 0;
         self.overdue = true;
         count
@@ -134,12 +136,11 @@ impl Queue {
     pub(crate) fn acknowledge(&mut self, position: Position) {
         while self
             .entries
-            .front()
+            .get(0)
             .is_some_and(|queued| queued.position <= position)
         {
             self.pop(0);
         }
-        self.shrink();
     }
 
     /// Whether one more event of this size is within the limits (QU-5).
@@ -150,7 +151,8 @@ impl Queue {
 
     /// Drops the oldest event that is not in flight.
     pub(crate) fn drop_oldest(&mut self) -> Option<Position> {
-        self.pop(self.in_flight).map(|queued| queued.position)
+        self.pop(self.in_flight as usize)
+            .map(|queued| queued.position)
     }
 
     /// Takes out the event at `index`.
@@ -158,7 +160,7 @@ impl Queue {
         let queued = self.entries.remove(index)?;
         self.bytes -= queued.event.size();
         if queued.position > self.sent {
-            self.prompt -= usize::from(queued.laziness == Laziness::Prompt);
+            self.prompt -= u32::from(queued.laziness == Laziness::Prompt);
         }
         Some(queued)
     }
@@ -177,7 +179,7 @@ impl Queue {
             self.pop(index);
             return;
         };
-        if let Some(queued) = self.entries.get_mut(index) {
+        if let Some(queued) = self.entries.iter_mut().nth(index) {
             self.bytes = self.bytes - queued.event.size() + event.size();
             queued.event = event;
             queued.pending = None;
@@ -232,20 +234,12 @@ impl Queue {
 
     /// Everything that could still leave, for the last response of a session.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Leftover> {
-        let in_flight = self.in_flight;
-        self.in_flight = 0;
+        let in_flight = core::mem::take(&mut self.in_flight) as usize;
         self.bytes = 0;
         self.prompt = 0;
-        let rest = self.entries.drain(..).skip(in_flight);
+        let rest = self.entries.drain().skip(in_flight);
         rest.filter(|queued| queued.pending.is_none())
             .map(|queued| (Some(queued.position), queued.event))
-    }
-
-    /// A queue at rest keeps room for one, so that not each event asks for memory anew.
-    fn shrink(&mut self) {
-        if self.entries.is_empty() && self.entries.capacity() > 1 {
-            self.entries = VecDeque::new();
-        }
     }
 
     /// The first `count` events.
@@ -271,7 +265,7 @@ impl Queue {
     /// Whether something was sent that the client has not acknowledged (AK-6).
     pub(crate) fn is_unacknowledged(&self) -> bool {
         self.entries
-            .front()
+            .get(0)
             .is_some_and(|queued| queued.position <= self.sent)
     }
 
@@ -281,7 +275,7 @@ impl Queue {
     }
 
     fn next(&self) -> Option<&Queued> {
-        self.entries.get(self.in_flight)
+        self.entries.get(self.in_flight as usize)
     }
 
     /// The last event among the first `count`.
@@ -302,19 +296,25 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     fn filled(count: u64) -> Queue {
         let mut queue = Queue::default();
         for position in 1..=count {
-            queue.push(Queued {
-                position: Position::new(position),
-                event: Arc::new(Event::from_object("{}")),
-                laziness: Laziness::Prompt,
-                pending: None,
-            });
+            queue.push(queued(position));
         }
         queue
+    }
+
+    fn queued(position: u64) -> Queued {
+        Queued {
+            position: Position::new(position),
+            event: Arc::new(Event::from_object("{}")),
+            laziness: Laziness::Prompt,
+            pending: None,
+        }
     }
 
     #[test]
@@ -330,15 +330,36 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_queue_keeps_room_for_one_and_no_more() {
-        for (count, room) in [(0, 0), (1, 1), (3, 0), (100, 0)] {
+    fn events_leave_in_the_order_in_which_they_came_however_many_wait() {
+        for (count, written) in [(1, 1), (2, 1), (2, 2), (3, 1), (100, 99), (100, 100)] {
+            let mut queue = filled(count);
+            let size = Event::from_object("{}").size();
+
+            let taken = queue.take(Keep::Written, (size + 1) * written);
+            assert_eq!(taken.count, written);
+            queue.written();
+            queue.push(queued(count + 1));
+
+            let left: Vec<u64> = queue
+                .lift()
+                .map(|queued| queued.position.number())
+                .collect();
+            let expected: Vec<u64> = (written as u64 + 1..=count + 1).collect();
+            assert_eq!(left, expected);
+            assert_eq!((queue.len(), queue.bytes()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn an_empty_queue_holds_no_memory() {
+        for count in [0, 1, 3, 100] {
             let mut queue = filled(count);
 
             queue.take(Keep::Written, usize::MAX);
             queue.written();
 
+            assert!(matches!(queue.entries, Entries::None), "{count}");
             assert_eq!((queue.len(), queue.bytes()), (0, 0));
-            assert_eq!(queue.entries.capacity(), room, "{count}");
         }
     }
 }

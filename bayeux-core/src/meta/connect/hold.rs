@@ -121,7 +121,7 @@ impl Turn<'_> {
             answer.reply.outcome = Err(ProtocolError::too_many_sessions());
         } else if let Some(session) = self.sessions.get_mut(key) {
             // The wait that it is told counts towards its expiry (AD-8).
-            session.client_interval = Some(interval);
+            session.make_special().client_interval = Some(interval);
         }
     }
 
@@ -137,8 +137,8 @@ impl Turn<'_> {
         if let Some(entry) = self.connections.get_mut(hold.connection) {
             entry.held = None;
         }
-        let (connection, browser) = (hold.connection, hold.browser);
-        let answer = hold.into_answer(key);
+        let connection = hold.connection;
+        let (answer, browser) = hold.into_answer(key);
         if answer.reply.advice.is_some()
             && let Some(session) = self.sessions.get_mut(key)
         {
