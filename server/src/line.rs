@@ -140,6 +140,14 @@ impl Line {
         }
     }
 
+    /// Whether nothing is on its way through it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let is_flushed = ![&self.has_answered, &self.has_taken]
+            .map(|unflushed| unflushed.load(Ordering::Acquire))
+            .contains(&true);
+        is_flushed && !self.is_stalled.load(Ordering::Relaxed)
+    }
+
     /// The socket is gone: what was not flushed was not written.
     pub(crate) fn hung_up(&self) {
         drop(std::mem::take(&mut *self.taken.lock()));
