@@ -74,19 +74,20 @@ impl<T: Read + Write + Unpin + Send + 'static> Served<T> {
         Stage::Held(socket)
     }
 
-    /// Whether a request has been waiting for longer than the engine takes to answer at once, and nothing is to be
-    /// written.
-    fn is_to_be_held(&mut self, clerk: &Clerk, cx: &Context<'_>) -> bool {
-        if !clerk.has_waiting() || !clerk.caller().is_quiet() {
-            self.has_yielded = false;
-            return false;
-        }
-        if !self.has_yielded {
+    /// Whether the engine has had its turn since a request began to wait, and has not answered it.
+    fn is_held(&mut self, clerk: &Clerk, cx: &mut Context<'_>) -> bool {
+        std::mem::take(&mut self.has_yielded)
+            && clerk.has_waiting()
+            && clerk.caller().is_quiet()
+            && clerk.poll_answered(cx).is_pending()
+    }
+
+    /// Lets the engine have its turn if a request waits for it.
+    fn yield_to_engine(&mut self, clerk: &Clerk, cx: &Context<'_>) {
+        if clerk.has_waiting() && clerk.caller().is_quiet() {
             self.has_yielded = true;
             cx.waker().wake_by_ref();
-            return false;
         }
-        true
     }
 }
 
@@ -98,17 +99,19 @@ impl<T: Read + Write + Unpin + Send + 'static> Future for Requests<T> {
         loop {
             this.stage = match std::mem::replace(&mut this.stage, Stage::Over) {
                 Stage::Served(mut served) => {
+                    if served.is_held(&this.clerk, cx) {
+                        this.stage = served.let_go();
+                        continue;
+                    }
                     if let Poll::Ready(result) = Pin::new(&mut served.connection).poll(cx) {
                         if let Err(error) = result {
                             this.clerk.caller().broken(&error);
                         }
                         return Poll::Ready(());
                     }
-                    if !served.is_to_be_held(&this.clerk, cx) {
-                        this.stage = Stage::Served(served);
-                        return Poll::Pending;
-                    }
-                    served.let_go()
+                    served.yield_to_engine(&this.clerk, cx);
+                    this.stage = Stage::Served(served);
+                    return Poll::Pending;
                 }
                 Stage::Held(mut socket) => match this.clerk.poll_answered(cx) {
                     Poll::Ready(alike) => {
