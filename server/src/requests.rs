@@ -65,11 +65,15 @@ impl<T: Read + Write + Unpin + Send + 'static> Stage<T> {
 
 impl<T: Read + Write + Unpin + Send + 'static> Served<T> {
     /// The socket, if it is better kept without hyper.
-    fn let_go(self: Box<Self>) -> Stage<T> {
-        let Some(Parts { io, read_buf, .. }) = self.connection.into_parts() else {
+    fn let_go(self) -> Stage<T> {
+        let Some(parts) = self.connection.into_parts() else {
             return Stage::Over;
         };
-        let mut socket = io;
+        let Parts {
+            io: mut socket,
+            read_buf,
+            ..
+        } = parts;
         socket.unread(&read_buf);
         Stage::Held(socket)
     }
