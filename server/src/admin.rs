@@ -133,12 +133,10 @@ mod tests {
     use std::convert::Infallible;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
-    use std::time::Duration;
 
     use bayeux_core::http::Scheme;
     use bytes::Bytes;
     use http_body::Frame;
-    use hyper::rt::{Sleep, Timer};
 
     use super::*;
     use crate::config::Settings;
@@ -148,19 +146,6 @@ mod tests {
     use crate::runtime::Runtime;
 
     const KEY: &str = "a-key-that-nobody-has-guessed";
-
-    /// Nobody waits here.
-    struct NoTimer;
-
-    impl Timer for NoTimer {
-        fn sleep(&self, _: Duration) -> std::pin::Pin<Box<dyn Sleep>> {
-            panic!("nothing takes time")
-        }
-
-        fn sleep_until(&self, _: std::time::Instant) -> std::pin::Pin<Box<dyn Sleep>> {
-            panic!("nothing takes time")
-        }
-    }
 
     /// The body of a request: there at once.
     struct Whole(Option<Bytes>);
@@ -182,7 +167,7 @@ mod tests {
         let mut settings = Settings::default();
         settings.admin.keys.add(KEY).unwrap();
         let node = Node::new(settings, Extras::default()).unwrap();
-        let runtime = Runtime::new(NoTimer, |_| {});
+        let runtime = Runtime::of_nothing();
         for index in 0..node.shards() {
             drop(node.shard(index, runtime.clone()).unwrap());
         }

@@ -1,7 +1,7 @@
 //! Where requests come in: sockets of our own, and services that other applications mount.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,15 +11,16 @@ use bayeux_core::http::Scheme;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 
 use crate::admission::Admitted;
 use crate::entrance::Entrance;
 use crate::http::{Body, Caller, respond};
 use crate::line::Line;
+use crate::requests::Requests;
 use crate::router::Gateway;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Task};
 use crate::socket::Socket;
 use crate::websocket::{take_over, take_over_opaque};
 
@@ -38,10 +39,6 @@ const WAITING: usize = 64 << 10;
 /// How large the headers of a request may be, decoded.
 const HEADERS: u32 = 16 << 10;
 
-/// How large the whole head of a request may be over HTTP/1.1, and the buffer that it is read into: a long
-/// URL (CB-7) and the cookies of a large site fit.
-const HEAD: usize = 64 << 10;
-
 /// Serves sockets on the thread of one shard.
 #[derive(Clone)]
 pub(crate) struct Door {
@@ -54,8 +51,23 @@ impl Door {
         Self { gateway, runtime }
     }
 
-    /// Serves a socket that was accepted to its end: over TLS if the server has a certificate.
-    pub(crate) async fn accept<T>(self, io: T, address: SocketAddr, admitted: Admitted)
+    /// Serves a socket that was accepted to its end: over TLS if the server has a certificate. Websockets go
+    /// on as tasks of their own.
+    pub(crate) fn accept<T>(
+        self,
+        io: T,
+        address: SocketAddr,
+        admitted: Admitted,
+    ) -> impl Future<Output = ()> + Send + use<T>
+    where
+        T: Read + Write + Unpin + Send + 'static,
+    {
+        // In a box, which is given back before most of the time is spent.
+        Box::pin(self.begin(io, address, admitted)).flatten()
+    }
+
+    /// Finds out what a socket speaks; what is left to do with it then.
+    async fn begin<T>(self, io: T, address: SocketAddr, admitted: Admitted) -> Task
     where
         T: Read + Write + Unpin + Send + 'static,
     {
@@ -63,10 +75,9 @@ impl Door {
         let Some(tls) = &site.tls else {
             return self.serve(io, address, Scheme::Http, admitted).await;
         };
-        // In a box, as it is larger than all that comes after.
-        let handshake = Box::pin(tls.handshake(io));
-        match self.runtime.within(site.deadlines.tls, handshake).await {
-            Some(Ok(io)) => self.serve(io, address, Scheme::Https, admitted).await,
+        let handshake = self.runtime.within(site.deadlines.tls, tls.handshake(io));
+        match handshake.await {
+            Some(Ok(io)) => return self.serve(io, address, Scheme::Https, admitted).await,
             Some(Err(error)) => {
                 site.tally.tls_handshakes_failed.up();
                 tracing::debug!(%error, "a TLS handshake failed");
@@ -76,70 +87,65 @@ impl Door {
                 tracing::debug!("a TLS handshake took too long");
             }
         }
+        Box::pin(ready(()))
     }
 
-    /// Serves a socket to its end: HTTP/1.1, or HTTP/2 if the peer begins with it. Websockets go on
-    /// as tasks of their own.
-    pub(crate) async fn serve<T>(
-        self,
-        io: T,
-        address: SocketAddr,
-        scheme: Scheme,
-        admitted: Admitted,
-    ) where
+    /// Finds out whether a peer speaks HTTP/2, which it begins with, or HTTP/1.
+    async fn serve<T>(self, io: T, address: SocketAddr, scheme: Scheme, admitted: Admitted) -> Task
+    where
         T: Read + Write + Unpin + Send + 'static,
     {
         let entrance = admitted.entrance();
         let line = Line::of_requests(self.gateway.clone());
         let mut socket = Socket::new(io, Arc::clone(&line), Some(admitted));
         let Ok(is_http2) = poll_fn(|cx| socket.poll_preface(cx, PREFACE)).await else {
-            return;
+            return Box::pin(ready(()));
         };
-        let runtime = self.runtime.clone();
-        let router = Arc::clone(&self.gateway.router);
-        let patience = router.site.patience.write;
-        let caller = Arc::new(Caller {
+        let caller = Caller {
             gateway: self.gateway,
             runtime: self.runtime,
-            line: Some(Arc::clone(&line)),
+            line: Some(line),
             address: Some(address),
             scheme,
             entrance,
             take_over: take_over::<T>,
-        });
-        let service = service_fn(move |request: Request<Incoming>| {
-            respond(Arc::clone(&caller), request).map(Ok::<_, Infallible>)
-        });
-        let served = if is_http2 {
-            line.speaks_http2();
-            // In a box, so that the many connections of the other kind need no room for it.
-            let serving = http2::Builder::new(runtime.clone())
-                .timer(runtime)
-                .enable_connect_protocol()
-                .max_concurrent_streams(STREAMS)
-                .initial_stream_window_size(WINDOWS.0)
-                .initial_connection_window_size(WINDOWS.1)
-                .max_send_buf_size(WAITING)
-                .max_header_list_size(HEADERS)
-                .keep_alive_interval(patience)
-                .keep_alive_timeout(patience)
-                .serve_connection(socket, service);
-            Box::pin(serving).await
-        } else {
-            // Its timer would run between two requests too: the line's are better.
-            http1::Builder::new()
-                .header_read_timeout(None)
-                .half_close(false)
-                .max_buf_size(HEAD)
-                .serve_connection(socket, service)
-                .with_upgrades()
-                .await
         };
-        if let Err(error) = served {
-            router.site.tally.broken(&error);
-            tracing::debug!(%error, "a connection broke");
+        if is_http2 {
+            Box::pin(serve_http2(socket, Arc::new(caller)))
+        } else {
+            Box::pin(Requests::new(socket, caller))
         }
     }
+}
+
+/// Serves an HTTP/2 connection to its end.
+fn serve_http2<T>(socket: Socket<T>, caller: Arc<Caller>) -> impl Future<Output = ()> + Send
+where
+    T: Read + Write + Unpin + Send + 'static,
+{
+    socket.line().speaks_http2();
+    let runtime = caller.runtime.clone();
+    let patience = caller.gateway.router.site.patience.write;
+    let answering = Arc::clone(&caller);
+    let service = service_fn(move |request: Request<Incoming>| {
+        respond(Arc::clone(&answering), request).map(Ok::<_, Infallible>)
+    });
+    let serving = http2::Builder::new(runtime.clone())
+        .timer(runtime)
+        .enable_connect_protocol()
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(WINDOWS.0)
+        .initial_connection_window_size(WINDOWS.1)
+        .max_send_buf_size(WAITING)
+        .max_header_list_size(HEADERS)
+        .keep_alive_interval(patience)
+        .keep_alive_timeout(patience)
+        .serve_connection(socket, service);
+    serving.map(move |served| {
+        if let Err(error) = served {
+            caller.broken(&error);
+        }
+    })
 }
 
 impl std::fmt::Debug for Door {

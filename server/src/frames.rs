@@ -31,13 +31,24 @@ struct Prepared {
 
 impl Frames {
     /// `payload`, which is UTF-8, as a text message as a server sends it: unmasked (RFC 6455, section 5).
-    pub(crate) fn prepared(&mut self, payload: &Bytes) -> Frame {
-        if let Some(last) = &self.last
-            && std::ptr::eq(last.payload.as_ptr(), payload.as_ptr())
-            && last.payload.len() == payload.len()
-        {
-            return last.frame.clone();
+    pub(crate) fn prepared(&mut self, payload: &Bytes) -> &Frame {
+        if self.last.as_ref().is_some_and(|last| !last.is_of(payload)) {
+            self.last = None;
         }
+        &self
+            .last
+            .get_or_insert_with(|| Prepared::new(payload))
+            .frame
+    }
+
+    /// Lets go of the last frame.
+    pub(crate) fn clear(&mut self) {
+        self.last = None;
+    }
+}
+
+impl Prepared {
+    fn new(payload: &Bytes) -> Self {
         let mut head = head(payload.len());
         let frame = if payload.len() <= JOINED {
             head.extend_from_slice(payload);
@@ -51,16 +62,15 @@ impl Frames {
                 payload: payload.clone(),
             }
         };
-        self.last = Some(Prepared {
+        Self {
             payload: payload.clone(),
-            frame: frame.clone(),
-        });
-        frame
+            frame,
+        }
     }
 
-    /// Lets go of the last frame.
-    pub(crate) fn clear(&mut self) {
-        self.last = None;
+    /// Whether this is the same buffer.
+    fn is_of(&self, payload: &Bytes) -> bool {
+        std::ptr::eq(self.payload.as_ptr(), payload.as_ptr()) && self.payload.len() == payload.len()
     }
 }
 
@@ -99,7 +109,8 @@ mod tests {
 
         for (length, head) in table {
             let payload = Bytes::from(vec![b'x'; length]);
-            let frame = Frames::default().prepared(&payload);
+            let mut frames = Frames::default();
+            let frame = frames.prepared(&payload);
 
             assert!(frame.head.starts_with(head), "{length}");
             assert_eq!(frame.head.len() + frame.payload.len(), head.len() + length);
@@ -111,8 +122,8 @@ mod tests {
         let mut frames = Frames::default();
         let payload = Bytes::from_static(b"[]");
 
-        let first = frames.prepared(&payload);
-        let second = frames.prepared(&payload.clone());
+        let first = frames.prepared(&payload).clone();
+        let second = frames.prepared(&payload.clone()).clone();
         let other = frames.prepared(&Bytes::from_static(b"[ ]"));
 
         assert_eq!(first.head.as_ptr(), second.head.as_ptr());

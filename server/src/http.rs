@@ -4,12 +4,14 @@
 //! answer, and the answer counts as written once its bytes have left through the socket.
 
 mod body;
+mod desk;
 mod exchange;
 mod page;
 mod request;
 mod response;
 
 pub(crate) use self::body::{BodyFailure, read as read_body};
+pub(crate) use self::desk::Clerk;
 pub(crate) use self::exchange::Exchange;
 pub(crate) use self::request::{Caller, respond};
 pub use self::response::Body;

@@ -42,6 +42,7 @@ mod page;
 mod probe;
 mod process;
 mod reload;
+mod requests;
 mod router;
 mod runtime;
 mod server;

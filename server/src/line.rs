@@ -124,20 +124,31 @@ impl Line {
 
     /// Everything that hyper had was accepted by the operating system.
     pub(crate) fn flushed(&self) {
-        if self.has_answered.swap(false, Ordering::AcqRel) {
+        // Read before it is written: of a websocket neither is ever set.
+        if self.has_answered.load(Ordering::Acquire) {
+            self.has_answered.store(false, Ordering::Release);
             let now = self.gateway.router.clock.now();
             let mut clocks = self.clocks.lock();
             clocks.pace.flushed(now);
             // HTTP/2 need not read anything before the peer sends it.
             self.watch(&mut clocks);
         }
-        if !self.has_taken.swap(false, Ordering::AcqRel) {
+        if !self.has_taken.load(Ordering::Acquire) {
             return;
         }
+        self.has_taken.store(false, Ordering::Release);
         let written = std::mem::take(&mut *self.taken.lock());
         for engagement in written {
             engagement.written_and_over();
         }
+    }
+
+    /// Whether nothing is on its way through it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let is_flushed = ![&self.has_answered, &self.has_taken]
+            .map(|unflushed| unflushed.load(Ordering::Acquire))
+            .contains(&true);
+        is_flushed && !self.is_stalled.load(Ordering::Relaxed)
     }
 
     /// The socket is gone: what was not flushed was not written.

@@ -104,3 +104,21 @@ impl<F: Future + Unpin> Future for Within<'_, F> {
         sleep.as_mut().poll(cx).map(|()| None)
     }
 }
+
+#[cfg(test)]
+impl Runtime {
+    /// Runs no task, and is not to be asked to wait.
+    pub(crate) fn of_nothing() -> Self {
+        struct NoTimer;
+        impl Timer for NoTimer {
+            fn sleep(&self, _: Duration) -> Pin<Box<dyn Sleep>> {
+                panic!("nothing takes time")
+            }
+
+            fn sleep_until(&self, _: std::time::Instant) -> Pin<Box<dyn Sleep>> {
+                panic!("nothing takes time")
+            }
+        }
+        Self::new(NoTimer, drop)
+    }
+}

@@ -13,7 +13,7 @@ use crate::line::Line;
 /// A socket that tells its [`Line`] what becomes of writes.
 pub(crate) struct Socket<T> {
     io: T,
-    /// What was read to find out which protocol it is.
+    /// What was read already: to find out which protocol it is, or whether the peer is still there.
     early: Vec<u8>,
     line: Arc<Line>,
     /// Its place among the connections, given back with the socket.
@@ -33,6 +33,18 @@ impl<T> Socket<T> {
     pub(crate) const fn line(&self) -> &Arc<Line> {
         &self.line
     }
+
+    /// Whether something was read that nobody has taken.
+    pub(crate) const fn has_early(&self) -> bool {
+        !self.early.is_empty()
+    }
+
+    /// Has these bytes read before all others.
+    pub(crate) fn unread(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.early.splice(..0, bytes.iter().copied());
+        }
+    }
 }
 
 impl<T: Read + Unpin> Socket<T> {
@@ -47,23 +59,30 @@ impl<T: Read + Unpin> Socket<T> {
             if !is_beginning || self.early.len() >= preface.len() {
                 return Poll::Ready(Ok(self.early.starts_with(preface)));
             }
-            let mut space = [0; 24];
-            let missing = preface
-                .len()
-                .saturating_sub(self.early.len())
-                .min(space.len());
-            let mut buffer = ReadBuf::new(space.get_mut(..missing).unwrap_or_default());
-            self.line.check_alive()?;
-            let read = Pin::new(&mut self.io).poll_read(cx, buffer.unfilled());
-            if read.is_pending() {
-                self.line.waits(cx.waker());
-            }
-            ready!(read)?;
-            if buffer.filled().is_empty() {
+            let missing = preface.len().saturating_sub(self.early.len());
+            if ready!(self.poll_ahead(cx, missing))? == 0 {
                 return Poll::Ready(Ok(false));
             }
-            self.early.extend_from_slice(buffer.filled());
         }
+    }
+
+    /// Reads a little, for whoever reads next: up to `most` bytes. 0 is the end.
+    pub(crate) fn poll_ahead(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut space = [0; 24];
+        let length = most.min(space.len());
+        let mut buffer = ReadBuf::new(space.get_mut(..length).unwrap_or_default());
+        self.line.check_alive()?;
+        let read = Pin::new(&mut self.io).poll_read(cx, buffer.unfilled());
+        if read.is_pending() {
+            self.line.waits(cx.waker());
+        }
+        ready!(read)?;
+        self.early.extend_from_slice(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
     }
 }
 

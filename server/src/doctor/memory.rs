@@ -6,8 +6,8 @@ use super::{Finding, in_bytes};
 use crate::config::Settings;
 use crate::descriptors::{Limits, RESERVE};
 
-/// About what a connection costs with its session, if nothing waits for it: measured for a request that is
-/// held, which costs more than a websocket.
+/// More than a connection costs with its session, if nothing waits for it: there is room for TLS, and for what reads
+/// HTTP, which stays between two requests.
 const CONNECTION: u128 = 24 << 10;
 
 /// About what a process costs that serves nobody.

@@ -71,6 +71,11 @@ impl Exchange {
     /// The engine's answer or refusal, when it comes.
     pub(super) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome> {
         let mut state = self.state.lock();
+        if let State::Waiting(Some(waker)) = &*state
+            && waker.will_wake(cx.waker())
+        {
+            return Poll::Pending;
+        }
         match std::mem::replace(&mut *state, State::Writing) {
             State::Decided(outcome) => Poll::Ready(outcome),
             State::Waiting(_) | State::Writing => {

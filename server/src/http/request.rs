@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bayeux_core::http::{
     Callback, Cors, Options, Refusal, RequestHead, ResponseHead, Route, Scheme, body_texts, route,
@@ -19,6 +19,7 @@ use http::{Method, Request, Response, Version, request};
 use hyper::upgrade::Upgraded;
 
 use super::body::{self, BodyFailure};
+use super::desk::head_alike;
 use super::exchange::{Exchange, Outcome};
 use super::page;
 use super::response::{Body, Delivery, add_header, refusal, response};
@@ -50,6 +51,17 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Whether nothing is on its way through the socket below.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| line.is_quiet())
+    }
+
+    /// Its connection broke, or the peer is just gone.
+    pub(crate) fn broken(&self, error: &hyper::Error) {
+        self.gateway.router.site.tally.broken(error);
+        tracing::debug!(%error, "a connection broke");
+    }
+
     /// Who mounts the server chooses the path.
     fn options(&self) -> &Options {
         let site = &self.gateway.router.site;
@@ -67,22 +79,25 @@ where
     B::Data: Send,
 {
     let asking = caller.line.as_ref().map(Line::ask);
+    let alike = head_alike(&request);
+    let at_once = |stage, asking| Responding {
+        stage,
+        asking,
+        alike: None,
+    };
     if !names_one_host(&request) {
         caller.gateway.router.site.tally.hosts_refused.up();
         let refused = Refusal::bad_request("not one Host header", &Cors::default());
-        let stage = Stage::answered(refusal(refused));
-        return Responding { stage, asking };
+        return at_once(Stage::answered(refusal(refused)), asking);
     }
     if caller.entrance == Entrance::Admin {
         let answering = admin::respond(caller, request).map(Stage::answered);
-        let stage = Stage::Reading(Box::pin(answering));
-        return Responding { stage, asking };
+        return at_once(Stage::Reading(Box::pin(answering)), asking);
     }
     if caller.line.is_some()
         && let Some(response) = page::client_file(&caller.gateway.router.site, &request)
     {
-        let stage = Stage::answered(response);
-        return Responding { stage, asking };
+        return at_once(Stage::answered(response), asking);
     }
     let (asked, route) = {
         let head = head_of(&request);
@@ -115,10 +130,7 @@ where
         Route::WebSocket { protocol } => {
             let protocol = protocol.as_deref();
             let response = websocket::respond(&caller, request, asked.peer, protocol, asking);
-            return Responding {
-                stage: Stage::answered(response),
-                asking: None,
-            };
+            return at_once(Stage::answered(response), None);
         }
         Route::Poll { cors } => {
             let (request::Parts { mut headers, .. }, body) = request.into_parts();
@@ -131,16 +143,65 @@ where
             cors,
         } => {
             let callback = Some(Box::new(callback));
+            if !request.body().is_end_stream() {
+                // It stays where its end is looked for.
+                let stage = Stage::exchange(caller, asked, texts, Shape { callback, cors });
+                return at_once(stage, asking);
+            }
             Stage::exchange(caller, asked, texts, Shape { callback, cors })
         }
     };
-    Responding { stage, asking }
+    Responding {
+        stage,
+        asking,
+        alike,
+    }
 }
 
 /// A response on its way.
 pub(crate) struct Responding {
     stage: Stage,
     asking: Option<Asking>,
+    /// A head that is answered like its own, if it can wait apart from its connection.
+    alike: Option<&'static [u8]>,
+}
+
+impl Responding {
+    /// Whether it may be written to a connection that has read a like head in its place: the engine has all that
+    /// there is to read of its own.
+    pub(crate) fn alike(&self) -> Option<&'static [u8]> {
+        match self.stage {
+            Stage::Waiting(_) | Stage::Answered(_) => self.alike,
+            Stage::Reading(_) | Stage::Over => None,
+        }
+    }
+
+    /// Ready once there is a response.
+    pub(crate) fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Reading(mut reading) => match reading.as_mut().poll(cx) {
+                    Poll::Ready(next) => next,
+                    Poll::Pending => {
+                        self.stage = Stage::Reading(reading);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Waiting(waiting) => match waiting.exchange.poll_outcome(cx) {
+                    Poll::Ready(outcome) => Stage::answered(waiting.respond(outcome)),
+                    Poll::Pending => {
+                        self.stage = Stage::Waiting(waiting);
+                        return Poll::Pending;
+                    }
+                },
+                answered @ Stage::Answered(_) => {
+                    self.stage = answered;
+                    return Poll::Ready(());
+                }
+                Stage::Over => return Poll::Pending,
+            };
+        }
+    }
 }
 
 /// How far it is. Most requests that there are at a time wait for the engine, so that stage is small and the
@@ -178,28 +239,13 @@ impl Future for Responding {
     type Output = Response<Body>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
-        loop {
-            self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
-                Stage::Reading(mut reading) => match reading.as_mut().poll(cx) {
-                    Poll::Ready(next) => next,
-                    Poll::Pending => {
-                        self.stage = Stage::Reading(reading);
-                        return Poll::Pending;
-                    }
-                },
-                Stage::Waiting(waiting) => match waiting.exchange.poll_outcome(cx) {
-                    Poll::Ready(outcome) => Stage::answered(waiting.respond(outcome)),
-                    Poll::Pending => {
-                        self.stage = Stage::Waiting(waiting);
-                        return Poll::Pending;
-                    }
-                },
-                Stage::Answered(response) => {
-                    let asking = self.asking.take();
-                    return Poll::Ready(response.map(|body| body.to(asking)));
-                }
-                Stage::Over => return Poll::Pending,
-            };
+        ready!(self.poll_answered(cx));
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Answered(response) => {
+                let asking = self.asking.take();
+                Poll::Ready(response.map(|body| body.to(asking)))
+            }
+            Stage::Reading(_) | Stage::Waiting(_) | Stage::Over => Poll::Pending,
         }
     }
 }

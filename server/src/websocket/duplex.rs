@@ -278,6 +278,27 @@ impl<T: Read + Write + Unpin + Send + 'static> Shared<T> {
 }
 
 impl<T: Read + Write + Unpin> Inner<T> {
+    /// Begins an order to send.
+    fn poll_send(
+        &mut self,
+        now: Instant,
+        batch: &Batch,
+        frames: &mut Frames,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let stream = self.stream.get_mut();
+        if batch.frames().len() == 1 {
+            for frame in batch.frames() {
+                stream.send(frames.prepared(frame), cx)?;
+            }
+        } else {
+            for frame in batch.frames() {
+                stream.push(frames.prepared(frame).clone());
+            }
+        }
+        self.poll_drain(now, cx)
+    }
+
     /// Finishes the order to send.
     fn poll_drain(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = self.stream.get_mut().poll_drain(cx);
@@ -366,15 +387,15 @@ impl<T: Read + Write + Unpin + Send + 'static> Duplex for Shared<T> {
         if !inner.is_known_as(connection) {
             return Sent::Later;
         }
-        for frame in batch.frames() {
-            inner.stream.get_mut().push(frames.prepared(frame));
-        }
-        let task = inner.task.clone();
-        match inner.poll_drain(now, &mut Context::from_waker(&task)) {
+        // Taken rather than cloned: its count of references is in the memory of the task, which sleeps.
+        let task = std::mem::replace(&mut inner.task, Waker::noop().clone());
+        let sent = inner.poll_send(now, batch, frames, &mut Context::from_waker(&task));
+        inner.task = task;
+        match sent {
             Poll::Ready(Ok(())) => return Sent::Written,
             Poll::Ready(Err(_)) => {
                 inner.phase = Phase::Dead;
-                task.wake();
+                inner.task.wake_by_ref();
             }
             Poll::Pending => {
                 inner.is_blocked = true;

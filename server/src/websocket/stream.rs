@@ -88,6 +88,22 @@ impl<T> Stream<T> {
 }
 
 impl<T: Write + Unpin> Stream<T> {
+    /// Adds a frame, and has it leave before the queue is needed if there is nothing before it.
+    pub(super) fn send(&mut self, frame: &Frame, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut count = 0;
+        if self.queue.is_empty()
+            && frame.payload.is_empty()
+            && let Poll::Ready(written) = Pin::new(&mut self.io).poll_write(cx, &frame.head)
+        {
+            count = written?;
+        }
+        if count < frame.head.len() || !frame.payload.is_empty() {
+            self.push(frame.clone());
+            self.advance(count);
+        }
+        Ok(())
+    }
+
     /// Writes everything, as far as the socket takes it.
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(first) = self.queue.front() {
