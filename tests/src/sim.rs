@@ -11,6 +11,7 @@ mod client;
 mod decider;
 mod dice;
 mod judge;
+mod ledger;
 mod link;
 mod node;
 mod parting;

@@ -71,6 +71,9 @@ struct Session {
     got: BTreeSet<u64>,
     /// What its nodes have written, or dropped.
     left: BTreeSet<u64>,
+    /// The last that its node has written while it was its own: without acknowledgement nothing before it waits any
+    /// more.
+    passed: u64,
     /// How far its client has told its node that it has come.
     told: u64,
     /// When it has sent the connects that were not answered, and how far it had come: one may still come to a node.
@@ -166,6 +169,7 @@ impl Judge {
             owed: VecDeque::new(),
             got: BTreeSet::new(),
             left: BTreeSet::new(),
+            passed: 0,
             told: 0,
             presented: Vec::new(),
             alive: now,
@@ -388,10 +392,20 @@ impl Judge {
         Ok(())
     }
 
-    /// An engine has written what has this position.
-    pub(super) fn written(&mut self, session: &str, position: u64) {
+    /// An engine has written what has this position; `keeps` is whether the session is its own.
+    pub(super) fn written(&mut self, session: &str, position: u64, keeps: bool) {
         if let Some(session) = self.sessions.get_mut(session) {
             session.left.insert(position);
+            if keeps {
+                session.passed = session.passed.max(position);
+            }
+        }
+    }
+
+    /// It has come to a node, which may read once more what the one before has dropped.
+    pub(super) fn moves(&mut self, session: &str) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.left.clear();
         }
     }
 
@@ -438,7 +452,7 @@ impl Judge {
             if session.acknowledges {
                 *place > told
             } else {
-                !session.left.contains(place)
+                *place > session.passed && !session.left.contains(place)
             }
         };
         let all = self.channels.iter();

@@ -23,6 +23,15 @@ use super::world::{Happening, World};
 /// Bytes on their way.
 pub(super) type Frame = bytes::Bytes;
 
+/// What the node that sends has to do with the session that it sends to.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Standing {
+    /// It does not know yet that it has lost the session.
+    pub(super) is_stale: bool,
+    /// It has the session as what it sends is written, so that this lives on from then.
+    pub(super) keeps: bool,
+}
+
 pub(super) struct Link {
     pub(super) client: usize,
     /// The life of the client that opened it.
@@ -264,19 +273,23 @@ impl World {
             ));
             return;
         }
-        let number = entry.node;
+        let (number, life) = (entry.node, entry.life);
         let Some(messages) = entry.inbox.pop_front() else {
             entry.asked = true;
             return;
         };
         let connection = ConnectionId::new(link);
-        self.fact_now(
-            number,
-            Input::Received {
-                connection,
-                messages,
-            },
-        );
+        let input = Input::Received {
+            connection,
+            messages,
+        };
+        if self.plan.crowded {
+            // Its handshakes are counted once everything else is ordered.
+            let input = Box::new(input);
+            self.after(Duration::ZERO, Happening::Told { life, input });
+        } else {
+            self.fact_now(number, input);
+        }
     }
 
     /// An engine sends.
@@ -345,7 +358,12 @@ impl World {
         }
         entry.down = entry.down.max(now + travel);
         let (at, number) = (entry.down, entry.node);
-        let (session, is_stale) = (entry.session, entry.is_stale);
+        let session = entry.session;
+        let keeps = session.is_some_and(|session| self.store.keeps(entry.life, session));
+        let standing = Standing {
+            is_stale: entry.is_stale,
+            keeps,
+        };
         if entry.transport.is_exchange() {
             entry.node_open = false;
         }
@@ -354,7 +372,7 @@ impl World {
                 link,
                 frame,
                 session,
-                is_stale,
+                standing,
             };
             self.at(at, comes);
         }
@@ -367,7 +385,7 @@ impl World {
         link: u64,
         frame: &Frame,
         session: Option<SessionId>,
-        is_stale: bool,
+        standing: Standing,
     ) {
         let entry = self.links.get_mut(&link);
         let Some(entry) = entry.filter(|entry| !entry.broken && entry.client_open) else {
@@ -381,7 +399,7 @@ impl World {
         if let Some(cookie) = cookie {
             self.is_given(client, cookie);
         }
-        self.got(client, link, frame, is_stale);
+        self.got(client, link, frame, standing);
         self.forget_link(link);
     }
 

@@ -58,8 +58,6 @@ struct Line {
     tail: Position,
     /// What is not answered, and about which session it is.
     open: BTreeMap<StoreTicket, Option<SessionId>>,
-    /// The sessions whose appends are not answered.
-    appends: BTreeMap<StoreTicket, (SessionId, Fence)>,
     /// The log was lost, it begins here, and the node has not heard of it.
     lost: Option<Position>,
 }
@@ -160,7 +158,6 @@ impl World {
             sessions: BTreeMap::new(),
             tail: self.store.memory.end(),
             open: BTreeMap::new(),
-            appends: BTreeMap::new(),
             lost: None,
         };
         self.store.lines.insert(life, line);
@@ -186,17 +183,6 @@ impl World {
             return;
         };
         line.open.insert(ticket, subject);
-        if let StoreRequest::Append(entry) = &request
-            && let (Some(origin), Some(fence)) = (entry.origin, entry.fence)
-        {
-            line.appends.insert(ticket, (origin, fence));
-            let open: Vec<_> = line.appends.values().copied().collect();
-            let verdict = self.appends_are_few(&open, (origin, fence));
-            self.hold(verdict);
-        }
-        let Some(line) = self.store.lines.get_mut(&life) else {
-            return;
-        };
         if line.away.is_some() {
             self.answer_store(life, ticket, StoreReply::Failed);
             return;
@@ -288,6 +274,7 @@ impl World {
     /// A session has come to a node.
     pub(super) fn session_began(&mut self, life: u64, session: SessionId) {
         self.store.here.insert((life, session));
+        self.judge.moves(&session.text());
     }
 
     /// A session has ended on a node.
@@ -437,7 +424,6 @@ impl World {
 impl Line {
     /// A request is over; which session it was about.
     fn forget(&mut self, ticket: StoreTicket) -> Option<Option<SessionId>> {
-        self.appends.remove(&ticket);
         self.open.remove(&ticket)
     }
 
