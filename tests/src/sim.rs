@@ -18,6 +18,7 @@ mod parting;
 mod plan;
 mod store;
 mod story;
+mod thief;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -144,32 +144,31 @@ impl World {
         Ok(())
     }
 
-    /// An engine has ended a session.
-    pub(super) fn is_removed(&mut self, session: SessionId, why: Removal) {
-        match why {
-            Removal::QueueFull => {
-                let verdict = self.judge.overflows(&session.text());
-                self.hold(verdict);
-            }
-            Removal::Gap => {
-                let verdict = self.judge.has_gap(&session.text());
-                self.hold(verdict);
-            }
-            Removal::Expired | Removal::Disconnected | Removal::Taken | Removal::Released => {}
-            _ => self.fail(format!("a session has ended, {}", why.name())),
-        }
+    /// A life of a node has ended a session. One that has lost it, and does not know it yet, may have anything in
+    /// its queue.
+    pub(super) fn is_removed(&mut self, life: u64, session: SessionId, why: Removal) {
+        let id = session.text();
+        let verdict = match why {
+            Removal::QueueFull | Removal::Gap if !self.store.owns(life, session) => Ok(()),
+            Removal::QueueFull => self.judge.overflows(&id),
+            Removal::Gap => self.judge.has_gap(&id),
+            Removal::Expired | Removal::Disconnected | Removal::Taken | Removal::Released => return,
+            _ => Err(format!("a session has ended, {}", why.name())),
+        };
+        self.judge.excuses(&id);
+        self.hold(verdict);
     }
 
-    /// An engine says that it has written an event.
+    /// It says that it has written an event.
     pub(super) fn is_written(&mut self, life: u64, session: SessionId, position: Position) {
-        let keeps = self.store.owns(life, session);
-        self.judge
-            .written(&session.text(), position.number(), keeps);
+        let owns = self.store.owns(life, session);
+        self.judge.written(&session.text(), position.number(), owns);
     }
 
-    /// An engine says that it has dropped an event.
-    pub(super) fn is_dropped(&mut self, session: SessionId, position: Position) {
-        let verdict = self.judge.dropped(&session.text(), position.number());
+    /// It says that it has dropped an event.
+    pub(super) fn is_dropped(&mut self, life: u64, session: SessionId, position: Position) {
+        let owns = self.store.owns(life, session);
+        let verdict = self.judge.dropped(&session.text(), position.number(), owns);
         self.hold(verdict);
     }
 

@@ -1,14 +1,13 @@
-//! Browsers: several clients with one jar of cookies, and those who have got hold of another's session.
+//! Browsers: several clients with one jar of cookies.
 
 use std::time::Duration;
 
-use bayeux_core::{BrowserId, Instant, SessionId, Transport};
+use bayeux_core::{BrowserId, Instant};
 use serde_json::{Value, json};
 
-use super::client::Client;
 use super::dice::Dice;
 use super::judge::Verdict;
-use super::link::{Frame, Link};
+use super::link::Link;
 use super::world::World;
 
 /// How long a connect that is not held is worked on at most.
@@ -97,43 +96,6 @@ impl World {
         match groups.find(|group| group.len() > limit) {
             Some(group) => Err(format!("a browser has {} connects held", group.len())),
             None => Ok(()),
-        }
-    }
-
-    /// Somebody in another browser tries a session that it has heard of.
-    pub(super) fn steal(&mut self, number: usize) {
-        let Some(own) = self.cookie_of(number) else {
-            return;
-        };
-        let victim = self.dice.below(self.clients.len());
-        let foreign = self.cookie_of(victim).filter(|cookie| *cookie != own);
-        let session = self.clients.get(victim).and_then(Client::bound_session);
-        let (Some(_), Some(session)) = (foreign, session.map(str::to_owned)) else {
-            return;
-        };
-        self.story.tell(self.now, || {
-            format!("client {number} tries the session of client {victim}")
-        });
-        let connect = json!([{
-            "id": "stolen", "channel": "/meta/connect", "connectionType": "long-polling",
-            "clientId": session,
-        }]);
-        let link = self.open(number, Transport::LongPolling);
-        if let Some(link) = self.links.get_mut(&link) {
-            link.steals = true;
-        }
-        let frame = Frame::from(connect.to_string().into_bytes());
-        self.send_up(link, frame, SessionId::parse(&session));
-    }
-
-    /// What somebody is told who has tried another's session (BR-3, BR-4).
-    pub(super) fn told_a_thief(&mut self, number: usize, messages: &[Value]) {
-        let refused = |message: &Value| {
-            let error = message.get("error").and_then(Value::as_str).unwrap_or("");
-            error.starts_with("402") || error.starts_with("503")
-        };
-        if !messages.iter().all(refused) {
-            self.fail(format!("client {number} has got another's session"));
         }
     }
 }

@@ -199,13 +199,24 @@ impl Judge {
             return Ok(());
         };
         self.sessions_lost += 1;
-        let away = now.saturating_duration_since(before.alive);
-        if before.excused || self.is_trimmed() || self.was_lost(&before) || away > SURE {
+        if !self.surely_lives(&before, now) {
             return Ok(());
         }
+        let away = now.saturating_duration_since(before.alive);
         Err(format!(
             "a session is unknown that was there {away:?} before"
         ))
+    }
+
+    /// Whether nobody may say that there is no such session.
+    pub(super) fn is_surely_there(&self, session: &str, now: Instant) -> bool {
+        let session = self.sessions.get(session);
+        session.is_some_and(|session| self.surely_lives(session, now))
+    }
+
+    fn surely_lives(&self, session: &Session, now: Instant) -> bool {
+        let away = now.saturating_duration_since(session.alive);
+        !session.excused && !self.is_trimmed() && !self.was_lost(session) && away <= SURE
     }
 
     /// It may be unknown from now on.
@@ -373,9 +384,9 @@ impl Judge {
         }
     }
 
-    /// An engine has dropped what has this position, and says so: its queue has to be full.
-    pub(super) fn dropped(&mut self, session: &str, position: u64) -> Verdict {
-        let is_full = self.may_be_full(session);
+    /// An engine has dropped what has this position, and says so: its queue has to be full, if the session is its own.
+    pub(super) fn dropped(&mut self, session: &str, position: u64, owns: bool) -> Verdict {
+        let is_full = !owns || self.may_be_full(session);
         let Some(session) = self.sessions.get_mut(session) else {
             return Ok(());
         };
@@ -392,11 +403,11 @@ impl Judge {
         Ok(())
     }
 
-    /// An engine has written what has this position; `keeps` is whether the session is its own.
-    pub(super) fn written(&mut self, session: &str, position: u64, keeps: bool) {
+    /// An engine has written what has this position; `owns` is whether the session is its own.
+    pub(super) fn written(&mut self, session: &str, position: u64, owns: bool) {
         if let Some(session) = self.sessions.get_mut(session) {
             session.left.insert(position);
-            if keeps {
+            if owns {
                 session.passed = session.passed.max(position);
             }
         }
@@ -410,23 +421,21 @@ impl Judge {
     }
 
     /// An engine has ended a session since its queue is full, or has more to read than it holds.
-    pub(super) fn overflows(&mut self, session: &str) -> Verdict {
-        if !self.may_be_full(session) {
-            return Err(format!(
-                "the queue of {session} is full, and has room for everything"
-            ));
+    pub(super) fn overflows(&self, session: &str) -> Verdict {
+        if self.may_be_full(session) {
+            return Ok(());
         }
-        self.excuses(session);
-        Ok(())
+        Err(format!(
+            "the queue of {session} is full, and has room for everything"
+        ))
     }
 
     /// An engine has ended a session since a part of the log is gone that it has not seen.
-    pub(super) fn has_gap(&mut self, session: &str) -> Verdict {
+    pub(super) fn has_gap(&self, session: &str) -> Verdict {
         let lost = self.sessions.get(session).map(|s| self.was_lost(s));
         if lost.is_some_and(|lost| !lost) && !self.is_trimmed() && !self.may_be_full(session) {
             return Err(format!("{session} has a gap, and the log has none"));
         }
-        self.excuses(session);
         Ok(())
     }
 

@@ -211,25 +211,23 @@ impl World {
             }
             Output::Decide { ticket, question } => self.decide(number, ticket, &question),
             Output::Return { .. } => {}
-            Output::Report(report) => match report.kind {
-                ReportKind::Broken(what) => self.fail(format!("the engine is broken: {what}")),
-                ReportKind::Drained => self.drained(number),
-                ReportKind::SessionCreated(session) => {
-                    let life = self.nodes.get(number).map_or(0, |node| node.life);
-                    self.session_began(life, session);
-                }
-                ReportKind::SessionRemoved(session, why) => {
-                    let life = self.nodes.get(number).map_or(0, |node| node.life);
-                    self.session_ended(life, session);
-                    self.is_removed(session, why);
-                }
-                ReportKind::Delivered(session, position) => {
-                    let life = self.nodes.get(number).map_or(0, |node| node.life);
-                    self.is_written(life, session, position);
-                }
-                ReportKind::Dropped(session, position) => self.is_dropped(session, position),
-                _ => {}
-            },
+            Output::Report(report) => self.reported(number, report.kind),
+        }
+    }
+
+    fn reported(&mut self, number: usize, kind: ReportKind) {
+        let life = self.nodes.get(number).map_or(0, |node| node.life);
+        match kind {
+            ReportKind::Broken(what) => self.fail(format!("the engine is broken: {what}")),
+            ReportKind::Drained => self.drained(number),
+            ReportKind::SessionCreated(session) => self.session_began(life, session),
+            ReportKind::SessionRemoved(session, why) => {
+                self.session_ended(life, session);
+                self.is_removed(life, session, why);
+            }
+            ReportKind::Delivered(session, position) => self.is_written(life, session, position),
+            ReportKind::Dropped(session, position) => self.is_dropped(life, session, position),
+            _ => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bayeux_core::{Config, MemoryOptions, Reports};
+use bayeux_core::{BrowserBinding, Config, MemoryOptions, Reports};
 
 use super::bounds::{make_crowded, make_lazy, make_tight};
 use super::decider::deciders;
@@ -100,6 +100,9 @@ impl Plan {
         }
         let browsers = dice.permille(250);
         let browsers = if browsers { 1 + dice.below(5) } else { 0 };
+        if browsers > 0 && dice.permille(500) {
+            config.browser_binding = BrowserBinding::Strict;
+        }
         let clients = 1 + dice.below(6);
         let mut memory = MemoryOptions::for_config(&config);
         memory.max_batch = 1 + dice.below(20);

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bayeux_core::{
     Access, Destination, Fence, Input, Instant, MemoryOptions, MemoryStore, NewEntry, NodeId,
-    Notice, Position, SessionId, StoreReply, StoreRequest, StoreTicket,
+    Notice, Position, SessionId, SessionRecord, StoreReply, StoreRequest, StoreTicket,
 };
 use serde_json::Value;
 
@@ -111,9 +111,13 @@ impl Store {
         self.memory.sessions()
     }
 
+    pub(super) fn record(&self, session: SessionId) -> Option<&SessionRecord> {
+        self.memory.record(session)
+    }
+
     /// What a session is subscribed to, as the store has it.
     pub(super) fn patterns_of(&self, session: SessionId) -> Option<Vec<&str>> {
-        let record = self.memory.record(session)?;
+        let record = self.record(session)?;
         let patterns = record.subscriptions.iter();
         Some(
             patterns
@@ -134,7 +138,7 @@ impl Store {
 
     /// Whether a claim like that moves the session.
     fn admits(&self, session: SessionId, access: Access) -> bool {
-        let record = self.memory.record(session);
+        let record = self.record(session);
         record.is_none_or(|record| record.admits(access))
     }
 }
@@ -240,7 +244,13 @@ impl World {
             _ => {}
         }
         let parts = parting(&request);
+        let claim = claim(&request);
+        let before = claim.and_then(|(session, _)| self.store.record(session).cloned());
         self.store.memory.submit(node, self.now, ticket, request);
+        if let Some((_, access)) = claim {
+            let verdict = self.has_moved_for(access, before);
+            self.hold(verdict);
+        }
         if let Some((session, fence, cursor)) = parts {
             self.parts(session, fence, cursor);
         }
@@ -451,6 +461,14 @@ const fn parting(request: &StoreRequest) -> Option<(SessionId, Fence, Position)>
             fence,
             cursor,
         } => Some((*session, *fence, *cursor)),
+        _ => None,
+    }
+}
+
+/// The session that is claimed, and for whom.
+const fn claim(request: &StoreRequest) -> Option<(SessionId, Access)> {
+    match request {
+        StoreRequest::Claim { session, access } => Some((*session, *access)),
         _ => None,
     }
 }

@@ -403,6 +403,7 @@ impl World {
             self.mend_store(life);
             self.start_node(number);
         }
+        self.end_half_open_links();
     }
 
     /// Within twice the timeout everybody is there, and gets what is published.

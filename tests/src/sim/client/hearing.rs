@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::link::{Frame, Standing};
 use super::super::story::in_short;
+use super::super::thief::Aim;
 use super::super::world::World;
 use super::{Alarm, Client, Membership, What};
 
@@ -26,8 +27,8 @@ impl World {
             format!("client {number} < {}", in_short(frame))
         });
         let entry = self.links.get(&link);
-        if entry.is_some_and(|link| link.steals) {
-            return self.told_a_thief(number, &messages);
+        if entry.is_some_and(|link| link.aim != Aim::Own) {
+            return self.told_a_thief(number, link, &messages, standing);
         }
         let life = entry.map(|link| link.client_life);
         let exchange = entry.is_some_and(|link| link.transport.is_exchange());
