@@ -113,7 +113,9 @@ impl World {
         if socket && !acknowledges && most > 0 && events.len() > most {
             return Err(format!("{} events share a frame of {most}", events.len()));
         }
-        let bytes: usize = events.iter().map(|event| event.to_string().len()).sum();
+        // The brackets too, and what stands between two.
+        let bytes = events.iter().map(|event| event.to_string().len() + 1);
+        let bytes = 1 + bytes.sum::<usize>();
         let room = self.plan.config.limits.max_frame_bytes;
         if (socket || acknowledges) && events.len() > 1 && bytes > room {
             return Err(format!("events of {bytes} bytes are in a frame of {room}"));

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use bayeux_core::{BrowserId, Instant};
+use bayeux_core::{BrowserId, Instant, SessionId};
 use serde_json::{Value, json};
 
+use super::client::Client;
 use super::dice::Dice;
 use super::judge::Verdict;
 use super::link::Link;
@@ -63,8 +64,8 @@ impl World {
         else {
             return;
         };
-        let others = self.jar_of(number).map_or(0, |jar| jar.clients);
-        if others == 0 || (self.plan.calm && others == 1) {
+        let clients = self.jar_of(number).map_or(0, |jar| jar.clients);
+        if clients == 0 || (self.plan.calm && clients == 1 && !self.lingers(number)) {
             self.fail(format!(
                 "client {number} is alone in its browser, and told that it is not"
             ));
@@ -73,6 +74,17 @@ impl World {
                 "client {number} is told of others, and not to wait"
             ));
         }
+    }
+
+    /// Whether a session of this client that it has left is still there: its last word may be on its way.
+    fn lingers(&self, number: usize) -> bool {
+        let current = self.clients.get(number).and_then(Client::session_id);
+        let current = current.and_then(SessionId::parse);
+        let mut links = self.links.values();
+        links.any(|link| {
+            let held = link.holds.map(|(session, _)| session);
+            link.client == number && link.is_open_at_node() && held.is_some() && held != current
+        })
     }
 
     /// A browser has no more connects held by a node than it may (BR-7). Once nothing breaks any more, what

@@ -230,6 +230,7 @@ impl World {
             number: 0,
             subscribed: BTreeSet::new(),
             doubtful: BTreeSet::new(),
+            unsubscribed: None,
             connected: false,
             bound,
             forgiven: now,
