@@ -122,6 +122,14 @@ impl World {
     /// A node takes in a fact, unless it stands still.
     pub(super) fn fact(&mut self, number: usize, input: Input) {
         let now = self.now;
+        let due = self.nodes.get(number).and_then(Node::due);
+        if self.plan.crowded
+            && due.is_some_and(|due| due <= now)
+            && !matches!(input, Input::Elapsed)
+        {
+            // What ends at the same time makes room: the ledger is to see that first.
+            self.elapsed(number);
+        }
         let Some(node) = self.nodes.get_mut(number) else {
             return;
         };
