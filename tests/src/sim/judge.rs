@@ -14,6 +14,8 @@ const SURE: Duration = Duration::from_secs(6);
 const BEHIND: Duration = Duration::from_secs(5);
 /// By when what a client has sent has come to its node, or never will.
 const STRAY: Duration = Duration::from_secs(30);
+/// How long a node waits at least for another that it has handed a message.
+const GIVEN_UP: Duration = Duration::from_secs(5);
 /// By when every node has heard that the log was lost.
 const HEARD: Duration = Duration::from_secs(45);
 
@@ -266,6 +268,12 @@ impl Judge {
         if let Some(interest) = self.interest(session, pattern) {
             interest.asked.pop();
         }
+    }
+
+    /// Whether a subscription may have been given up on its way from node to node: then it may be done yet.
+    pub(super) fn may_be_underway(&mut self, session: &str, pattern: &str, now: Instant) -> bool {
+        let interest = self.interest(session, pattern);
+        interest.is_some_and(|interest| interest.asked.iter().any(|sent| now >= *sent + GIVEN_UP))
     }
 
     /// The answer to an unsubscribe has come: what is published from here on does not come (SU-5), unless

@@ -123,10 +123,8 @@ impl World {
     pub(super) fn fact(&mut self, number: usize, input: Input) {
         let now = self.now;
         let due = self.nodes.get(number).and_then(Node::due);
-        if self.plan.crowded
-            && due.is_some_and(|due| due <= now)
-            && !matches!(input, Input::Elapsed)
-        {
+        let may_need_room = matches!(input, Input::Received { .. } | Input::Stored { .. });
+        if self.plan.crowded && may_need_room && due.is_some_and(|due| due <= now) {
             // What ends at the same time makes room: the ledger is to see that first.
             self.elapsed(number);
         }

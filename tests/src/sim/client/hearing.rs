@@ -119,7 +119,19 @@ impl World {
         } else if successful {
             self.succeeded(number, link, what, message, keeps);
         } else {
-            self.failed(number, &what, true);
+            let is_refused = !self.may_be_underway(number, &what);
+            self.failed(number, &what, is_refused);
+        }
+    }
+
+    /// Whether what was answered with a no may be done all the same.
+    fn may_be_underway(&mut self, number: usize, what: &What) -> bool {
+        let session = self.clients.get(number).and_then(Client::session_id);
+        match (session, what) {
+            (Some(session), What::Subscribe(pattern)) => {
+                self.judge.may_be_underway(session, pattern, self.now)
+            }
+            _ => false,
         }
     }
 
