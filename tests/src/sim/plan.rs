@@ -12,7 +12,7 @@ use super::judge::Bounds;
 /// How long the troubles last, and everything after them.
 pub(super) const CALM: Duration = Duration::from_secs(64);
 /// How long after the calm everybody must have what was published then.
-pub(super) const PROBED: Duration = Duration::from_secs(10);
+pub(super) const PROBED: Duration = Duration::from_secs(15);
 /// By when whatever was left behind has to be gone.
 pub(super) const FORGOTTEN: Duration = Duration::from_secs(170);
 /// A node that was not heard of for so long is taken as dead.
