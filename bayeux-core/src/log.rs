@@ -393,8 +393,8 @@ impl Turn<'_> {
             return;
         };
         let Some(event) = session.queue.pending(ticket) else {
-            // It was dropped meanwhile.
-            return;
+            // It was dropped meanwhile, and a connect may wait for what is in front by now.
+            return self.end_awaiting(key);
         };
         let mut event = Some(event);
         match verdict {

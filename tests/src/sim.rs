@@ -11,12 +11,14 @@ mod client;
 mod decider;
 mod dice;
 mod judge;
+mod ledger;
 mod link;
 mod node;
 mod parting;
 mod plan;
 mod store;
 mod story;
+mod thief;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -62,7 +62,7 @@ impl Turn<'_> {
     }
 
     /// Whether the session that this message speaks for was here as its frame came, and is not any more: it may
-    /// be elsewhere.
+    /// be elsewhere, or have ended. The store knows which, once it has heard of what has ended here.
     pub(crate) fn has_moved(&self, request: &Request, message: &Message) -> bool {
         let is_gone = request
             .session
@@ -140,6 +140,8 @@ impl Turn<'_> {
             return;
         };
         let (peer, transport) = (request.peer.clone(), request.origin.came_by());
+        // If it has ended here and the store may not have heard of that, no other engine is to be asked for it.
+        self.part_before(session);
         followers.tries += 1;
         self.counters.forwarded += messages.len() as u64;
         let forward = StoreRequest::Forward {

@@ -80,7 +80,8 @@ impl Queue {
     /// first.
     pub(crate) fn take(&mut self, keep: Keep, max_bytes: usize) -> Taken {
         debug_assert!(self.in_flight == 0, "one batch is in flight at a time");
-        let mut bytes = 0;
+        // A bracket before them; a comma or the other bracket after each.
+        let mut bytes = 1;
         let (mut count, mut again) = (0_usize, 0);
         for queued in self.entries.iter() {
             bytes += queued.event.size() + 1;
@@ -318,9 +319,14 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_as_large_as_its_events_with_what_separates_them() {
-        let size = Event::from_object("{}").size() + 1;
-        for (max_bytes, count) in [(0, 1), (2 * size - 1, 1), (2 * size, 2), (3 * size, 3)] {
+    fn a_batch_is_as_large_as_the_array_of_its_events() {
+        for (max_bytes, count) in [
+            (0, 1),
+            ("[{},{}".len(), 1),
+            ("[{},{}]".len(), 2),
+            ("[{},{},{}".len(), 2),
+            ("[{},{},{}]".len(), 3),
+        ] {
             let mut queue = filled(3);
 
             let taken = queue.take(Keep::Written, max_bytes);

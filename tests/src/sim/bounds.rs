@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use bayeux_core::{
-    Change, ChannelRule, Config, Fence, Input, Limits, Position, QueuePolicy, Removal, SessionId,
+    Change, ChannelRule, Config, Input, Limits, Position, QueuePolicy, Removal, SessionId,
     Transport,
 };
 use serde_json::Value;
@@ -17,7 +17,6 @@ use serde_json::Value;
 use super::dice::Dice;
 use super::judge::Verdict;
 use super::link::{Frame, Link};
-use super::node::Node;
 use super::world::World;
 
 /// Where events are lazy, if they are anywhere.
@@ -114,7 +113,9 @@ impl World {
         if socket && !acknowledges && most > 0 && events.len() > most {
             return Err(format!("{} events share a frame of {most}", events.len()));
         }
-        let bytes: usize = events.iter().map(|event| event.to_string().len()).sum();
+        // The brackets too, and what stands between two.
+        let bytes = events.iter().map(|event| event.to_string().len() + 1);
+        let bytes = 1 + bytes.sum::<usize>();
         let room = self.plan.config.limits.max_frame_bytes;
         if (socket || acknowledges) && events.len() > 1 && bytes > room {
             return Err(format!("events of {bytes} bytes are in a frame of {room}"));
@@ -145,30 +146,31 @@ impl World {
         Ok(())
     }
 
-    /// An engine has ended a session.
-    pub(super) fn is_removed(&mut self, session: SessionId, why: Removal) {
-        match why {
-            Removal::QueueFull => {
-                let verdict = self.judge.overflows(&session.text());
-                self.hold(verdict);
-            }
-            Removal::Gap => {
-                let verdict = self.judge.has_gap(&session.text());
-                self.hold(verdict);
-            }
-            Removal::Expired | Removal::Disconnected | Removal::Taken | Removal::Released => {}
-            _ => self.fail(format!("a session has ended, {}", why.name())),
-        }
+    /// A life of a node has ended a session. One that has lost it, and does not know it yet, may have anything in
+    /// its queue.
+    pub(super) fn is_removed(&mut self, life: u64, session: SessionId, why: Removal) {
+        let id = session.text();
+        let verdict = match why {
+            Removal::QueueFull | Removal::Gap if !self.store.owns(life, session) => Ok(()),
+            Removal::QueueFull => self.judge.overflows(&id),
+            Removal::Gap => self.judge.has_gap(&id),
+            Removal::Expired | Removal::Disconnected | Removal::Taken | Removal::Released => return,
+            _ => Err(format!("a session has ended, {}", why.name())),
+        };
+        self.judge.excuses(&id);
+        self.hold(verdict);
     }
 
-    /// An engine says that it has written an event.
-    pub(super) fn is_written(&mut self, session: SessionId, position: Position) {
-        self.judge.written(&session.text(), position.number());
+    /// It says that it has written an event.
+    pub(super) fn is_written(&mut self, life: u64, session: SessionId, position: Position) {
+        let owns = self.store.owns(life, session);
+        self.judge.written(&session.text(), position.number(), owns);
     }
 
-    /// An engine says that it has dropped an event.
-    pub(super) fn is_dropped(&mut self, session: SessionId, position: Position) {
-        let verdict = self.judge.dropped(&session.text(), position.number());
+    /// It says that it has dropped an event.
+    pub(super) fn is_dropped(&mut self, life: u64, session: SessionId, position: Position) {
+        let owns = self.store.owns(life, session);
+        let verdict = self.judge.dropped(&session.text(), position.number(), owns);
         self.hold(verdict);
     }
 
@@ -188,50 +190,5 @@ impl World {
             let change = Change::Limits(limits.clone());
             self.fact(number, Input::Configured { change });
         }
-    }
-
-    /// A node has turned a connection away: it has as many as it may.
-    pub(super) fn is_crowded(&self, node: usize) -> Verdict {
-        let most = self.plan.config.limits.max_connections;
-        let there = self.links.values();
-        let there = there.filter(|link| link.node == node && link.is_at_node());
-        match there.count() {
-            count if count > most || self.is_resuming => Ok(()),
-            count => Err(format!(
-                "node {node} has turned a connection away, and has {count}"
-            )),
-        }
-    }
-
-    /// No node has more sessions than it may, but for those that were claimed.
-    pub(super) fn sessions_are_few(&self) -> Verdict {
-        let most = self.plan.config.limits.max_sessions;
-        for engine in self.nodes.iter().filter_map(Node::engine) {
-            let claimed = engine.counters().sessions_claimed;
-            let sessions = engine.load().sessions;
-            if claimed == 0 && sessions > most {
-                return Err(format!("a node has {sessions} sessions, not {most}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// A session has no more appends open than it may.
-    pub(super) fn appends_are_few(
-        &self,
-        open: &[(SessionId, Fence)],
-        of: (SessionId, Fence),
-    ) -> Verdict {
-        // Each connection may have a message that was let in before, and is decided on. What a node orders
-        // that sees everything at once may have failed by then.
-        if !self.plan.config.deciders.is_empty() || self.is_resuming {
-            return Ok(());
-        }
-        let limit = self.plan.config.limits.max_open_appends;
-        let count = open.iter().filter(|append| **append == of).count();
-        if count > limit {
-            return Err(format!("a session has {count} appends open, not {limit}"));
-        }
-        Ok(())
     }
 }

@@ -1,14 +1,14 @@
-//! Browsers: several clients with one jar of cookies, and those who have got hold of another's session.
+//! Browsers: several clients with one jar of cookies.
 
 use std::time::Duration;
 
-use bayeux_core::{BrowserId, Instant, SessionId, Transport};
+use bayeux_core::{BrowserId, Instant, SessionId};
 use serde_json::{Value, json};
 
 use super::client::Client;
 use super::dice::Dice;
 use super::judge::Verdict;
-use super::link::{Frame, Link};
+use super::link::Link;
 use super::world::World;
 
 /// How long a connect that is not held is worked on at most.
@@ -64,8 +64,8 @@ impl World {
         else {
             return;
         };
-        let others = self.jar_of(number).map_or(0, |jar| jar.clients);
-        if others == 0 || (self.plan.calm && others == 1) {
+        let clients = self.jar_of(number).map_or(0, |jar| jar.clients);
+        if clients == 0 || (self.plan.calm && clients == 1 && !self.lingers(number)) {
             self.fail(format!(
                 "client {number} is alone in its browser, and told that it is not"
             ));
@@ -74,6 +74,17 @@ impl World {
                 "client {number} is told of others, and not to wait"
             ));
         }
+    }
+
+    /// Whether a session of this client that it has left is still there: its last word may be on its way.
+    fn lingers(&self, number: usize) -> bool {
+        let current = self.clients.get(number).and_then(Client::session_id);
+        let current = current.and_then(SessionId::parse);
+        let mut links = self.links.values();
+        links.any(|link| {
+            let held = link.holds.map(|(session, _)| session);
+            link.client == number && link.is_open_at_node() && held.is_some() && held != current
+        })
     }
 
     /// A browser has no more connects held by a node than it may (BR-7). Once nothing breaks any more, what
@@ -97,43 +108,6 @@ impl World {
         match groups.find(|group| group.len() > limit) {
             Some(group) => Err(format!("a browser has {} connects held", group.len())),
             None => Ok(()),
-        }
-    }
-
-    /// Somebody in another browser tries a session that it has heard of.
-    pub(super) fn steal(&mut self, number: usize) {
-        let Some(own) = self.cookie_of(number) else {
-            return;
-        };
-        let victim = self.dice.below(self.clients.len());
-        let foreign = self.cookie_of(victim).filter(|cookie| *cookie != own);
-        let session = self.clients.get(victim).and_then(Client::bound_session);
-        let (Some(_), Some(session)) = (foreign, session.map(str::to_owned)) else {
-            return;
-        };
-        self.story.tell(self.now, || {
-            format!("client {number} tries the session of client {victim}")
-        });
-        let connect = json!([{
-            "id": "stolen", "channel": "/meta/connect", "connectionType": "long-polling",
-            "clientId": session,
-        }]);
-        let link = self.open(number, Transport::LongPolling);
-        if let Some(link) = self.links.get_mut(&link) {
-            link.steals = true;
-        }
-        let frame = Frame::from(connect.to_string().into_bytes());
-        self.send_up(link, frame, SessionId::parse(&session));
-    }
-
-    /// What somebody is told who has tried another's session (BR-3, BR-4).
-    pub(super) fn told_a_thief(&mut self, number: usize, messages: &[Value]) {
-        let refused = |message: &Value| {
-            let error = message.get("error").and_then(Value::as_str).unwrap_or("");
-            error.starts_with("402") || error.starts_with("503")
-        };
-        if !messages.iter().all(refused) {
-            self.fail(format!("client {number} has got another's session"));
         }
     }
 }

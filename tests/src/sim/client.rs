@@ -48,6 +48,8 @@ struct Membership {
     subscribed: BTreeSet<&'static str>,
     /// What it may still be subscribed to, nobody having said that it is not.
     doubtful: BTreeSet<&'static str>,
+    /// When it has unsubscribed last.
+    unsubscribed: Option<Instant>,
     connected: bool,
     /// It is its browser's alone.
     bound: bool,

@@ -14,6 +14,8 @@ const SURE: Duration = Duration::from_secs(6);
 const BEHIND: Duration = Duration::from_secs(5);
 /// By when what a client has sent has come to its node, or never will.
 const STRAY: Duration = Duration::from_secs(30);
+/// How long a node waits at least for another that it has handed a message.
+const GIVEN_UP: Duration = Duration::from_secs(5);
 /// By when every node has heard that the log was lost.
 const HEARD: Duration = Duration::from_secs(45);
 
@@ -71,6 +73,9 @@ struct Session {
     got: BTreeSet<u64>,
     /// What its nodes have written, or dropped.
     left: BTreeSet<u64>,
+    /// The last that its node has written while it was its own: without acknowledgement nothing before it waits any
+    /// more.
+    passed: u64,
     /// How far its client has told its node that it has come.
     told: u64,
     /// When it has sent the connects that were not answered, and how far it had come: one may still come to a node.
@@ -166,6 +171,7 @@ impl Judge {
             owed: VecDeque::new(),
             got: BTreeSet::new(),
             left: BTreeSet::new(),
+            passed: 0,
             told: 0,
             presented: Vec::new(),
             alive: now,
@@ -195,13 +201,24 @@ impl Judge {
             return Ok(());
         };
         self.sessions_lost += 1;
-        let away = now.saturating_duration_since(before.alive);
-        if before.excused || self.is_trimmed() || self.was_lost(&before) || away > SURE {
+        if !self.surely_lives(&before, now) {
             return Ok(());
         }
+        let away = now.saturating_duration_since(before.alive);
         Err(format!(
             "a session is unknown that was there {away:?} before"
         ))
+    }
+
+    /// Whether nobody may say that there is no such session.
+    pub(super) fn is_surely_there(&self, session: &str, now: Instant) -> bool {
+        let session = self.sessions.get(session);
+        session.is_some_and(|session| self.surely_lives(session, now))
+    }
+
+    fn surely_lives(&self, session: &Session, now: Instant) -> bool {
+        let away = now.saturating_duration_since(session.alive);
+        !session.excused && !self.is_trimmed() && !self.was_lost(session) && away <= SURE
     }
 
     /// It may be unknown from now on.
@@ -251,6 +268,12 @@ impl Judge {
         if let Some(interest) = self.interest(session, pattern) {
             interest.asked.pop();
         }
+    }
+
+    /// Whether a subscription may have been given up on its way from node to node: then it may be done yet.
+    pub(super) fn may_be_underway(&mut self, session: &str, pattern: &str, now: Instant) -> bool {
+        let interest = self.interest(session, pattern);
+        interest.is_some_and(|interest| interest.asked.iter().any(|sent| now >= *sent + GIVEN_UP))
     }
 
     /// The answer to an unsubscribe has come: what is published from here on does not come (SU-5), unless
@@ -369,9 +392,9 @@ impl Judge {
         }
     }
 
-    /// An engine has dropped what has this position, and says so: its queue has to be full.
-    pub(super) fn dropped(&mut self, session: &str, position: u64) -> Verdict {
-        let is_full = self.may_be_full(session);
+    /// An engine has dropped what has this position, and says so: its queue has to be full, if the session is its own.
+    pub(super) fn dropped(&mut self, session: &str, position: u64, owns: bool) -> Verdict {
+        let is_full = !owns || self.may_be_full(session);
         let Some(session) = self.sessions.get_mut(session) else {
             return Ok(());
         };
@@ -388,31 +411,39 @@ impl Judge {
         Ok(())
     }
 
-    /// An engine has written what has this position.
-    pub(super) fn written(&mut self, session: &str, position: u64) {
+    /// An engine has written what has this position; `owns` is whether the session is its own.
+    pub(super) fn written(&mut self, session: &str, position: u64, owns: bool) {
         if let Some(session) = self.sessions.get_mut(session) {
             session.left.insert(position);
+            if owns {
+                session.passed = session.passed.max(position);
+            }
+        }
+    }
+
+    /// It has come to a node, which may read once more what the one before has dropped.
+    pub(super) fn moves(&mut self, session: &str) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.left.clear();
         }
     }
 
     /// An engine has ended a session since its queue is full, or has more to read than it holds.
-    pub(super) fn overflows(&mut self, session: &str) -> Verdict {
-        if !self.may_be_full(session) {
-            return Err(format!(
-                "the queue of {session} is full, and has room for everything"
-            ));
+    pub(super) fn overflows(&self, session: &str) -> Verdict {
+        if self.may_be_full(session) {
+            return Ok(());
         }
-        self.excuses(session);
-        Ok(())
+        Err(format!(
+            "the queue of {session} is full, and has room for everything"
+        ))
     }
 
     /// An engine has ended a session since a part of the log is gone that it has not seen.
-    pub(super) fn has_gap(&mut self, session: &str) -> Verdict {
+    pub(super) fn has_gap(&self, session: &str) -> Verdict {
         let lost = self.sessions.get(session).map(|s| self.was_lost(s));
         if lost.is_some_and(|lost| !lost) && !self.is_trimmed() && !self.may_be_full(session) {
             return Err(format!("{session} has a gap, and the log has none"));
         }
-        self.excuses(session);
         Ok(())
     }
 
@@ -438,7 +469,7 @@ impl Judge {
             if session.acknowledges {
                 *place > told
             } else {
-                !session.left.contains(place)
+                *place > session.passed && !session.left.contains(place)
             }
         };
         let all = self.channels.iter();

@@ -3,6 +3,7 @@
 //! Bytes keep their order on a connection, and come after a while or, once it is broken, never. Either
 //! end may see that it is gone, at once or late, or not see it.
 
+mod breaks;
 mod holds;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,10 +19,20 @@ use super::bounds::address_of;
 use super::client::Client;
 use super::node::Node;
 use super::story::in_short;
+use super::thief::Aim;
 use super::world::{Happening, World};
 
 /// Bytes on their way.
 pub(super) type Frame = bytes::Bytes;
+
+/// What the node that sends has to do with the session that it sends to.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Standing {
+    /// It does not know yet that it has lost the session.
+    pub(super) is_stale: bool,
+    /// It has the session as what it sends is written, so that this lives on from then.
+    pub(super) keeps: bool,
+}
 
 pub(super) struct Link {
     pub(super) client: usize,
@@ -57,10 +68,9 @@ pub(super) struct Link {
     pub(super) cookie: Option<BrowserId>,
     /// The one that its response brings.
     brings: Option<BrowserId>,
-    /// It was opened to try another's session.
-    pub(super) steals: bool,
+    pub(super) aim: Aim,
     /// The session that its client had last.
-    session: Option<SessionId>,
+    pub(super) session: Option<SessionId>,
     /// The place in the log of the last event that came on it.
     pub(super) last: Option<u64>,
     /// What was published by it and answered: where it is in the log.
@@ -123,7 +133,7 @@ impl World {
                 holds: None,
                 cookie,
                 brings: None,
-                steals: false,
+                aim: Aim::Own,
                 session: None,
                 last: None,
                 published: BTreeMap::new(),
@@ -264,19 +274,23 @@ impl World {
             ));
             return;
         }
-        let number = entry.node;
+        let (number, life) = (entry.node, entry.life);
         let Some(messages) = entry.inbox.pop_front() else {
             entry.asked = true;
             return;
         };
         let connection = ConnectionId::new(link);
-        self.fact_now(
-            number,
-            Input::Received {
-                connection,
-                messages,
-            },
-        );
+        let input = Input::Received {
+            connection,
+            messages,
+        };
+        if self.plan.crowded {
+            // Its handshakes are counted once everything else is ordered.
+            let input = Box::new(input);
+            self.after(Duration::ZERO, Happening::Told { life, input });
+        } else {
+            self.fact_now(number, input);
+        }
     }
 
     /// An engine sends.
@@ -345,7 +359,12 @@ impl World {
         }
         entry.down = entry.down.max(now + travel);
         let (at, number) = (entry.down, entry.node);
-        let (session, is_stale) = (entry.session, entry.is_stale);
+        let session = entry.session;
+        let keeps = session.is_some_and(|session| self.store.keeps(entry.life, session));
+        let standing = Standing {
+            is_stale: entry.is_stale,
+            keeps,
+        };
         if entry.transport.is_exchange() {
             entry.node_open = false;
         }
@@ -354,7 +373,7 @@ impl World {
                 link,
                 frame,
                 session,
-                is_stale,
+                standing,
             };
             self.at(at, comes);
         }
@@ -367,7 +386,7 @@ impl World {
         link: u64,
         frame: &Frame,
         session: Option<SessionId>,
-        is_stale: bool,
+        standing: Standing,
     ) {
         let entry = self.links.get_mut(&link);
         let Some(entry) = entry.filter(|entry| !entry.broken && entry.client_open) else {
@@ -381,7 +400,7 @@ impl World {
         if let Some(cookie) = cookie {
             self.is_given(client, cookie);
         }
-        self.got(client, link, frame, is_stale);
+        self.got(client, link, frame, standing);
         self.forget_link(link);
     }
 
@@ -515,64 +534,6 @@ impl World {
             self.fact(number, Input::Closed { connection });
         }
         self.forget_link(link);
-    }
-
-    /// Nothing comes through any more; each end may see it, or not.
-    pub(super) fn breaks(&mut self, link: u64) {
-        let Some(entry) = self.links.get_mut(&link) else {
-            return;
-        };
-        if entry.broken || (!entry.node_open && !entry.client_open) {
-            return;
-        }
-        entry.broken = true;
-        let (client, node) = (entry.client, entry.node);
-        let chance = if self.is_peaceful { 1_000 } else { 600 };
-        let (client_sees, node_sees) = (self.dice.permille(chance), self.dice.permille(chance));
-        self.story.tell(self.now, || {
-            format!("BREAKS   connection {link} of client {client} with node {node}")
-        });
-        if client_sees {
-            let after = self.dice.millis(0..500);
-            self.after(after, Happening::ClientSees { link, why: "reset" });
-        }
-        let late = Duration::from_secs(60);
-        let after = if node_sees {
-            self.dice.millis(0..500)
-        } else {
-            late
-        };
-        self.after(after, Happening::NodeSees { link });
-    }
-
-    /// A node is gone, and with it its connections.
-    pub(super) fn lose_links(&mut self, number: usize, life: u64) {
-        let links: Vec<u64> = self
-            .links
-            .iter()
-            .filter(|(_, link)| link.node == number && link.life == life)
-            .map(|(link, _)| *link)
-            .collect();
-        for link in links {
-            let was_open = self.links.get(&link).is_some_and(|entry| entry.node_open);
-            if was_open && self.links.get(&link).is_some_and(|entry| entry.known) {
-                self.may_have_let_go(link);
-            }
-            let Some(entry) = self.links.get_mut(&link) else {
-                continue;
-            };
-            if !was_open {
-                // Its answer is on the wire already.
-                continue;
-            }
-            entry.node_open = false;
-            entry.broken = true;
-            if self.dice.permille(700) {
-                let after = self.dice.millis(0..500);
-                self.after(after, Happening::ClientSees { link, why: "reset" });
-            }
-            self.forget_link(link);
-        }
     }
 
     /// A connection that nobody has any more is not kept.

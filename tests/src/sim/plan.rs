@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bayeux_core::{Config, MemoryOptions, Reports};
+use bayeux_core::{BrowserBinding, Config, MemoryOptions, Reports};
 
 use super::bounds::{make_crowded, make_lazy, make_tight};
 use super::decider::deciders;
@@ -12,7 +12,7 @@ use super::judge::Bounds;
 /// How long the troubles last, and everything after them.
 pub(super) const CALM: Duration = Duration::from_secs(64);
 /// How long after the calm everybody must have what was published then.
-pub(super) const PROBED: Duration = Duration::from_secs(10);
+pub(super) const PROBED: Duration = Duration::from_secs(15);
 /// By when whatever was left behind has to be gone.
 pub(super) const FORGOTTEN: Duration = Duration::from_secs(170);
 /// A node that was not heard of for so long is taken as dead.
@@ -100,6 +100,9 @@ impl Plan {
         }
         let browsers = dice.permille(250);
         let browsers = if browsers { 1 + dice.below(5) } else { 0 };
+        if browsers > 0 && dice.permille(500) {
+            config.browser_binding = BrowserBinding::Strict;
+        }
         let clients = 1 + dice.below(6);
         let mut memory = MemoryOptions::for_config(&config);
         memory.max_batch = 1 + dice.below(20);

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bayeux_core::{
     Access, Destination, Fence, Input, Instant, MemoryOptions, MemoryStore, NewEntry, NodeId,
-    Notice, Position, SessionId, StoreReply, StoreRequest, StoreTicket,
+    Notice, Position, SessionId, SessionRecord, StoreReply, StoreRequest, StoreTicket,
 };
 use serde_json::Value;
 
@@ -58,8 +58,6 @@ struct Line {
     tail: Position,
     /// What is not answered, and about which session it is.
     open: BTreeMap<StoreTicket, Option<SessionId>>,
-    /// The sessions whose appends are not answered.
-    appends: BTreeMap<StoreTicket, (SessionId, Fence)>,
     /// The log was lost, it begins here, and the node has not heard of it.
     lost: Option<Position>,
 }
@@ -113,9 +111,13 @@ impl Store {
         self.memory.sessions()
     }
 
+    pub(super) fn record(&self, session: SessionId) -> Option<&SessionRecord> {
+        self.memory.record(session)
+    }
+
     /// What a session is subscribed to, as the store has it.
     pub(super) fn patterns_of(&self, session: SessionId) -> Option<Vec<&str>> {
-        let record = self.memory.record(session)?;
+        let record = self.record(session)?;
         let patterns = record.subscriptions.iter();
         Some(
             patterns
@@ -136,7 +138,7 @@ impl Store {
 
     /// Whether a claim like that moves the session.
     fn admits(&self, session: SessionId, access: Access) -> bool {
-        let record = self.memory.record(session);
+        let record = self.record(session);
         record.is_none_or(|record| record.admits(access))
     }
 }
@@ -160,7 +162,6 @@ impl World {
             sessions: BTreeMap::new(),
             tail: self.store.memory.end(),
             open: BTreeMap::new(),
-            appends: BTreeMap::new(),
             lost: None,
         };
         self.store.lines.insert(life, line);
@@ -186,17 +187,6 @@ impl World {
             return;
         };
         line.open.insert(ticket, subject);
-        if let StoreRequest::Append(entry) = &request
-            && let (Some(origin), Some(fence)) = (entry.origin, entry.fence)
-        {
-            line.appends.insert(ticket, (origin, fence));
-            let open: Vec<_> = line.appends.values().copied().collect();
-            let verdict = self.appends_are_few(&open, (origin, fence));
-            self.hold(verdict);
-        }
-        let Some(line) = self.store.lines.get_mut(&life) else {
-            return;
-        };
         if line.away.is_some() {
             self.answer_store(life, ticket, StoreReply::Failed);
             return;
@@ -254,7 +244,13 @@ impl World {
             _ => {}
         }
         let parts = parting(&request);
+        let claim = claim(&request);
+        let before = claim.and_then(|(session, _)| self.store.record(session).cloned());
         self.store.memory.submit(node, self.now, ticket, request);
+        if let Some((_, access)) = claim {
+            let verdict = self.has_moved_for(access, before);
+            self.hold(verdict);
+        }
         if let Some((session, fence, cursor)) = parts {
             self.parts(session, fence, cursor);
         }
@@ -288,6 +284,7 @@ impl World {
     /// A session has come to a node.
     pub(super) fn session_began(&mut self, life: u64, session: SessionId) {
         self.store.here.insert((life, session));
+        self.judge.moves(&session.text());
     }
 
     /// A session has ended on a node.
@@ -437,7 +434,6 @@ impl World {
 impl Line {
     /// A request is over; which session it was about.
     fn forget(&mut self, ticket: StoreTicket) -> Option<Option<SessionId>> {
-        self.appends.remove(&ticket);
         self.open.remove(&ticket)
     }
 
@@ -465,6 +461,14 @@ const fn parting(request: &StoreRequest) -> Option<(SessionId, Fence, Position)>
             fence,
             cursor,
         } => Some((*session, *fence, *cursor)),
+        _ => None,
+    }
+}
+
+/// The session that is claimed, and for whom.
+const fn claim(request: &StoreRequest) -> Option<(SessionId, Access)> {
+    match request {
+        StoreRequest::Claim { session, access } => Some((*session, *access)),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use super::browser::{Jar, jars};
 use super::client::{Alarm, Client};
 use super::dice::Dice;
 use super::judge::{Bias, Judge, Verdict};
-use super::link::{Frame, Link};
+use super::link::{Frame, Link, Standing};
 use super::node::Node;
 use super::plan::{CALM, FORGOTTEN, Fault, PROBED, Plan};
 use super::store::Store;
@@ -33,8 +33,6 @@ pub(super) struct World {
     pub(super) is_peaceful: bool,
     /// Since then.
     pub(super) peace: Option<Instant>,
-    /// A node sees at once what it has missed.
-    pub(super) is_resuming: bool,
     /// Clients do nothing of their own accord any more.
     pub(super) is_over: bool,
     pub(super) failure: Option<String>,
@@ -63,7 +61,7 @@ pub(super) enum Happening {
         link: u64,
         frame: Frame,
         session: Option<SessionId>,
-        is_stale: bool,
+        standing: Standing,
     },
     /// A client sees that a connection is gone.
     ClientSees {
@@ -159,7 +157,6 @@ impl World {
             jar_numbers: Vec::new(),
             is_peaceful: false,
             peace: None,
-            is_resuming: false,
             is_over: false,
             failure: None,
             facts: 0,
@@ -250,8 +247,8 @@ impl World {
                 link,
                 frame,
                 session,
-                is_stale,
-            } => self.comes(link, &frame, session, is_stale),
+                standing,
+            } => self.comes(link, &frame, session, standing),
             Happening::ClientSees { link, why } => self.client_sees(link, why),
             Happening::NodeSees { link } => self.node_sees(link),
             Happening::Closed { link } => self.closed(link),
@@ -274,7 +271,7 @@ impl World {
             Happening::Tick => {
                 self.hear_store();
                 let verdict = self.holds_are_few();
-                self.hold(verdict.and_then(|()| self.sessions_are_few()));
+                self.hold(verdict);
                 self.after(Duration::from_millis(500), Happening::Tick);
             }
             Happening::Parted { session, fence } => self.has_parted(session, fence),
@@ -406,6 +403,7 @@ impl World {
             self.mend_store(life);
             self.start_node(number);
         }
+        self.end_half_open_links();
     }
 
     /// Within twice the timeout everybody is there, and gets what is published.

@@ -516,6 +516,46 @@ fn a_connect_that_is_not_held_brings_what_was_read_once_that_is_decided_on() {
     }
 }
 
+// Proves: CN-4, QU-5
+#[test]
+fn what_is_dropped_while_it_is_decided_on_holds_no_connect_back() {
+    let decider = Decider {
+        id: DeciderId(1),
+        role: Role::SessionOutgoing,
+    };
+    let mut config = Config {
+        deciders: vec![decider],
+        queue_policy: bayeux_core::QueuePolicy::DropOldest,
+        ..Config::default()
+    };
+    config.limits.max_queued_events = 2;
+    let mut script = Script::with_scripted_store(config);
+    script.notify(Notice::Up { position: at(120) });
+    let mut record = released_at(114, record(false, 100, 105));
+    Arc::make_mut(&mut record.settings).outgoing = vec![DeciderId(1)];
+    let (_, connection) = claim(&mut script, record, json!({"advice": {"timeout": 0}}));
+    let read = is_read(&mut script, 114, 120);
+    script.stored(read, StoreReply::Entries(entries([115, 116])));
+    let [(first, _), (second, _)] = [(); 2].map(|()| script.take_question());
+    let verdict = Verdict::Allow;
+    script.fact(Input::Decided {
+        ticket: second,
+        verdict,
+    });
+    log(&mut script, [121]);
+    script.expect_nothing(connection);
+
+    let verdict = Verdict::Allow;
+    script.fact(Input::Decided {
+        ticket: first,
+        verdict,
+    });
+
+    let reply = script.take(connection);
+    assert_eq!(reply[0]["data"], 116, "{reply}");
+    assert_eq!(reply[1]["channel"], "/meta/connect", "{reply}");
+}
+
 // Proves: CN-4, CN-9
 #[test]
 fn a_newer_connect_waits_for_what_was_read_and_is_being_decided_on_too() {

@@ -28,23 +28,26 @@ fn take_away(script: &mut Script, client: &Client) {
 // Proves: MO-6, CN-9
 #[test]
 fn a_connect_whose_socket_closes_before_its_turn_claims_nothing() {
-    for others in [&["/more"][..], &[]] {
+    for (frame, others) in [
+        (&["/meta/connect", "/more"][..], 1),
+        (&["/more", "/more"], 2),
+        (&["/meta/connect"], 0),
+    ] {
         let mut script = engine(120);
         let (client, socket, append) = moves(&mut script);
-        let channels = ["/meta/connect"].iter().chain(others);
         let message = |channel| json!({"channel": channel, "clientId": client.session, "data": 1});
-        script.send(socket, channels.map(message).collect());
+        script.send(socket, frame.iter().map(message).collect());
         assert!(!script.has_store_requests(), "it waits for what came first");
 
         script.hang_up(socket);
 
-        if !others.is_empty() {
+        if others > 0 {
             let (ticket, request) = script.take_store();
             let StoreRequest::Forward { messages, .. } = request else {
                 panic!("{request:?}");
             };
             let channels: Vec<_> = messages.iter().map(|it| it.channel.as_deref()).collect();
-            assert_eq!(channels, [Some("/more")]);
+            assert_eq!(channels, vec![Some("/more"); others]);
             script.stored(ticket, StoreReply::Unknown);
         }
         assert!(!script.has_store_requests(), "nobody would hear the answer");
@@ -52,6 +55,41 @@ fn a_connect_whose_socket_closes_before_its_turn_claims_nothing() {
         log(&mut script, [121]);
         nothing_leaks(&mut script);
     }
+}
+
+// Proves: PL-3, ER-7
+#[test]
+fn what_waits_as_its_session_ends_is_sent_after_it_once_the_store_has_heard_of_that() {
+    let mut script = engine(120);
+    let client = own(&mut script, SOCKET, json!({}));
+    let frame = json!([
+        {"id": "p", "channel": "/news", "clientId": client.session, "data": 1},
+        {"id": "s", "channel": "/meta/subscribe", "clientId": client.session, "subscription": "/more"},
+    ]);
+    let socket = script.request(&client, frame);
+    let (append, _) = script.take_store();
+    let goodbye = json!({"channel": "/meta/disconnect", "clientId": client.session});
+    let exchange = script.post(goodbye);
+    let (end, request) = script.take_store();
+    assert!(matches!(request, StoreRequest::End { .. }), "{request:?}");
+    script.stored(end, StoreReply::Failed);
+    assert_eq!(script.take(exchange)[0]["successful"], true);
+
+    script.stored(append, StoreReply::Appended(at(121)));
+    log(&mut script, [121]);
+
+    let (end, request) = script.take_store();
+    assert!(matches!(request, StoreRequest::End { .. }), "{request:?}");
+    let (forward, request) = script.take_store();
+    assert!(
+        matches!(request, StoreRequest::Forward { .. }),
+        "{request:?}"
+    );
+    script.stored(end, StoreReply::Done);
+    script.stored(forward, StoreReply::Unknown);
+    let replies = script.take(socket);
+    assert_eq!(replies[1]["error"], "402::session_unknown", "{replies}");
+    nothing_leaks(&mut script);
 }
 
 // Proves: HS-7, HT-9, PL-3

@@ -5,13 +5,20 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::link::Frame;
+use super::super::link::{Frame, Standing};
 use super::super::story::in_short;
+use super::super::thief::Aim;
 use super::super::world::World;
 use super::{Alarm, Client, Membership, What};
 
 impl World {
-    pub(in crate::sim) fn got(&mut self, number: usize, link: u64, frame: &Frame, is_stale: bool) {
+    pub(in crate::sim) fn got(
+        &mut self,
+        number: usize,
+        link: u64,
+        frame: &Frame,
+        standing: Standing,
+    ) {
         let Ok(Value::Array(messages)) = serde_json::from_slice(frame) else {
             self.fail("a node has said what is no list".to_owned());
             return;
@@ -20,8 +27,8 @@ impl World {
             format!("client {number} < {}", in_short(frame))
         });
         let entry = self.links.get(&link);
-        if entry.is_some_and(|link| link.steals) {
-            return self.told_a_thief(number, &messages);
+        if entry.is_some_and(|link| link.aim != Aim::Own) {
+            return self.told_a_thief(number, link, &messages, standing);
         }
         let life = entry.map(|link| link.client_life);
         let exchange = entry.is_some_and(|link| link.transport.is_exchange());
@@ -30,9 +37,9 @@ impl World {
         }
         for message in &messages {
             if message.get("data").is_some() {
-                self.got_event(number, link, message, is_stale);
+                self.got_event(number, link, message, standing.is_stale);
             } else {
-                self.got_reply(number, link, message);
+                self.got_reply(number, link, message, standing.keeps);
             }
         }
         if exchange {
@@ -67,7 +74,7 @@ impl World {
         }
     }
 
-    pub(super) fn got_reply(&mut self, number: usize, link: u64, message: &Value) {
+    pub(super) fn got_reply(&mut self, number: usize, link: u64, message: &Value, keeps: bool) {
         let id = message.get("id").and_then(Value::as_str);
         let id = id.and_then(|id| id.parse::<u64>().ok());
         let Some(client) = self.clients.get_mut(number) else {
@@ -110,9 +117,21 @@ impl World {
         {
             self.has_too_many(number, pattern);
         } else if successful {
-            self.succeeded(number, link, what, message);
+            self.succeeded(number, link, what, message, keeps);
         } else {
-            self.failed(number, &what, true);
+            let is_refused = !self.may_be_underway(number, &what);
+            self.failed(number, &what, is_refused);
+        }
+    }
+
+    /// Whether what was answered with a no may be done all the same.
+    fn may_be_underway(&mut self, number: usize, what: &What) -> bool {
+        let session = self.clients.get(number).and_then(Client::session_id);
+        match (session, what) {
+            (Some(session), What::Subscribe(pattern)) => {
+                self.judge.may_be_underway(session, pattern, self.now)
+            }
+            _ => false,
         }
     }
 
@@ -142,7 +161,14 @@ impl World {
         self.alarm(number, wait, Alarm::Whim);
     }
 
-    pub(super) fn succeeded(&mut self, number: usize, link: u64, what: What, message: &Value) {
+    pub(super) fn succeeded(
+        &mut self,
+        number: usize,
+        link: u64,
+        what: What,
+        message: &Value,
+        keeps: bool,
+    ) {
         let now = self.now;
         let Some(client) = self.clients.get_mut(number) else {
             return;
@@ -153,7 +179,10 @@ impl World {
                 if let Some(session) = &mut client.session {
                     session.connected = true;
                     let id = session.id.clone();
-                    self.judge.alive(&id, now);
+                    // What stayed unwritten until the session was over is no sign of life.
+                    if keeps {
+                        self.judge.alive(&id, now);
+                    }
                     self.judge.is_told(&id);
                 }
                 let wait = message.pointer("/advice/interval").and_then(Value::as_u64);
@@ -213,6 +242,7 @@ impl World {
             number: 0,
             subscribed: BTreeSet::new(),
             doubtful: BTreeSet::new(),
+            unsubscribed: None,
             connected: false,
             bound,
             forgiven: now,

@@ -60,6 +60,7 @@ impl World {
         };
         session.subscribed.remove(pattern);
         session.doubtful.insert(pattern);
+        session.unsubscribed = Some(self.now);
         self.judge.unsubscribes(&session.id, pattern);
         let message = json!({"channel": "/meta/unsubscribe", "subscription": pattern});
         self.say(number, vec![(What::Unsubscribe(pattern), message)]);

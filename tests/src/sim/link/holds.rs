@@ -2,6 +2,7 @@
 
 use bayeux_core::{Message, Messages, SessionId};
 
+use super::super::thief::Aim;
 use super::super::world::World;
 use super::{Frame, Link};
 
@@ -10,7 +11,8 @@ const CONNECT: &str = "/meta/connect";
 impl World {
     /// A frame has come to a node.
     pub(super) fn has_come(&mut self, link: u64, messages: &Messages) {
-        if messages.iter().any(is_connect) {
+        let aim = self.links.get(&link).map(|link| link.aim);
+        if aim != Some(Aim::Steals) && messages.iter().any(is_connect) {
             self.is_newest(link, messages.session().and_then(SessionId::parse));
         }
     }
