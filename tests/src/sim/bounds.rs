@@ -123,10 +123,13 @@ impl World {
         Ok(())
     }
 
-    /// QU-6: lazy events do not leave of their own before their time, and nothing waits longer.
+    /// QU-6: lazy events do not leave of their own before their time, and nothing waits longer. What a client that polls
+    /// gets by the websocket that it publishes on has waited for as long as its poll was on its way.
     fn is_in_time(&self, link: &Link, all: &Contents, lazy: Duration) -> Verdict {
-        let acknowledges = self.clients.get(link.client).is_none_or(|c| c.acknowledges);
-        if link.transport != Transport::WebSocket || acknowledges {
+        let client = self.clients.get(link.client);
+        let is_pushed = client
+            .is_some_and(|client| client.transport == Transport::WebSocket && !client.acknowledges);
+        if link.transport != Transport::WebSocket || !is_pushed {
             return Ok(());
         }
         let age = |number: u64| self.judge.age(number, self.now);

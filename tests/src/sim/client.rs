@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Client {
     pub(super) acknowledges: bool,
-    transport: Transport,
+    pub(super) transport: Transport,
     wants: BTreeSet<&'static str>,
     session: Option<Membership>,
     socket: Option<u64>,
