@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::{fs, thread};
 
 use super::Deadline;
 use super::lines::Lines;
@@ -119,7 +120,7 @@ impl Process {
         self.lines.fail(what)
     }
 
-    /// Sends it that signal.
+    /// Sends it that signal; after `STOP` waits until it stands still, since its threads may run on for a while.
     pub fn signal(&mut self, name: &str) {
         let sent = Command::new("sh")
             .arg("-c")
@@ -128,6 +129,26 @@ impl Process {
         if !sent.as_ref().is_ok_and(|status| status.success()) {
             self.fail(&format!("cannot be sent SIG{name}: {sent:?}"));
         }
+        let deadline = Deadline::usual();
+        while name == "STOP" && !self.stands_still() {
+            assert!(deadline.left().is_some(), "a thread of it does not stop");
+            thread::yield_now();
+        }
+    }
+
+    /// Whether all its threads are stopped.
+    fn stands_still(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.id())).expect("it runs");
+        let mut states = threads.map(|thread| {
+            let stat = fs::read_to_string(thread.expect("a thread").path().join("stat"));
+            // `12 (name) T …`
+            stat.is_ok_and(|stat| {
+                stat.rsplit(") ")
+                    .next()
+                    .is_some_and(|rest| rest.starts_with('T'))
+            })
+        });
+        states.all(|is_stopped| is_stopped)
     }
 }
 
