@@ -341,7 +341,7 @@ mod tests {
             let mut queue = filled(count);
             let size = Event::from_object("{}").size();
 
-            let taken = queue.take(Keep::Written, (size + 1) * written);
+            let taken = queue.take(Keep::Written, 1 + (size + 1) * written);
             assert_eq!(taken.count, written);
             queue.written();
             queue.push(queued(count + 1));
