@@ -1,7 +1,8 @@
 //! What there is many of, in numbered slots that stay where they are.
 //!
 //! It grows by a chunk at a time, so that nothing is moved and little is held in reserve. The lowest chunk with room is
-//! filled first, and one that has become empty gives its memory back: after a crowd those that stay stand close together.
+//! filled first, and one that has become empty gives its memory back: after a crowd those that stay come to stand close
+//! together as others come and go.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;

@@ -1,4 +1,4 @@
-//! What waits on time, in one ordered set: nothing ever walks all sessions.
+//! What waits on time, in ordered sets, one of them for sessions: nothing ever walks all of those.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -124,7 +124,8 @@ impl Timers {
         sessions.into_iter().chain(others).min()
     }
 
-    /// Takes out the ends of all admissions. It walks all alarms, which only a clock that was set is worth.
+    /// Takes out the ends of all admissions. It walks all alarms but those of sessions, which only a clock that
+    /// was set is worth.
     pub(crate) fn take_admissions(&mut self) -> Vec<SessionKey> {
         let mut taken = Vec::new();
         self.others.set.retain(|(_, alarm)| match alarm {
