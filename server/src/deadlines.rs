@@ -1,4 +1,5 @@
-//! Things to look at later: stalled writes, idle sockets, unfinished messages.
+//! Things to look at later: stalled writes, idle sockets, unfinished messages, requests
+//! that wait.
 //!
 //! One entry for each thing that waits, in one heap of a shard, which shares the shard's one timer.
 //! An entry whose time comes asks the thing whether it is still waiting, and until when. What is gone

@@ -1,7 +1,7 @@
 //! What other tasks and threads have to tell a shard.
 //!
-//! The list is bounded by what may be told: a connection has at most one frame and one end of a
-//! write under way, a call waits for its answer.
+//! The list is bounded by what may be told: a connection has at most one frame, one end of a
+//! write and a look or two under way, a call waits for its answer.
 
 use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, Ordering};

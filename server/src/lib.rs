@@ -54,6 +54,7 @@ mod stack;
 mod store;
 mod tally;
 pub mod tls;
+mod wait;
 mod websocket;
 
 pub use self::http::Body;

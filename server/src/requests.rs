@@ -2,11 +2,13 @@
 //!
 //! hyper keeps 8 KiB to read into for as long as a connection lasts, and its state besides. Most
 //! connections there are wait for the answer to a held request, with nothing to read or to write. So
-//! hyper is let go of meanwhile: the request, which the engine has, is kept with the bare socket. When it is
-//! answered hyper is given the socket anew, and a head that is as short as can be to answer in its place.
+//! hyper is let go of when a request has waited for long: the request, which the engine has, is kept with the
+//! bare socket. When it is answered hyper is given the socket anew, and a head that is as short as can be to
+//! answer in its place. That takes time, which polls that are answered soon are spared.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::rt::{Read, Write};
@@ -14,6 +16,7 @@ use hyper::server::conn::http1::{self, Parts, UpgradeableConnection};
 
 use crate::http::{Caller, Clerk};
 use crate::socket::Socket;
+use crate::wait::Wait;
 
 /// How large the whole head of a request may be, and the buffer that it is read into: a long URL (CB-7)
 /// and the cookies of a large site fit.
@@ -28,15 +31,14 @@ pub(crate) struct Requests<T: Read + Write + Unpin> {
 enum Stage<T: Read + Write + Unpin> {
     /// Requests are read, and responses written.
     Served(Box<Served<T>>),
-    /// One is held.
+    /// One is held, and has been for long.
     Held(Socket<T>),
     Over,
 }
 
 struct Served<T: Read + Write + Unpin> {
     connection: UpgradeableConnection<Socket<T>, Clerk>,
-    /// Whether the engine has had its turn since a request began to wait.
-    has_yielded: bool,
+    wait: Arc<Wait>,
 }
 
 impl<T: Read + Write + Unpin + Send + 'static> Requests<T> {
@@ -58,7 +60,7 @@ impl<T: Read + Write + Unpin + Send + 'static> Stage<T> {
             .with_upgrades();
         Self::Served(Box::new(Served {
             connection,
-            has_yielded: false,
+            wait: Wait::new(clerk.caller().gateway.clone()),
         }))
     }
 }
@@ -78,19 +80,20 @@ impl<T: Read + Write + Unpin + Send + 'static> Served<T> {
         Stage::Held(socket)
     }
 
-    /// Whether the engine has had its turn since a request began to wait, and has not answered it.
-    fn is_held(&mut self, clerk: &Clerk, cx: &mut Context<'_>) -> bool {
-        std::mem::take(&mut self.has_yielded)
+    /// Whether a request has waited for long, and goes on waiting.
+    fn is_held(&self, clerk: &Clerk, cx: &mut Context<'_>) -> bool {
+        self.wait.is_long()
             && clerk.has_waiting()
             && clerk.caller().is_quiet()
             && clerk.poll_answered(cx).is_pending()
     }
 
-    /// Lets the engine have its turn if a request waits for it.
-    fn yield_to_engine(&mut self, clerk: &Clerk, cx: &Context<'_>) {
+    /// Notes whether a request waits.
+    fn note(&self, clerk: &Clerk, cx: &Context<'_>) {
         if clerk.has_waiting() && clerk.caller().is_quiet() {
-            self.has_yielded = true;
-            cx.waker().wake_by_ref();
+            self.wait.goes_on(cx.waker());
+        } else {
+            self.wait.ends();
         }
     }
 }
@@ -107,13 +110,17 @@ impl<T: Read + Write + Unpin + Send + 'static> Future for Requests<T> {
                         this.stage = served.let_go();
                         continue;
                     }
+                    if served.wait.is_long() {
+                        // It is answered, or cannot be let go of now: what waits from here on begins anew.
+                        served.wait.ends();
+                    }
                     if let Poll::Ready(result) = Pin::new(&mut served.connection).poll(cx) {
                         if let Err(error) = result {
                             this.clerk.caller().broken(&error);
                         }
                         return Poll::Ready(());
                     }
-                    served.yield_to_engine(&this.clerk, cx);
+                    served.note(&this.clerk, cx);
                     this.stage = Stage::Served(served);
                     return Poll::Pending;
                 }
@@ -136,6 +143,11 @@ impl<T: Read + Write + Unpin + Send + 'static> Future for Requests<T> {
 
 /// Whether the peer has left. Once the beginning of its next request has come, nothing is read: as in hyper.
 fn is_gone<T: Read + Write + Unpin>(socket: &mut Socket<T>, cx: &mut Context<'_>) -> bool {
+    let line = socket.line();
+    line.waits(cx.waker());
+    if line.check_alive().is_err() {
+        return true;
+    }
     while !socket.has_early() {
         match socket.poll_ahead(cx, 1) {
             Poll::Ready(Ok(1..)) => {}
@@ -238,15 +250,34 @@ mod tests {
         assert!(polled.is_pending());
     }
 
+    /// Polls, and again when what waits has waited for long.
+    fn hold(gateway: &Gateway, requests: &mut Requests<Peer>) {
+        poll(requests);
+        let mut facts = Vec::new();
+        let inbox = gateway.router.inbox(0).unwrap();
+        inbox.take(&mut facts);
+        for fact in facts {
+            if let Fact::Watch(at, what) = fact {
+                let look = |at: &_| what.upgrade().and_then(|watched| watched.check(*at));
+                std::iter::successors(Some(at), look).for_each(drop);
+            } else {
+                inbox.push(fact);
+            }
+        }
+        poll(requests);
+    }
+
     /// Refuses every request that has come to the shard.
     fn refuse(gateway: &Gateway) {
         let mut facts = Vec::new();
-        gateway.router.inbox(0).unwrap().take(&mut facts);
+        let inbox = gateway.router.inbox(0).unwrap();
+        inbox.take(&mut facts);
         for fact in facts {
             if let Fact::Opened(opening) = fact {
-                opening
-                    .carrier
-                    .close(opening.connection, CloseReason::Duplicate);
+                let carrier = opening.carrier;
+                carrier.close(opening.connection, CloseReason::Duplicate);
+            } else {
+                inbox.push(fact);
             }
         }
     }
@@ -262,10 +293,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_answered_at_once_stays_with_hyper_and_what_is_held_does_not() {
+    fn what_is_answered_soon_stays_with_hyper_and_what_is_held_for_long_does_not() {
         let (gateway, mut requests, peer) = connection();
 
         peer.send(&request("HTTP/1.1", ""));
+        poll(&mut requests);
         poll(&mut requests);
         refuse(&gateway);
         poll(&mut requests);
@@ -273,8 +305,7 @@ mod tests {
         assert!(peer.received().starts_with("HTTP/1.1 500"));
 
         peer.send(&request("HTTP/1.1", ""));
-        poll(&mut requests);
-        poll(&mut requests);
+        hold(&gateway, &mut requests);
         assert!(matches!(requests.stage, Stage::Held(_)));
         refuse(&gateway);
         poll(&mut requests);
@@ -298,8 +329,9 @@ mod tests {
         let answer = |version: &str, headers: &str, is_held: bool| {
             let (gateway, mut requests, peer) = connection();
             peer.send(&request(version, headers));
-            poll(&mut requests);
             if is_held {
+                hold(&gateway, &mut requests);
+            } else {
                 poll(&mut requests);
             }
             assert_eq!(matches!(requests.stage, Stage::Held(_)), is_held);
@@ -328,8 +360,7 @@ mod tests {
         let (first, second) = next.split_at(100);
 
         peer.send(&request("HTTP/1.1", ""));
-        poll(&mut requests);
-        poll(&mut requests);
+        hold(&gateway, &mut requests);
         peer.send(first);
         poll(&mut requests);
         assert!(matches!(requests.stage, Stage::Held(_)));
@@ -348,6 +379,21 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_is_killed_ends_though_the_beginning_of_a_next_request_has_come() {
+        let (gateway, mut requests, peer) = connection();
+        peer.send(&request("HTTP/1.1", ""));
+        hold(&gateway, &mut requests);
+        peer.send("POST");
+        poll(&mut requests);
+        assert!(matches!(requests.stage, Stage::Held(_)));
+
+        requests.clerk.caller().line.as_ref().unwrap().kill();
+
+        let polled = Pin::new(&mut requests).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_ready());
+    }
+
+    #[test]
     fn a_body_that_nobody_has_read_is_not_taken_for_a_request() {
         let length = request("HTTP/1.1", "").len();
         let message = r"%5B%7B%22channel%22:%22/meta/connect%22%7D%5D";
@@ -356,13 +402,12 @@ mod tests {
             format!("Content-Length: {length}"),
             "Transfer-Encoding: chunked".into(),
         ] {
-            let (_gateway, mut requests, peer) = connection();
+            let (gateway, mut requests, peer) = connection();
             let target = format!("/bayeux?jsonp=f&message={message}");
             peer.send(&format!(
                 "GET {target} HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n"
             ));
-            poll(&mut requests);
-            poll(&mut requests);
+            hold(&gateway, &mut requests);
             assert!(matches!(requests.stage, Stage::Served(_)), "{framing}");
         }
     }
