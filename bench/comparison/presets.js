@@ -16,7 +16,7 @@ const METRICS = {
 };
 
 // Words of a scenario, with the first number scaled, and what follows it.
-const counted = (scale, least) => (count) => String(Math.max(Math.min(least, count), Math.round(count * scale)));
+const counted = (scale, least) => (count) => String(Math.round(Math.max(Math.min(least, count), count * scale)));
 
 function table({ scale, peers, only }) {
   const many = counted(scale, 10);
