@@ -31,6 +31,12 @@ struct Gathered {
     cut_off: Option<Position>,
 }
 
+impl Gathered {
+    fn events(&self) -> impl Iterator<Item = &Event> + Clone {
+        self.events.iter().map(|event| &**event)
+    }
+}
+
 impl Turn<'_> {
     /// A connection has begun.
     pub(crate) fn opened_connection(
@@ -195,7 +201,7 @@ impl Turn<'_> {
         }
         let together = sending.connect.and_then(|key| self.sessions.get(key));
         let together = together.is_some_and(|session| session.settings.acknowledged);
-        frames.fill(&gathered.events, &answers, together);
+        frames.fill(gathered.events(), &answers, together);
         self.sent(connection, sending);
         Some(Batch {
             frames: frames.done,
@@ -221,10 +227,9 @@ impl Turn<'_> {
             .answers
             .iter()
             .filter(|a| a.kind != AnswerKind::Handshake);
-        let mut array = Array::new();
+        let mut array = Array::of(gathered.events(), response.answers.len());
         first.for_each(|answer| array.answer(answer));
-        let events = gathered.events.iter();
-        events.for_each(|event| array.event(event));
+        gathered.events().for_each(|event| array.event(event));
         rest.for_each(|answer| array.answer(answer));
         self.sent(connection, sending);
         let last = self.draining.is_some();
@@ -260,8 +265,7 @@ impl Turn<'_> {
             frames.done.push(only.event.framed().clone());
         } else {
             let front = session.queue.front(count);
-            let events: Vec<_> = front.map(|queued| Arc::clone(&queued.event)).collect();
-            frames.fill(&events, &[], false);
+            frames.fill(front.map(|queued| &*queued.event), &[], false);
         }
         let mut sending = Sending {
             events: Some(key),

@@ -244,7 +244,7 @@ impl Queue {
     }
 
     /// The first `count` events.
-    pub(crate) fn front(&self, count: usize) -> impl Iterator<Item = &Queued> {
+    pub(crate) fn front(&self, count: usize) -> impl Iterator<Item = &Queued> + Clone {
         self.entries.iter().take(count)
     }
 

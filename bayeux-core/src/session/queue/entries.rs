@@ -62,7 +62,7 @@ impl Entries {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Queued> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Queued> + Clone {
         let (front, back) = match self {
             Self::None => (&[][..], &[][..]),
             Self::One(queued) => (slice::from_ref(queued), &[][..]),
