@@ -1,6 +1,6 @@
 //! Frames for websockets, prepared once for all who get them.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 /// The first byte of a text in one frame.
 const TEXT: u8 = 0x81;
@@ -18,14 +18,15 @@ pub(crate) struct Frame {
 /// The last frame that was prepared.
 ///
 /// An event for a thousand sockets comes as a thousand batches that share one buffer: only the
-/// first is given its head.
+/// first is given its head. A buffer that nobody shares comes for one socket, and is not looked for again.
 #[derive(Default)]
 pub(crate) struct Frames {
     last: Option<Prepared>,
 }
 
 struct Prepared {
-    payload: Bytes,
+    /// What others may come with too.
+    shared: Option<Bytes>,
     frame: Frame,
 }
 
@@ -49,47 +50,43 @@ impl Frames {
 
 impl Prepared {
     fn new(payload: &Bytes) -> Self {
-        let mut head = head(payload.len());
+        let shared = (!payload.is_unique()).then(|| payload.clone());
         let frame = if payload.len() <= JOINED {
-            head.extend_from_slice(payload);
             Frame {
-                head: head.freeze(),
+                head: head(payload.len(), payload),
                 payload: Bytes::new(),
             }
         } else {
             Frame {
-                head: head.freeze(),
+                head: head(payload.len(), &[]),
                 payload: payload.clone(),
             }
         };
-        Self {
-            payload: payload.clone(),
-            frame,
-        }
+        Self { shared, frame }
     }
 
     /// Whether this is the same buffer.
     fn is_of(&self, payload: &Bytes) -> bool {
-        std::ptr::eq(self.payload.as_ptr(), payload.as_ptr()) && self.payload.len() == payload.len()
+        self.shared.as_ref().is_some_and(|shared| {
+            std::ptr::eq(shared.as_ptr(), payload.as_ptr()) && shared.len() == payload.len()
+        })
     }
 }
 
-fn head(length: usize) -> BytesMut {
-    let capacity = if length <= JOINED { length + 10 } else { 10 };
-    let mut head = BytesMut::with_capacity(capacity);
-    head.put_u8(TEXT);
-    match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(length @ 0..=125), _) => head.put_u8(length),
-        (_, Ok(length)) => {
-            head.put_u8(126);
-            head.put_u16(length);
-        }
-        (_, Err(_)) => {
-            head.put_u8(127);
-            head.put_u64(u64::try_from(length).unwrap_or(u64::MAX));
-        }
-    }
-    head
+/// The head of a frame with so long a payload, and as much of that as is to be joined to it: without
+/// room to spare, as `Bytes` takes it over at no cost.
+fn head(length: usize, joined: &[u8]) -> Bytes {
+    let bytes @ [.., high, low] = u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes();
+    let (code, extended): (u8, &[u8]) = match length {
+        0..=125 => (low, &[]),
+        126..=0xFFFF => (126, &[high, low]),
+        _ => (127, &bytes),
+    };
+    let mut head = Vec::with_capacity(2 + extended.len() + joined.len());
+    head.extend([TEXT, code]);
+    head.extend_from_slice(extended);
+    head.extend_from_slice(joined);
+    head.into()
 }
 
 #[cfg(test)]
@@ -128,6 +125,17 @@ mod tests {
 
         assert_eq!(first.head.as_ptr(), second.head.as_ptr());
         assert_ne!(first.head.as_ptr(), other.head.as_ptr());
+    }
+
+    #[test]
+    fn a_small_payload_of_one_socket_is_not_kept() {
+        let mut frames = Frames::default();
+        let payload = Bytes::from(b"[1]".to_vec());
+
+        let frame = frames.prepared(&payload);
+
+        assert_eq!(frame.head, &b"\x81\x03[1]"[..]);
+        assert!(payload.is_unique());
     }
 
     #[test]
