@@ -124,7 +124,7 @@ impl Line {
 
     /// Everything that hyper had was accepted by the operating system.
     pub(crate) fn flushed(&self) {
-        // Read before it is written: of a websocket neither is ever set.
+        // Read before it is written: mostly neither is set.
         if self.has_answered.load(Ordering::Acquire) {
             self.has_answered.store(false, Ordering::Release);
             let now = self.gateway.router.clock.now();
@@ -182,13 +182,11 @@ impl Line {
         self.watch(&mut clocks);
     }
 
-    /// A write got through.
+    /// A write that was blocked got through.
     pub(crate) fn moved(&self) {
-        if self.is_stalled.load(Ordering::Relaxed) {
-            let mut clocks = self.clocks.lock();
-            clocks.pace.moved();
-            self.is_stalled.store(false, Ordering::Relaxed);
-        }
+        let mut clocks = self.clocks.lock();
+        clocks.pace.moved();
+        self.is_stalled.store(false, Ordering::Relaxed);
     }
 
     /// Has the shard look at the clocks in time. What is due later than before is found out then.

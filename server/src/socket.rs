@@ -16,6 +16,11 @@ pub(crate) struct Socket<T> {
     /// What was read already: to find out which protocol it is, or whether the peer is still there.
     early: Vec<u8>,
     line: Arc<Line>,
+    /// Whether the last write was blocked.
+    is_stalled: bool,
+    /// Whether it has become a websocket. Then it has no answers to tell the line of, and looks at that
+    /// while a write is blocked only: the line is memory that a fan-out does not need otherwise.
+    is_websocket: bool,
     /// Its place among the connections, given back with the socket.
     _admitted: Option<Admitted>,
 }
@@ -26,12 +31,27 @@ impl<T> Socket<T> {
             io,
             early: Vec::new(),
             line,
+            is_stalled: false,
+            is_websocket: false,
             _admitted: admitted,
         }
     }
 
     pub(crate) const fn line(&self) -> &Arc<Line> {
         &self.line
+    }
+
+    /// It carries no requests any more.
+    pub(crate) const fn becomes_websocket(&mut self) {
+        self.is_websocket = true;
+    }
+
+    /// Fails once the line was killed.
+    fn check_alive(&self) -> io::Result<()> {
+        if self.is_websocket && !self.is_stalled {
+            return Ok(());
+        }
+        self.line.check_alive()
     }
 
     /// Whether something was read that nobody has taken.
@@ -121,10 +141,12 @@ impl<T: Read + Unpin> Read for Socket<T> {
 }
 
 impl<T: Write + Unpin> Socket<T> {
-    fn watch<N>(&self, cx: &Context<'_>, written: Poll<N>) -> Poll<N> {
-        match &written {
-            Poll::Ready(_) => self.line.moved(),
-            Poll::Pending => self.line.stall(cx.waker()),
+    fn watch<N>(&mut self, cx: &Context<'_>, written: Poll<N>) -> Poll<N> {
+        if written.is_pending() {
+            self.is_stalled = true;
+            self.line.stall(cx.waker());
+        } else if std::mem::take(&mut self.is_stalled) {
+            self.line.moved();
         }
         written
     }
@@ -136,7 +158,7 @@ impl<T: Write + Unpin> Write for Socket<T> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.line.check_alive()?;
+        self.check_alive()?;
         let written = Pin::new(&mut self.io).poll_write(cx, bytes);
         self.watch(cx, written)
     }
@@ -146,7 +168,7 @@ impl<T: Write + Unpin> Write for Socket<T> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.line.check_alive()?;
+        self.check_alive()?;
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
         self.watch(cx, written)
     }
@@ -161,17 +183,18 @@ impl<T: Write + Unpin> Write for Socket<T> {
     /// A client may have read its answer, and the newer connect that it then sent may have killed the
     /// line, before this is called: the answer is written all the same.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let alive = self.check_alive();
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
         let flushed = self.watch(cx, flushed);
-        if matches!(flushed, Poll::Ready(Ok(()))) {
+        if !self.is_websocket && matches!(flushed, Poll::Ready(Ok(()))) {
             self.line.flushed();
         }
-        self.line.check_alive()?;
+        alive.and_then(|()| self.check_alive())?;
         flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.line.check_alive()?;
+        self.check_alive()?;
         let shut = Pin::new(&mut self.io).poll_shutdown(cx);
         self.watch(cx, shut)
     }
@@ -247,6 +270,90 @@ mod tests {
 
         fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
+        }
+    }
+
+    /// Takes everything, or nothing.
+    struct Door {
+        is_open: bool,
+    }
+
+    impl Door {
+        fn poll<N>(&self, taken: N) -> Poll<io::Result<N>> {
+            if self.is_open {
+                Poll::Ready(Ok(taken))
+            } else {
+                Poll::Pending
+            }
+        }
+    }
+
+    impl Write for Door {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.poll(bytes.len())
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.poll(())
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.poll(())
+        }
+    }
+
+    /// Blocked: of requests, and of a websocket.
+    fn blocked(is_websocket: bool) -> (Socket<Door>, Arc<Line>) {
+        let node = Node::new(Settings::default(), Extras::default()).unwrap();
+        let line = Line::of_requests(node.gateway(Place::Shard(0)));
+        let mut socket = Socket::new(Door { is_open: false }, Arc::clone(&line), None);
+        if is_websocket {
+            socket.becomes_websocket();
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(
+            Pin::new(&mut socket)
+                .poll_write(&mut cx, b"[]")
+                .is_pending()
+        );
+        assert!(!line.is_quiet());
+        (socket, line)
+    }
+
+    #[test]
+    fn a_blocked_write_ends_with_its_line_though_there_is_room_by_then() {
+        let mut cx = Context::from_waker(Waker::noop());
+        for is_websocket in [false, true] {
+            let (mut writing, line) = blocked(is_websocket);
+            line.kill();
+            writing.io.is_open = true;
+            let written = Pin::new(&mut writing).poll_write(&mut cx, b"[]");
+
+            let (mut flushing, line) = blocked(is_websocket);
+            line.kill();
+            flushing.io.is_open = true;
+            let flushed = Pin::new(&mut flushing).poll_flush(&mut cx);
+
+            assert!(matches!(written, Poll::Ready(Err(_))), "{is_websocket}");
+            assert!(matches!(flushed, Poll::Ready(Err(_))), "{is_websocket}");
+        }
+    }
+
+    #[test]
+    fn a_write_that_gets_through_after_all_is_no_longer_waited_for() {
+        let mut cx = Context::from_waker(Waker::noop());
+        for is_websocket in [false, true] {
+            let (mut socket, line) = blocked(is_websocket);
+            socket.io.is_open = true;
+
+            let written = Pin::new(&mut socket).poll_write(&mut cx, b"[]");
+
+            assert!(matches!(written, Poll::Ready(Ok(2))), "{is_websocket}");
+            assert!(line.is_quiet(), "{is_websocket}");
         }
     }
 

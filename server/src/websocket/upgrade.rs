@@ -94,7 +94,7 @@ pub(crate) fn take_over_opaque(upgraded: Upgraded, handover: Handover) -> Task {
     Box::pin(run(Socket::new(upgraded, line, None), Vec::new(), handover))
 }
 
-async fn run<T>(socket: Socket<T>, early: Vec<u8>, handover: Handover)
+async fn run<T>(mut socket: Socket<T>, early: Vec<u8>, handover: Handover)
 where
     T: Read + Write + Unpin + Send + 'static,
 {
@@ -107,6 +107,7 @@ where
         .max_message_size(limit)
         .max_frame_size(limit);
     let line = std::sync::Arc::clone(socket.line());
+    socket.becomes_websocket();
     let stream = Stream::new(socket, &early);
     let stream = if early.is_empty() {
         WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
