@@ -55,7 +55,8 @@ impl Engine {
 
     /// The next order; `None` until something more is handled. O(1) when there is none.
     ///
-    /// To be polled until `None` before the driver waits, after one fact or after several.
+    /// To be polled until `None` before the driver waits, after one fact or after several. Orders are
+    /// carried out in this order; some may be taken before the first of them is carried out.
     pub fn poll_output(&mut self) -> Option<Output> {
         if let Some(output) = self.parts.outbox.pop() {
             return Some(output);

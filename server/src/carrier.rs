@@ -38,6 +38,8 @@ pub(crate) enum Ended {
 
 /// A websocket, whatever it runs over. Its own task may be on another thread.
 pub(crate) trait Duplex: Send + Sync {
+    /// Has the processor fetch what [`send`](Self::send) needs first. What it says means nothing.
+    fn prefetch(&self) -> bool;
     /// Writes at once what the socket takes at once.
     fn send(
         &self,
@@ -55,6 +57,14 @@ pub(crate) trait Duplex: Send + Sync {
 }
 
 impl Carrier {
+    /// Has the processor fetch what [`send`](Self::send) needs first. What it says means nothing.
+    pub(crate) fn prefetch(&self) -> bool {
+        match self {
+            Self::Duplex(duplex) => duplex.prefetch(),
+            Self::Exchange(_) | Self::Local(_) => false,
+        }
+    }
+
     pub(crate) fn send(
         &self,
         now: Instant,

@@ -14,6 +14,11 @@ impl<T> Guarded<T> {
         Self(Mutex::new(value))
     }
 
+    /// Has the processor fetch the lock and what lies beside it. What it says means nothing.
+    pub(crate) fn prefetch(&self) -> bool {
+        self.0.is_poisoned()
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -16,6 +16,7 @@ use bayeux_core::{
     Call, CallResult, CallTicket, Change, ConnectionId, DeciderId, DecisionTicket, Engine, Input,
     Instant, Messages, Output, Question, Report, ReportKind, Verdict,
 };
+use bytes::Bytes;
 use futures_channel::oneshot;
 use hyper::rt::{Sleep, Timer};
 
@@ -33,6 +34,12 @@ use crate::store::LogEnd;
 
 /// How long publishes are gathered at the most, while more come in without a pause.
 const GATHERING: Duration = Duration::from_millis(1);
+
+/// How many batches are taken together at the most.
+const TOGETHER: usize = 64;
+
+/// And how large they may be together before no further one is taken.
+const TOGETHER_BYTES: usize = 64 << 10;
 
 /// One engine with everything that it needs: a future to be run on a thread of its own.
 ///
@@ -54,6 +61,7 @@ pub(crate) struct Shard {
     deciders: HashMap<DeciderId, DynDecide>,
     listener: Option<Listener>,
     facts: Vec<Fact>,
+    orders: Vec<Output>,
     /// Since when the log is left unread to gather what comes in.
     gathering: Option<Instant>,
     alarm: Alarm,
@@ -106,6 +114,7 @@ impl Shard {
             deciders: HashMap::new(),
             listener,
             facts: Vec::new(),
+            orders: Vec::with_capacity(TOGETHER),
             gathering: None,
             alarm: Alarm::default(),
             drain: Drain::default(),
@@ -320,45 +329,92 @@ impl Shard {
     }
 
     /// Carries out all orders.
+    ///
+    /// In a fan-out each is for another socket, and with many of them that one's state is in no cache.
+    /// So several batches are taken together, and what they need is asked for before the first is
+    /// sent: then it comes at once instead of piece by piece.
     fn obey(&mut self, now: Instant) {
-        while let Some(output) = self.engine.poll_output() {
-            match output {
-                Output::Receive { connection } => {
-                    if let Some(open) = self.connections.get(&connection) {
-                        open.carrier.receive(connection);
-                    }
+        let mut orders = std::mem::take(&mut self.orders);
+        loop {
+            self.take_orders(&mut orders);
+            if orders.is_empty() {
+                break;
+            }
+            self.prefetch(&orders);
+            for order in orders.drain(..) {
+                self.carry_out(now, order);
+            }
+        }
+        self.orders = orders;
+    }
+
+    /// The next orders: batches as long as they are few and small, and up to one of another kind. What
+    /// comes of that may change the batches behind it.
+    fn take_orders(&mut self, orders: &mut Vec<Output>) {
+        let mut bytes = 0;
+        while orders.len() < TOGETHER
+            && bytes < TOGETHER_BYTES
+            && let Some(order) = self.engine.poll_output()
+        {
+            bytes += if let Output::Send { batch, .. } = &order {
+                batch.frames().map(Bytes::len).sum()
+            } else {
+                TOGETHER_BYTES
+            };
+            orders.push(order);
+        }
+    }
+
+    /// Has the processor fetch what the orders to send need first.
+    fn prefetch(&self, orders: &[Output]) {
+        let mut is_any = false;
+        for order in orders {
+            if let Output::Send { connection, .. } = order
+                && let Some(open) = self.connections.get(connection)
+            {
+                is_any |= open.carrier.prefetch();
+            }
+        }
+        std::hint::black_box(is_any);
+    }
+
+    fn carry_out(&mut self, now: Instant, order: Output) {
+        match order {
+            Output::Receive { connection } => {
+                if let Some(open) = self.connections.get(&connection) {
+                    open.carrier.receive(connection);
                 }
-                Output::Send { connection, batch } => {
-                    let Some(open) = self.connections.get_mut(&connection) else {
-                        continue;
-                    };
-                    match open.carrier.send(now, connection, batch, &mut self.frames) {
-                        Sent::Written => self.tell(now, Input::Written { connection }),
-                        Sent::Later => {
-                            if !std::mem::replace(&mut open.is_writing, true) {
-                                self.writing += 1;
-                            }
+            }
+            Output::Send { connection, batch } => {
+                let Some(open) = self.connections.get_mut(&connection) else {
+                    return;
+                };
+                match open.carrier.send(now, connection, batch, &mut self.frames) {
+                    Sent::Written => self.tell(now, Input::Written { connection }),
+                    Sent::Later => {
+                        if !std::mem::replace(&mut open.is_writing, true) {
+                            self.writing += 1;
                         }
                     }
                 }
-                Output::Close { connection, reason } => {
-                    self.noted.closed(reason);
-                    let open = self.connections.get(&connection);
-                    let ended = open.map(|open| open.carrier.close(connection, reason));
-                    if ended != Some(Ended::Later) {
-                        self.forget(connection);
-                        self.tell(now, Input::Closed { connection });
-                    }
-                }
-                Output::Store { ticket, request } => self.log.submit(now, ticket, request),
-                Output::Decide { ticket, question } => self.decide(now, ticket, *question),
-                Output::Return { ticket, result } => {
-                    if let Some(answer) = self.calls.remove(&ticket) {
-                        let _ = answer.send(result);
-                    }
-                }
-                Output::Report(report) => self.report(&report),
             }
+            Output::Close { connection, reason } => {
+                self.noted.closed(reason);
+                let open = self.connections.get(&connection);
+                let ended = open.map(|open| open.carrier.close(connection, reason));
+                if ended != Some(Ended::Later) {
+                    self.forget(connection);
+                    self.tell(now, Input::Closed { connection });
+                }
+            }
+            Output::Store { ticket, request } => self.log.submit(now, ticket, request),
+            Output::Decide { ticket, question } => self.decide(now, ticket, *question),
+            Output::Return { ticket, result } => {
+                if let Some(answer) = self.calls.remove(&ticket) {
+                    let _ = answer.send(result);
+                }
+            }
+            Output::Report(report) => self.report(&report),
         }
     }
 

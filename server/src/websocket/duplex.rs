@@ -375,6 +375,10 @@ impl<T: Read + Write + Unpin> Inner<T> {
 }
 
 impl<T: Read + Write + Unpin + Send + 'static> Duplex for Shared<T> {
+    fn prefetch(&self) -> bool {
+        self.inner.prefetch()
+    }
+
     fn send(
         &self,
         now: Instant,
