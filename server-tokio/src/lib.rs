@@ -58,6 +58,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod socket;
 mod stack;
 
 pub use bayeux_server::config::Settings;
@@ -66,6 +67,7 @@ pub use bayeux_server::{
     Page, Publication, ReloadError, Running, Service, StartError, Subscription, Tally,
     command_line, config, tls,
 };
+pub use socket::Socket;
 pub use stack::Tokio;
 
 /// A server on tokio that is not running yet.

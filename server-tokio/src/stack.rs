@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use bayeux_backend_redis::{SharedStore, Surroundings, Target, Timer};
 use bayeux_server::{Runtime, Stack};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::task::unconstrained;
+
+use crate::socket::Socket;
 
 /// tokio on one thread.
 #[derive(Debug)]
@@ -18,7 +20,7 @@ pub struct Tokio(tokio::runtime::Runtime);
 
 impl Stack for Tokio {
     type Listener = TcpListener;
-    type Socket = TokioIo<TcpStream>;
+    type Socket = Socket;
 
     fn new() -> io::Result<Self> {
         Builder::new_current_thread().enable_all().build().map(Self)
@@ -48,8 +50,8 @@ impl Stack for Tokio {
         Ok((socket.into_std()?, address))
     }
 
-    fn adopt(socket: net::TcpStream) -> io::Result<TokioIo<TcpStream>> {
-        TcpStream::from_std(socket).map(TokioIo::new)
+    fn adopt(socket: net::TcpStream) -> io::Result<Socket> {
+        TcpStream::from_std(socket).map(Socket::new)
     }
 
     fn drive_store(
