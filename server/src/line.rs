@@ -1,7 +1,7 @@
 //! What is known of one socket below hyper: whether it still moves, and what has left through it.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
@@ -10,6 +10,7 @@ use futures_util::task::AtomicWaker;
 
 use crate::deadlines::Watched;
 use crate::guarded::Guarded;
+use crate::http::Exchange;
 use crate::inbox::Fact;
 use crate::pace::Pace;
 use crate::router::{Engagement, Gateway};
@@ -19,7 +20,7 @@ pub(crate) struct Line {
     itself: Weak<Self>,
     gateway: Gateway,
     /// Responses that hyper has taken whole and not yet flushed.
-    taken: Guarded<Vec<Engagement>>,
+    taken: Guarded<Vec<(Arc<Exchange>, Engagement)>>,
     has_taken: AtomicBool,
     /// Whether a response was handed over and not flushed.
     has_answered: AtomicBool,
@@ -27,6 +28,8 @@ pub(crate) struct Line {
     /// Whether a write is blocked; to be looked at without a lock.
     is_stalled: AtomicBool,
     is_dead: AtomicBool,
+    /// How many responses are broken off that have not turned out to have left.
+    broken_off: AtomicU32,
     task: AtomicWaker,
     carries_requests: bool,
 }
@@ -83,6 +86,7 @@ impl Line {
             clocks: Guarded::new(Clocks { pace, look: None }),
             is_stalled: AtomicBool::new(false),
             is_dead: AtomicBool::new(false),
+            broken_off: AtomicU32::new(0),
             task: AtomicWaker::new(),
             carries_requests,
         })
@@ -108,17 +112,23 @@ impl Line {
         self.task.wake();
     }
 
-    /// Fails once the line was killed.
+    /// Ends the connection, unless the response turns out to have left.
+    pub(crate) fn break_off(&self) {
+        self.broken_off.fetch_add(1, Ordering::AcqRel);
+        self.task.wake();
+    }
+
+    /// Fails once the line was killed, or a response is broken off.
     pub(crate) fn check_alive(&self) -> io::Result<()> {
-        if self.is_dead.load(Ordering::Acquire) {
+        if self.is_dead.load(Ordering::Acquire) || self.broken_off.load(Ordering::Acquire) > 0 {
             return Err(io::ErrorKind::TimedOut.into());
         }
         Ok(())
     }
 
     /// hyper has the whole response: it is written with the next flush.
-    pub(crate) fn response_taken(&self, engagement: Engagement) {
-        self.taken.lock().push(engagement);
+    pub(crate) fn response_taken(&self, exchange: Arc<Exchange>, engagement: Engagement) {
+        self.taken.lock().push((exchange, engagement));
         self.has_taken.store(true, Ordering::Release);
     }
 
@@ -138,7 +148,10 @@ impl Line {
         }
         self.has_taken.store(false, Ordering::Release);
         let written = std::mem::take(&mut *self.taken.lock());
-        for engagement in written {
+        for (exchange, engagement) in written {
+            if exchange.written() {
+                self.broken_off.fetch_sub(1, Ordering::AcqRel);
+            }
             engagement.written_and_over();
         }
     }

@@ -180,16 +180,20 @@ impl<T: Write + Unpin> Write for Socket<T> {
     /// hyper flushes when it has nothing left to write: then everything it had is written. Below TLS
     /// that may be the rest of a record for which the socket had no room.
     ///
-    /// A client may have read its answer, and the newer connect that it then sent may have killed the
-    /// line, before this is called: the answer is written all the same.
+    /// A client may have read its answer, and the newer connect that it then sent may have had the answer
+    /// broken off, before this is called: it is written all the same, and the line lives on.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let alive = self.check_alive();
+        if self.is_websocket {
+            self.check_alive()?;
+        }
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
         let flushed = self.watch(cx, flushed);
-        if !self.is_websocket && matches!(flushed, Poll::Ready(Ok(()))) {
-            self.line.flushed();
+        if !self.is_websocket {
+            if matches!(flushed, Poll::Ready(Ok(()))) {
+                self.line.flushed();
+            }
+            self.line.check_alive()?;
         }
-        alive.and_then(|()| self.check_alive())?;
         flushed
     }
 
@@ -204,9 +208,10 @@ impl<T: Write + Unpin> Write for Socket<T> {
 mod tests {
     use std::task::Waker;
 
-    use bayeux_core::Input;
+    use bayeux_core::{CloseReason, Input};
 
     use super::*;
+    use crate::carrier::Exchange;
     use crate::config::Settings;
     use crate::inbox::Fact;
     use crate::node::{Extras, Node};
@@ -250,17 +255,17 @@ mod tests {
         assert!(read.is_pending());
     }
 
-    /// Takes everything, and loses its line in doing so: a client has read it, and a newer connect
-    /// has come, before the flush.
-    struct Overtaken(Arc<Line>);
+    /// Takes everything, and does something in doing so: a client has read it, and a newer connect has
+    /// come, before the flush.
+    struct Overtaken<F>(F);
 
-    impl Write for Overtaken {
+    impl<F: Fn() + Unpin> Write for Overtaken<F> {
         fn poll_write(
             self: Pin<&mut Self>,
             _: &mut Context<'_>,
             bytes: &[u8],
         ) -> Poll<io::Result<usize>> {
-            self.0.kill();
+            (self.0)();
             Poll::Ready(Ok(bytes.len()))
         }
 
@@ -271,6 +276,31 @@ mod tests {
         fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
         }
+    }
+
+    /// An answer that is being written; and a function that says how often the engine is told `Written`,
+    /// and how often `Closed`.
+    fn writing() -> (Arc<Line>, Arc<Exchange>, impl FnOnce() -> [usize; 2]) {
+        let node = Node::new(Settings::default(), Extras::default()).unwrap();
+        let gateway = node.gateway(Place::Shard(0));
+        let line = Line::of_requests(gateway.clone());
+        let connection = gateway.router.name(0);
+        let engagement = gateway.engage(0, connection, Fact::Input(Input::Elapsed));
+        let exchange = Exchange::new(Some(Arc::clone(&line)));
+        exchange.close(CloseReason::Superseded);
+        let cx = Context::from_waker(Waker::noop());
+        assert!(exchange.poll_outcome(&cx).is_ready());
+        line.response_taken(Arc::clone(&exchange), engagement);
+        let told = move || {
+            let mut facts = Vec::new();
+            gateway.router.inbox(0).unwrap().take(&mut facts);
+            [
+                |fact: &Fact| matches!(fact, Fact::Input(Input::Written { .. })),
+                |fact: &Fact| matches!(fact, Fact::Input(Input::Closed { .. })),
+            ]
+            .map(|is_it| facts.iter().filter(|fact| is_it(fact)).count())
+        };
+        (line, exchange, told)
     }
 
     /// Takes everything, or nothing.
@@ -360,28 +390,52 @@ mod tests {
     // Proves: MO-5
     #[test]
     fn an_answer_that_has_left_is_written_though_its_line_was_killed_before_the_flush() {
-        let node = Node::new(Settings::default(), Extras::default()).unwrap();
-        let gateway = node.gateway(Place::Shard(0));
-        let line = Line::of_requests(gateway.clone());
-        let connection = gateway.router.name(0);
-        let engagement = gateway.engage(0, connection, Fact::Input(Input::Elapsed));
-        let mut socket = Socket::new(Overtaken(Arc::clone(&line)), Arc::clone(&line), None);
+        let (line, _, told) = writing();
+        let killed = Arc::clone(&line);
+        let mut socket = Socket::new(Overtaken(move || killed.kill()), line, None);
         let mut cx = Context::from_waker(Waker::noop());
 
-        line.response_taken(engagement);
         let written = Pin::new(&mut socket).poll_write(&mut cx, b"[]");
         let flushed = Pin::new(&mut socket).poll_flush(&mut cx);
         drop(socket);
 
         assert!(matches!(written, Poll::Ready(Ok(2))));
         assert!(matches!(flushed, Poll::Ready(Err(_))), "the line is dead");
-        let mut facts = Vec::new();
-        gateway.router.inbox(0).unwrap().take(&mut facts);
-        let [written, closed] = [
-            |fact: &Fact| matches!(fact, Fact::Input(Input::Written { .. })),
-            |fact: &Fact| matches!(fact, Fact::Input(Input::Closed { .. })),
-        ]
-        .map(|is_it| facts.iter().filter(|fact| is_it(fact)).count());
-        assert_eq!([written, closed], [1, 0]);
+        assert_eq!(told(), [1, 0]);
+    }
+
+    // Proves: MO-5
+    #[test]
+    fn a_line_goes_on_when_an_answer_that_is_broken_off_had_left() {
+        let (line, exchange, told) = writing();
+        let broken = Arc::clone(&exchange);
+        let break_off = move || broken.close(CloseReason::Superseded);
+        let mut socket = Socket::new(Overtaken(break_off), Arc::clone(&line), None);
+        let mut cx = Context::from_waker(Waker::noop());
+
+        let written = Pin::new(&mut socket).poll_write(&mut cx, b"[]");
+        assert!(line.check_alive().is_err(), "it may not have left");
+        let flushed = Pin::new(&mut socket).poll_flush(&mut cx);
+        exchange.close(CloseReason::Superseded);
+
+        assert!(matches!(written, Poll::Ready(Ok(2))));
+        assert!(matches!(flushed, Poll::Ready(Ok(()))));
+        line.check_alive().unwrap();
+        assert_eq!(told(), [1, 0]);
+    }
+
+    // Proves: MO-5
+    #[test]
+    fn an_answer_that_is_broken_off_before_it_has_left_is_not_written() {
+        let (line, exchange, told) = writing();
+        let mut socket = Socket::new(Overtaken(|| ()), line, None);
+        let mut cx = Context::from_waker(Waker::noop());
+
+        exchange.close(CloseReason::Superseded);
+        let written = Pin::new(&mut socket).poll_write(&mut cx, b"[]");
+        drop(socket);
+
+        assert!(matches!(written, Poll::Ready(Err(_))));
+        assert_eq!(told(), [0, 1]);
     }
 }

@@ -7,6 +7,7 @@ use bayeux_core::{Batch, CloseReason};
 
 use crate::guarded::Guarded;
 use crate::line::Line;
+use crate::router::Engagement;
 
 /// Where the engine's answer to a request is put.
 pub(crate) struct Exchange {
@@ -27,6 +28,10 @@ enum State {
     Waiting(Option<Waker>),
     Decided(Outcome),
     Writing,
+    /// It is going to be sent elsewhere, unless it turns out to have left.
+    BrokenOff,
+    /// The operating system has it all, and the engine is being told.
+    Written,
 }
 
 impl Exchange {
@@ -42,8 +47,9 @@ impl Exchange {
         self.decide(Outcome::Answered(batch));
     }
 
-    /// The engine's refusal. An answer that is being written is broken off: it is going to be sent
-    /// elsewhere.
+    /// The engine's refusal. An answer that is being written is broken off, with the socket below: it is
+    /// going to be sent elsewhere. One that has left stays: the client may have read it, and sent its next
+    /// request over the same socket.
     pub(crate) fn close(&self, reason: CloseReason) {
         self.decide(Outcome::Closed(reason));
     }
@@ -61,15 +67,32 @@ impl Exchange {
             }
             State::Decided(decided) => *decided = outcome,
             State::Writing => {
+                *state = State::BrokenOff;
                 if let Some(line) = &self.line {
-                    line.kill();
+                    line.break_off();
                 }
             }
+            State::BrokenOff | State::Written => {}
         }
     }
 
+    /// Whoever writes has it all. With a socket of ours below, it is written when that is flushed;
+    /// without, nobody can know more.
+    pub(super) fn taken(self: Arc<Self>, engagement: Engagement) {
+        match self.line.clone() {
+            Some(line) => line.response_taken(self, engagement),
+            None => engagement.written_and_over(),
+        }
+    }
+
+    /// The operating system has it all. Says whether it was to be broken off.
+    pub(crate) fn written(&self) -> bool {
+        let before = std::mem::replace(&mut *self.state.lock(), State::Written);
+        matches!(before, State::BrokenOff)
+    }
+
     /// The engine's answer or refusal, when it comes.
-    pub(super) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome> {
+    pub(crate) fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome> {
         let mut state = self.state.lock();
         if let State::Waiting(Some(waker)) = &*state
             && waker.will_wake(cx.waker())
@@ -78,7 +101,7 @@ impl Exchange {
         }
         match std::mem::replace(&mut *state, State::Writing) {
             State::Decided(outcome) => Poll::Ready(outcome),
-            State::Waiting(_) | State::Writing => {
+            State::Waiting(_) | State::Writing | State::BrokenOff | State::Written => {
                 *state = State::Waiting(Some(cx.waker().clone()));
                 Poll::Pending
             }

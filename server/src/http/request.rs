@@ -446,17 +446,17 @@ impl Waiting {
     fn respond(self, outcome: Outcome) -> Response<Body> {
         let Self {
             caller,
+            exchange,
             engagement,
             shape,
             scheme,
             version,
-            ..
         } = self;
         let (mut response, is_last) = match outcome {
             Outcome::Answered(batch) => {
                 let delivery = Delivery {
                     engagement,
-                    line: caller.line.clone(),
+                    exchange,
                 };
                 let response = answer(&caller, &batch, delivery, &shape, scheme);
                 (response, batch.is_last())

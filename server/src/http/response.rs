@@ -10,7 +10,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 
-use crate::line::{Asking, Line};
+use super::exchange::Exchange;
+use crate::line::Asking;
 use crate::router::Engagement;
 
 /// How much HTTP/2 is handed at a time: it takes a piece when its window has room.
@@ -30,18 +31,7 @@ pub struct Body {
 /// An answer of the engine on its way.
 pub(super) struct Delivery {
     pub(super) engagement: Engagement,
-    pub(super) line: Option<Arc<Line>>,
-}
-
-impl Delivery {
-    /// hyper has it all. With a socket of ours below, it is written when that is flushed; without,
-    /// nobody can know more.
-    fn taken(self) {
-        match self.line {
-            Some(line) => line.response_taken(self.engagement),
-            None => self.engagement.written_and_over(),
-        }
-    }
+    pub(super) exchange: Arc<Exchange>,
 }
 
 impl Body {
@@ -100,7 +90,7 @@ impl http_body::Body for Body {
         if self.rest.is_empty()
             && let Some(delivery) = self.delivery.take()
         {
-            delivery.taken();
+            delivery.exchange.taken(delivery.engagement);
         }
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
